@@ -1,0 +1,106 @@
+"""What may run (environments.yaml) and on what (hardware.yaml): is this catalog valid, and what does it hold?
+
+`check_catalog` looks at both files and reports every problem with its line; `load_catalog` is the same for callers who
+can only use a catalog without errors. The values are in `catalog_model`, the keys in `catalog_schema`, the rules of one
+entry in `catalog_entries`, the rules across entries and files in `catalog_checks`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from studiolo.catalog_checks import check_across
+from studiolo.catalog_entries import read_environments, read_hardware
+from studiolo.catalog_model import (
+    APPS,
+    DEFAULT_CURRENCY,
+    DEFAULT_TIMEZONE,
+    App,
+    Catalog,
+    CpuShare,
+    Entry,
+    Environment,
+    Gpu,
+    Hardware,
+    Platform,
+)
+from studiolo.errors import CatalogError
+from studiolo.problems import Problem, Severity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "APPS",
+    "DEFAULT_CURRENCY",
+    "DEFAULT_TIMEZONE",
+    "ENVIRONMENTS_FILE",
+    "HARDWARE_FILE",
+    "App",
+    "Catalog",
+    "CatalogCheck",
+    "CatalogError",
+    "CpuShare",
+    "Entry",
+    "Environment",
+    "Gpu",
+    "Hardware",
+    "Platform",
+    "Problem",
+    "Severity",
+    "check_catalog",
+    "load_catalog",
+]
+
+ENVIRONMENTS_FILE: Final = "environments.yaml"
+HARDWARE_FILE: Final = "hardware.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogCheck:
+    """What a look at both files gave: a catalog unless there were errors, and every problem in the order of lines."""
+
+    catalog: Catalog | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that keep the catalog from being used."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+
+def check_catalog(directory: Path, *, platform: Platform = Platform.LOCAL) -> CatalogCheck:
+    """Both catalogs of a directory, checked for a platform. Never raises for what the files hold or lack."""
+    environments = read_environments(directory / ENVIRONMENTS_FILE, platform=platform)
+    hardware = read_hardware(directory / HARDWARE_FILE)
+    across = check_across(environments, hardware, platform=platform)
+    # What is wrong inside an anchor is found wherever it is used, and said once.
+    distinct: dict[tuple[str, int, int, str], Problem] = {}
+    for problem in (*environments.problems, *hardware.problems, *across):
+        distinct.setdefault((*_place(problem), problem.message), problem)
+    check = CatalogCheck(catalog=None, problems=tuple(sorted(distinct.values(), key=_place)))
+    if check.errors:
+        return check
+    return CatalogCheck(
+        catalog=Catalog(
+            environments=tuple(entry for entry in environments.entries if entry.runs_on(platform)),
+            elsewhere=tuple(entry for entry in environments.entries if not entry.runs_on(platform)),
+            hardware=hardware.entries,
+            currency=hardware.currency,
+            timezone=hardware.timezone,
+        ),
+        problems=check.problems,
+    )
+
+
+def load_catalog(directory: Path, *, platform: Platform = Platform.LOCAL) -> Catalog:
+    """The catalog of a directory. Raises CatalogError with every problem when one is an error; warnings alone pass."""
+    check = check_catalog(directory, platform=platform)
+    if check.catalog is None:
+        raise CatalogError(check.problems)
+    return check.catalog
+
+
+def _place(problem: Problem) -> tuple[str, int, int]:
+    return problem.file, problem.line, problem.column

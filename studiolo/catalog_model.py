@@ -1,0 +1,167 @@
+"""What a valid catalog holds, as frozen values. Everything here is checked already; see `catalog` for how."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping  # noqa: TC003 - pydantic reads annotations while the program runs
+from dataclasses import dataclass
+from decimal import Decimal  # noqa: TC003 - pydantic reads annotations while the program runs
+from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - pydantic reads annotations while the program runs
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from studiolo.choice import Choice
+
+DEFAULT_CURRENCY: Final = "EUR"
+"""Shown only beside prices; a catalog without prices needs none."""
+
+DEFAULT_TIMEZONE: Final = "UTC"
+"""Times on the pages when hardware.yaml names no other."""
+
+
+class Platform(StrEnum):
+    """Where workspaces run. An environment is offered only where it can."""
+
+    LOCAL = "local"
+    """Processes on one machine: an environment needs `requirements`."""
+    KUBERNETES = "kubernetes"
+    """Pods: an environment needs `image`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A program beside JupyterLab: started when somebody opens it, reached through jupyter-server-proxy."""
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    """`{port}` is filled in by jupyter-server-proxy. The program must listen on the loopback address only."""
+    path: str
+    """Below the address of the server, with a slash at the end: without it the page's own links would break."""
+    packages: tuple[str, ...]
+    """What an environment's lock must name for the app to open."""
+
+
+APPS: Final[Mapping[str, App]] = MappingProxyType(
+    {
+        "tensorboard": App(
+            name="tensorboard",
+            title="TensorBoard",
+            command=("tensorboard", "--logdir", "~/runs", "--host", "127.0.0.1", "--port", "{port}"),
+            path="tensorboard/",
+            packages=("jupyter-server-proxy", "tensorboard"),
+        )
+    }
+)
+"""Every app a catalog may name. A fixed table: what runs beside a person's token is decided here, not in a file."""
+
+
+class Entry(BaseModel):
+    """What an environment and a hardware have in common: how they are shown, and to whom."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    summary: str = ""
+    teams: frozenset[str] | None = None
+    """None: everyone. Teams are JupyterHub's groups."""
+    default: bool = False
+
+    def is_offered_to(self, teams: Collection[str]) -> bool:
+        """Whether somebody in these teams may choose it."""
+        return self.teams is None or not self.teams.isdisjoint(teams)
+
+
+class Environment(Entry):
+    """Software that a workspace can start with."""
+
+    image: str | None = None
+    """With its digest: what runs is never decided by a tag."""
+    requirements: Path | None = None
+    """Absolute path of the lock file that one machine builds from."""
+    programs: tuple[str, ...] = ()
+    """Programs that have to be on PATH on one machine, because no lock file can bring them."""
+    apps: tuple[str, ...] = ()
+
+    def runs_on(self, platform: Platform) -> bool:
+        """Whether a workspace with it can start there at all."""
+        return (self.requirements if platform is Platform.LOCAL else self.image) is not None
+
+
+class CpuShare(BaseModel):
+    """Cores a workspace is sure to get, and the most it may use when others leave them idle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    request: float
+    limit: float
+
+
+class Gpu(BaseModel):
+    """Whole devices, under the name Kubernetes gives them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resource: str
+    count: int
+
+
+class Hardware(Entry):
+    """The shape of a machine that a workspace can start on."""
+
+    cpu: CpuShare
+    memory_bytes: int
+    gpu: Gpu | None = None
+    price_per_hour: Decimal | None = None
+    """In the catalog's currency; None: no price is shown."""
+
+    @property
+    def gpu_count(self) -> int:
+        """How many devices a workspace on it holds."""
+        return self.gpu.count if self.gpu else 0
+
+
+class Catalog(BaseModel):
+    """Both catalogs, valid, in the order of the files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    environments: tuple[Environment, ...]
+    """Those that can run on the platform the catalog was checked for."""
+    hardware: tuple[Hardware, ...]
+    elsewhere: tuple[Environment, ...] = ()
+    """Valid environments that cannot run here: without `requirements` on one machine, without `image` on Kubernetes."""
+    currency: str = DEFAULT_CURRENCY
+    timezone: str = DEFAULT_TIMEZONE
+
+    def environment(self, name: str) -> Environment | None:
+        """The environment of this name, or None. Whether it is offered to somebody is another question."""
+        return next((entry for entry in self.environments if entry.name == name), None)
+
+    def hardware_named(self, name: str) -> Hardware | None:
+        """The hardware of this name, or None. Whether it is offered to somebody is another question."""
+        return next((entry for entry in self.hardware if entry.name == name), None)
+
+    def offered_environments(self, teams: Collection[str]) -> tuple[Environment, ...]:
+        """The environments that somebody in these teams may choose."""
+        return tuple(entry for entry in self.environments if entry.is_offered_to(teams))
+
+    def offered_hardware(self, teams: Collection[str]) -> tuple[Hardware, ...]:
+        """The hardware that somebody in these teams may choose."""
+        return tuple(entry for entry in self.hardware if entry.is_offered_to(teams))
+
+    def default_choice(self, teams: Collection[str]) -> Choice | None:
+        """What somebody in these teams gets without choosing; None when nothing is offered to them.
+
+        The entry marked `default` where it is offered to them, else the first that is.
+        """
+        environments, hardware = self.offered_environments(teams), self.offered_hardware(teams)
+        if not environments or not hardware:
+            return None
+        return Choice(
+            environment=next((entry.name for entry in environments if entry.default), environments[0].name),
+            hardware=next((entry.name for entry in hardware if entry.default), hardware[0].name),
+        )

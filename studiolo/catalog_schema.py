@@ -1,0 +1,272 @@
+"""Every key of the two catalogs, once: the check, the editors' JSON Schema and the suggestions are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from studiolo.catalog_model import APPS, DEFAULT_CURRENCY, DEFAULT_TIMEZONE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST_NAME: Final = 40
+"""Characters of an entry's name: it becomes part of links, labels and metrics."""
+
+LONGEST_TITLE: Final = 60
+"""Characters: what fits on a card of the spawn page in two lines."""
+
+LONGEST_SUMMARY: Final = 300
+"""Characters: what fits on a card without pushing the others away."""
+
+LONGEST_TEAM: Final = 255
+"""Characters: what JupyterHub's database keeps of a group's name."""
+
+LONGEST_VALUE: Final = 1_000
+"""Characters of an image reference, a path or a program. More is not what somebody wanted to write."""
+
+LONGEST_RESOURCE: Final = 317
+"""Characters: 253 of a domain, a slash, 63 of a name (Kubernetes reference, "Labels and Selectors")."""
+
+MOST_ENTRIES: Final = 500
+"""Entries, or items of one list: beyond it no page can show them, and one anchor could multiply them."""
+
+MOST_GPUS: Final = 1_000
+"""Devices of one workspace. More is a slip of the pen."""
+
+LEAST_MEMORY_BYTES: Final = 2**20
+"""A MiB. Less is a number that lost its unit."""
+
+HIGHEST_PRICE: Final = 1_000_000
+"""An hour of anything costs less."""
+
+NAME_PATTERN: Final = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
+PROGRAM_PATTERN: Final = "[A-Za-z0-9_][A-Za-z0-9._+-]*"
+GPU_RESOURCE_PATTERN: Final = "[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
+IMAGE_NAME_PATTERN: Final = (
+    "([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/)?[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*)*"
+)
+"""A repository as the OCI distribution specification writes it, with the registry's address before it."""
+IMAGE_TAG_PATTERN: Final = "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+DIGEST_PATTERN: Final = "sha256:[0-9a-f]{64}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key that a file may hold."""
+
+    name: str
+    description: str
+    """What an editor shows beside it."""
+    value: Mapping[str, Any]
+    """Its JSON Schema. The check says more, and in words; a schema only helps while typing."""
+    example: str
+    """How it may be written."""
+    is_required: bool = False
+
+
+def _text(longest: int) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "maxLength": longest}
+
+
+def _names(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True, "maxItems": MOST_ENTRIES}
+
+
+_CPU_AMOUNT: Final = {
+    "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?m?$"}]
+}
+_MEMORY_AMOUNT: Final = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)$"}
+
+_ENTRY_KEYS: Final = (
+    Key(
+        name="title",
+        example="Everyday work",
+        description="What the card is called.",
+        value=_text(LONGEST_TITLE),
+        is_required=True,
+    ),
+    Key(
+        name="summary",
+        example="JupyterLab with NumPy and pandas",
+        description="One or two sentences below the title.",
+        value=_text(LONGEST_SUMMARY),
+    ),
+    Key(
+        name="teams",
+        example="[vision]",
+        description="Who may choose it: names of teams (JupyterHub groups). Leave it out for everyone.",
+        value=_names(_text(LONGEST_TEAM)),
+    ),
+    Key(
+        name="default",
+        example="true",
+        description="What people get who do not choose. At most one entry of a file says true.",
+        value={"type": "boolean"},
+    ),
+)
+
+ENVIRONMENT_KEYS: Final = (
+    *_ENTRY_KEYS,
+    Key(
+        name="image",
+        example="registry.example.org/python@sha256:…",
+        description="The image for Kubernetes, with its digest: name@sha256:… (a tag before the @ is allowed).",
+        value={"type": "string", "pattern": f"^{IMAGE_NAME_PATTERN}(:{IMAGE_TAG_PATTERN})?@{DIGEST_PATTERN}$"},
+    ),
+    Key(
+        name="requirements",
+        example="images/python/requirements.lock",
+        description="The lock file for one machine, below the directory of this file.",
+        value=_text(LONGEST_VALUE),
+    ),
+    Key(
+        name="programs",
+        example="[Rscript]",
+        description="Programs that must be on PATH on one machine, because a lock file cannot bring them.",
+        value=_names({"type": "string", "pattern": f"^{PROGRAM_PATTERN}$"}),
+    ),
+    Key(
+        name="apps",
+        example="[tensorboard]",
+        description="Apps beside JupyterLab, opened from the home page.",
+        value=_names({"enum": sorted(APPS)}),
+    ),
+)
+
+CPU_KEYS: Final = (
+    Key(name="request", example="1", description="Cores that are kept for the workspace.", value=_CPU_AMOUNT),
+    Key(
+        name="limit",
+        example="4",
+        description="The most cores it may use when others leave them idle.",
+        value=_CPU_AMOUNT,
+    ),
+)
+
+GPU_KEYS: Final = (
+    Key(
+        name="resource",
+        example="nvidia.com/gpu",
+        description="What Kubernetes calls the device, such as nvidia.com/gpu.",
+        value={"type": "string", "pattern": f"^{GPU_RESOURCE_PATTERN}$"},
+        is_required=True,
+    ),
+    Key(
+        name="count",
+        example="1",
+        description="Whole devices; 1 when left out.",
+        value={"type": "integer", "minimum": 1, "maximum": MOST_GPUS},
+    ),
+)
+
+
+def _object(keys: tuple[Key, ...]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key.name: {"description": key.description, **key.value} for key in keys},
+        "required": [key.name for key in keys if key.is_required],
+    }
+
+
+HARDWARE_KEYS: Final = (
+    *_ENTRY_KEYS,
+    Key(
+        name="cpu",
+        example="{request: 1, limit: 4}",
+        description='Cores: 2, "500m", or {request: 1, limit: 4}.',
+        value={"anyOf": [*_CPU_AMOUNT["anyOf"], {**_object(CPU_KEYS), "minProperties": 1}]},
+        is_required=True,
+    ),
+    Key(
+        name="memory", example="16Gi", description="Memory with its unit: 16Gi.", value=_MEMORY_AMOUNT, is_required=True
+    ),
+    Key(
+        name="gpu",
+        example="{resource: nvidia.com/gpu, count: 1}",
+        description="Whole GPUs: {resource: nvidia.com/gpu, count: 1}. Leave it out for none.",
+        value=_object(GPU_KEYS),
+    ),
+    Key(
+        name="price_per_hour",
+        example="1.20",
+        description="Shown on the card, in the file's currency.",
+        value={"type": "number", "minimum": 0, "exclusiveMaximum": HIGHEST_PRICE},
+    ),
+)
+
+
+def _entries(keys: tuple[Key, ...], **more: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": MOST_ENTRIES,
+        "propertyNames": {"pattern": f"^{NAME_PATTERN}$", "maxLength": LONGEST_NAME},
+        "additionalProperties": {**_object(keys), **more},
+    }
+
+
+ENVIRONMENTS_TOP_KEYS: Final = (
+    Key(
+        name="environments",
+        example="{python: {title: Python, requirements: images/python/requirements.lock}}",
+        description="Software to choose from, by name, in the order of the page.",
+        value=_entries(ENVIRONMENT_KEYS, anyOf=[{"required": ["image"]}, {"required": ["requirements"]}]),
+        is_required=True,
+    ),
+)
+
+HARDWARE_TOP_KEYS: Final = (
+    Key(
+        name="hardware",
+        example="{small: {title: Small, cpu: 2, memory: 4Gi}}",
+        description="Machine shapes to choose from, by name, in the order of the page.",
+        value=_entries(HARDWARE_KEYS),
+        is_required=True,
+    ),
+    Key(
+        name="currency",
+        example="EUR",
+        description=f"The currency of the prices, as three letters; {DEFAULT_CURRENCY} when left out.",
+        value={"type": "string", "pattern": "^[A-Z]{3}$"},
+    ),
+    Key(
+        name="timezone",
+        example="Europe/Rome",
+        description=f"The time zone of times on the pages, such as Europe/Rome; {DEFAULT_TIMEZONE} when left out.",
+        value=_text(100),
+    ),
+)
+
+PLANNED_KEYS: Final = frozenset(
+    {
+        "affinity",
+        "ephemeral_storage",
+        "idle",
+        "max_age",
+        "node_selector",
+        "priority_class",
+        "runtime_class",
+        "scratch",
+        "tolerations",
+        "warm",
+    }
+)
+"""Keys that a later version gives a meaning. Until then they are refused: silence would promise what nobody keeps."""
+
+SCHEMAS: Final[Mapping[str, tuple[Key, ...]]] = MappingProxyType(
+    {"environments": ENVIRONMENTS_TOP_KEYS, "hardware": HARDWARE_TOP_KEYS}
+)
+"""The catalogs an editor can have a schema for, by name."""
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of one catalog, as it is committed under studiolo/schema/."""
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": f"Studiolo: {name}.yaml",
+        "description": "Made by `studiolo catalog schema --write`; the keys are in studiolo/catalog_schema.py.",
+        **_object(SCHEMAS[name]),
+    }
