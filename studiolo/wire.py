@@ -1,0 +1,235 @@
+"""What crosses the wire between hub, services, client and pages: tolerant in reading, strict in writing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime  # noqa: TC003 - pydantic reads the annotations when it runs
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from annotated_types import Ge, Interval, Len
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from studiolo.names import shown_name
+
+
+class Received(BaseModel):
+    """Read from a hub that may be newer than this code: what is not known is passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Sent(BaseModel):
+    """Written by us: nothing goes out, and nothing comes in, that is not declared here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Identity(Received):
+    """Whose token this is, and what it may do."""
+
+    name: str
+    kind: str = "user"
+    admin: bool = False
+    groups: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+
+class WorkspaceState(StrEnum):
+    """What a workspace is doing now."""
+
+    READY = "ready"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    CHECKING = "checking"
+    """The hub has just been restarted and looks whether it still runs."""
+
+
+_STATE_OF_PENDING: Mapping[str, WorkspaceState] = {
+    "spawn": WorkspaceState.STARTING,
+    "stop": WorkspaceState.STOPPING,
+}
+
+
+def _mapping_or_empty(value: object) -> object:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+class UserOptions(Received):
+    """A choice as the hub keeps it. Whatever an older version saved there is read without complaint."""
+
+    environment: Annotated[str | None, BeforeValidator(_text_or_none)] = None
+    hardware: Annotated[str | None, BeforeValidator(_text_or_none)] = None
+    env: Annotated[dict[str, Any], BeforeValidator(_mapping_or_empty)] = Field(default_factory=dict)
+
+
+class Server(Received):
+    """A workspace in the hub's own words."""
+
+    name: str
+    display_name: str | None = None
+    ready: bool = False
+    stopped: bool = False
+    pending: str | None = None
+    url: str
+    full_url: str | None = None
+    started: datetime | None = None
+    last_activity: datetime | None = None
+    user_options: Annotated[UserOptions, BeforeValidator(_mapping_or_empty)] = UserOptions()
+
+    @property
+    def state(self) -> WorkspaceState:
+        """The hub's three flags as one word."""
+        if self.pending is not None:
+            return _STATE_OF_PENDING.get(self.pending, WorkspaceState.CHECKING)
+        if self.ready:
+            return WorkspaceState.READY
+        return WorkspaceState.STOPPED if self.stopped else WorkspaceState.CHECKING
+
+
+class ServersOfUser(Received):
+    """The part of the hub's user model that lists workspaces. Absent: the token may not see them."""
+
+    servers: dict[str, Server] | None = None
+
+
+class WorkspaceView(Sent):
+    """A workspace as people see it, and as `--json` prints it."""
+
+    user: str
+    name: str
+    """What people call it: the hub's unnamed server is `default`."""
+    title: str
+    """The free display name; the name where none was given."""
+    state: WorkspaceState
+    environment: str | None
+    hardware: str | None
+    env: dict[str, str]
+    started: datetime | None
+    last_activity: datetime | None
+    url: str
+
+    @classmethod
+    def of(cls, server: Server, *, user: str, url: str) -> Self:
+        """The view of one of the hub's servers; `url` is the link that people open."""
+        name = shown_name(server.name)
+        is_up = server.state not in {WorkspaceState.STOPPED, WorkspaceState.STOPPING}
+        return cls(
+            user=user,
+            name=name,
+            title=server.display_name or name,
+            state=server.state,
+            environment=server.user_options.environment,
+            hardware=server.user_options.hardware,
+            env={key: str(value) for key, value in server.user_options.env.items()},
+            started=server.started if is_up else None,
+            last_activity=server.last_activity,
+            url=url,
+        )
+
+
+class PhaseView(Received):
+    """One phase of a start: what it is called, where it stands, how long it took or should take."""
+
+    phase: str
+    title: str = ""
+    state: str = "waiting"
+    seconds: float | None = None
+    expected_seconds: float | None = None
+    detail: str = ""
+
+
+class ProgressEvent(Received):
+    """One event of a start. The last one says `ready` or `failed`."""
+
+    progress: int = 0
+    message: str = ""
+    ready: bool = False
+    failed: bool = False
+    url: str | None = None
+    phases: tuple[PhaseView, ...] = ()
+    seconds_left: float | None = None
+    log: tuple[str, ...] = ()
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the start has come to its end."""
+        return self.ready or self.failed
+
+
+Seconds = Annotated[float, Interval(ge=0, le=86_400, lt=float("inf"))]
+Word = Annotated[str, Len(1, 255)]
+
+
+class StartRecord(Sent):
+    """One start as it went: what the next one of the same environment is expected to take."""
+
+    user: Word
+    server: Annotated[str, Len(0, 255)]
+    """The hub's name: "" for the unnamed one."""
+    environment: Word
+    hardware: Word
+    environment_digest: Word
+    phases: Annotated[dict[Word, Seconds], Len(0, 20)]
+    outcome: Word
+    """`ready`, or the code of what went wrong."""
+    started_at: datetime
+
+
+class Expectations(Received):
+    """Seconds that each phase of a start is expected to take, by environment digest."""
+
+    environments: dict[str, dict[str, Annotated[float, Ge(0)]]] = Field(default_factory=dict)
+
+
+class Health(Received):
+    """That the services are there, and which version."""
+
+    status: str
+    version: str = ""
+
+
+class HubVersion(Received):
+    """What the hub's API says to everybody."""
+
+    version: str
+
+
+class PasswordSet(Received):
+    """The answer to a new password: the only time it is readable."""
+
+    password: str
+
+
+class TeamProperties(Sent):
+    """What a team has beside its members."""
+
+    leads: tuple[str, ...] = ()
+    quota: dict[str, Any] = Field(default_factory=dict)
+
+
+class UserView(Received):
+    """A person as an administrator sees them."""
+
+    name: str
+    admin: bool = False
+    groups: tuple[str, ...] = ()
+
+
+class Team(Received):
+    """A team: JupyterHub's group, its members, and who leads it."""
+
+    name: str
+    users: tuple[str, ...] = ()
+    properties: Annotated[dict[str, Any], BeforeValidator(_mapping_or_empty)] = Field(default_factory=dict)
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """Who leads the team."""
+        leads = self.properties.get("leads", ())
+        return tuple(str(lead) for lead in leads) if isinstance(leads, list | tuple) else ()
