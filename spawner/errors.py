@@ -1,0 +1,253 @@
+"""Why a workspace could not start, as one tree. What status each has over HTTP is said in `refusals` alone.
+
+StartError                      a start failed; all below are public: their text may be shown to the person
+├── OptionsError                what was asked for is not on offer, or is not an option
+├── DoesNotFitError             there is no room on this machine, now or ever
+├── ProgramsMissing             the software needs a program that this machine lacks
+├── EnvironmentBuildFailed      the software could not be installed
+├── HomeNotUsable               the home directory cannot be made or written
+├── ServerExited                the server ended before it was ready
+├── ServerNeverReady            the server ran and never answered
+├── StartStopped                somebody stopped the start
+└── UnexpectedStartFailure      everything else: a reference for the person, the rest for the log
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spawner.ending import describe_ending
+from spawner.progress import format_seconds
+from studiolo.errors import StudioloError
+from studiolo.problems import listed
+from studiolo.quantities import format_cores, format_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from spawner.admission import DoesNotFit
+    from spawner.ending import Ending
+    from studiolo.catalog import Environment, Hardware
+    from studiolo.choice import Choice
+
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Upper-case letters and digits without look-alikes (0 O, 1 I L, U V): references are read out over the telephone."""
+
+REFERENCE_LENGTH = 5
+"""24 million references: two in one log are unlikely, and five characters are remembered on the way to a colleague."""
+
+OFFERS_SHOWN = 3
+"""More buttons than this are a catalog, and the spawn page is the better one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the person can have instead, as one button."""
+
+    label: str
+    note: str
+    choice: Choice
+
+
+def new_reference() -> str:
+    """A short reference that a person reads out and an administrator finds in the log: "7F3KQ"."""
+    return "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(REFERENCE_LENGTH))
+
+
+def offer_again(choice: Choice) -> Offer:
+    """The offer to try the same choice once more."""
+    return Offer(label="Try again", note="same software, same hardware", choice=choice)
+
+
+def offers_on(hardware: Iterable[Hardware], choice: Choice) -> tuple[Offer, ...]:
+    """The offers to start the same software on other hardware, in the given order, as many as a page shows."""
+    return tuple(_offer_on(entry, choice) for entry in hardware)[:OFFERS_SHOWN]
+
+
+def _offer_on(hardware: Hardware, choice: Choice) -> Offer:
+    cpu = f"{format_cores(hardware.cpu.request)} CPU"
+    gpu = "without a GPU" if not hardware.gpu_count else f"{hardware.gpu_count} GPU"
+    return Offer(
+        label=f"Start on {hardware.title}",
+        note=f"{cpu} · {format_memory(hardware.memory_bytes)} · {gpu} · same files",
+        choice=_on(choice, hardware),
+    )
+
+
+def _on(choice: Choice, hardware: Hardware) -> Choice:
+    return type(choice)(environment=choice.environment, hardware=hardware.name, env=choice.env)
+
+
+class StartError(StudioloError):
+    """A workspace could not start: what happened, why, and what the person can do or have instead."""
+
+    code = "start_failed"
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        cause: str = "",
+        hint: str = "",
+        offers: Sequence[Offer] = (),
+        log_tail: Sequence[str] = (),
+    ) -> None:
+        """`cause` and `hint` are whole sentences or nothing; `log_tail` is what the failed program said last."""
+        super().__init__(sentence, hint=hint)
+        self.sentence = sentence
+        self.cause = cause
+        self.offers = tuple(offers)
+        self.log_tail = tuple(log_tail)
+        self.reference = new_reference()
+
+    @property
+    def text(self) -> str:
+        """All of it as one paragraph: what happened, why, what to do."""
+        return " ".join(part for part in (self.sentence, self.cause, self.hint) if part)
+
+
+class OptionsError(StartError):
+    """What was asked for is not on offer, or is not an option. Says so for everything at once."""
+
+    code = "options_invalid"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """`problems` are whole sentences, each naming its field."""
+        super().__init__(" ".join(problems))
+        self.problems = tuple(problems)
+
+
+class DoesNotFitError(StartError):
+    """There is no room on this machine, now or ever."""
+
+    code = "does_not_fit"
+
+    def __init__(
+        self,
+        asked: Hardware,
+        verdict: DoesNotFit,
+        *,
+        alternatives: Sequence[Hardware] = (),
+        offers: Sequence[Offer] = (),
+    ) -> None:
+        """`alternatives` fit now, nearest in size first; whoever knows the software makes `offers` of them."""
+        when = "now" if verdict.later else "at all"
+        super().__init__(
+            f'"{asked.title}" does not fit on this machine {when}.',
+            cause=f"It {verdict.reason}.",
+            hint=_what_fits(verdict, alternatives),
+            offers=offers,
+        )
+        self.asked = asked
+        self.verdict = verdict
+        self.alternatives = tuple(alternatives)
+
+
+def _what_fits(verdict: DoesNotFit, alternatives: Sequence[Hardware]) -> str:
+    if alternatives:
+        titles = [f'"{entry.title}"' for entry in alternatives[:OFFERS_SHOWN]]
+        return f"What fits now: {listed(titles)}."
+    if verdict.later:
+        return "Nothing else fits now either. Stop a workspace that you do not need, or try again when one has ended."
+    return "Nothing else on offer fits now either. Ask an administrator for hardware that fits this machine."
+
+
+class ProgramsMissing(StartError):
+    """The software needs a program that this machine lacks."""
+
+    code = "programs_missing"
+
+    def __init__(self, environment: Environment, programs: Sequence[str]) -> None:
+        super().__init__(
+            f'"{environment.title}" cannot run on this machine.',
+            cause=f"It needs {listed(programs)}, which is not installed here.",
+            hint="Choose other software, or ask an administrator to install it.",
+        )
+        self.programs = tuple(programs)
+
+
+class EnvironmentBuildFailed(StartError):
+    """The software could not be installed."""
+
+    code = "environment_build_failed"
+
+    def __init__(
+        self, environment: Environment, reason: str, *, log_tail: Sequence[str] = (), offers: Sequence[Offer] = ()
+    ) -> None:
+        """`reason` is what the installer said, as a sentence."""
+        super().__init__(
+            f'The software "{environment.title}" could not be installed.',
+            cause=reason,
+            hint="Try again, or choose other software. If it goes on, tell an administrator the reference.",
+            offers=offers,
+            log_tail=log_tail,
+        )
+
+
+class HomeNotUsable(StartError):
+    """The home directory cannot be made or written."""
+
+    code = "home_not_usable"
+
+    def __init__(self, reason: str) -> None:
+        """`reason` is what the system said: "No space left on device"."""
+        super().__init__(
+            "Your home directory cannot be used.",
+            cause=f"The machine said: {reason.rstrip('.')}.",
+            hint="Tell an administrator the reference: nothing in your home was changed.",
+        )
+
+
+class ServerExited(StartError):
+    """The server ended before it was ready."""
+
+    code = "server_exited"
+
+    def __init__(self, ending: Ending, *, offers: Sequence[Offer] = ()) -> None:
+        super().__init__(
+            "The server of your workspace ended before it was ready.",
+            cause=describe_ending(ending),
+            hint="The last lines of its log say more. Try again, or choose hardware with more memory.",
+            offers=offers,
+            log_tail=ending.log_tail,
+        )
+        self.ending = ending
+
+
+class ServerNeverReady(StartError):
+    """The server ran and never answered."""
+
+    code = "server_never_ready"
+
+    def __init__(self, seconds: float, *, log_tail: Sequence[str] = (), offers: Sequence[Offer] = ()) -> None:
+        super().__init__(
+            f"The server of your workspace did not answer within {format_seconds(seconds)}.",
+            cause="It was stopped.",
+            hint="Try again. If it goes on, tell an administrator the reference.",
+            offers=offers,
+            log_tail=log_tail,
+        )
+
+
+class StartStopped(StartError):
+    """Somebody stopped the start."""
+
+    code = "start_stopped"
+
+    def __init__(self, *, offers: Sequence[Offer] = ()) -> None:
+        super().__init__("This start was stopped.", hint="Your files are as they were.", offers=offers)
+
+
+class UnexpectedStartFailure(StartError):
+    """Something went wrong that nobody thought of. The person gets a reference, the log gets everything."""
+
+    code = "unexpected"
+
+    def __init__(self, *, offers: Sequence[Offer] = ()) -> None:
+        super().__init__("", offers=offers)
+        self.sentence = f"We could not start your workspace (ref {self.reference})."
+        self.args = (self.sentence,)
+        self.cause = "This is a fault of ours, not of your choice."
+        self.hint = "Try again. If it goes on, tell an administrator the reference."

@@ -1,0 +1,269 @@
+"""What did the person ask for, and is it on offer to them: one check for form, link, REST and command line.
+
+Everything that arrives here was written by somebody else and may be anything. The answer is a `Choice` that the catalog
+offers, or an `OptionsError` with one sentence for each thing wrong; never another exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from spawner.env_rules import MOST_VARIABLES, looks_like_secret, problem_with_name, problem_with_value
+from spawner.errors import OptionsError
+from studiolo.choice import Choice
+from studiolo.problems import LONGEST_QUOTE, nearest
+
+if TYPE_CHECKING:
+    from studiolo.catalog import Catalog, Environment, Hardware
+
+_Entry = TypeVar("_Entry", "Environment", "Hardware")
+
+OPTIONS: Final = ("environment", "hardware", "env")
+"""The options of this version."""
+
+LATER_OPTIONS: Final = frozenset({"data", "credentials", "git"})
+"""Options whose features come later: named, so that nobody takes them for slips of the pen."""
+
+FORM_ONLY: Final = frozenset({"_xsrf"})
+"""Fields of a form that are not options."""
+
+MOST_LISTED: Final = 12
+"""Names and problems listed in one answer; more are counted."""
+
+LONGEST_COMPARED: Final = 100
+"""Characters compared in search of the nearest name: a megabyte would keep the hub busy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What a workspace was started with last time, as far as it can still be had."""
+
+    choice: Choice | None = None
+    """What the page selects: gone entries are replaced by the default. None when nothing usable is remembered."""
+    note: str | None = None
+    """What the page says about it when something is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A choice with the catalog's entries that it names."""
+
+    environment: Environment
+    hardware: Hardware
+    env: tuple[tuple[str, str], ...]
+
+    @property
+    def choice(self) -> Choice:
+        """The same by name."""
+        return Choice(environment=self.environment.name, hardware=self.hardware.name, env=self.env)
+
+
+def parse_options(raw: object, *, catalog: Catalog, teams: Collection[str]) -> Choice:
+    """The choice that user options name: nothing gives the default, a part is filled up from it.
+
+    Raises OptionsError with every problem. What exists but is not offered to these teams does not exist.
+    """
+    return resolve_options(raw, catalog=catalog, teams=teams).choice
+
+
+def resolve_options(raw: object, *, catalog: Catalog, teams: Collection[str]) -> Resolved:
+    """As `parse_options`, with the entries of the catalog instead of their names."""
+    options = {} if raw is None else raw
+    if not isinstance(options, Mapping):
+        raise OptionsError((f"options: {shown(raw)} is not a set of options. Write {_EXAMPLE}.",))
+    problems = [_unknown_option(key) for key in options if key not in OPTIONS]
+    default = catalog.default_choice(teams)
+    environment = _pick("environment", options, catalog.offered_environments(teams), default, problems)
+    hardware = _pick("hardware", options, catalog.offered_hardware(teams), default, problems)
+    env = _parse_env(options.get("env"), problems)
+    if problems or environment is None or hardware is None:
+        raise OptionsError(_at_most(problems))
+    return Resolved(environment=environment, hardware=hardware, env=env)
+
+
+def options_from_form(formdata: Mapping[str, Any]) -> dict[str, Any]:
+    """User options in the fields of a form: `environment`, `hardware`, and `env` as lines of NAME=value.
+
+    Decides nothing: whatever cannot be read is passed on for `parse_options` to refuse. Empty fields are left out.
+    """
+    options: dict[str, Any] = {}
+    for field, values in formdata.items():
+        if field in FORM_ONLY:
+            continue
+        value = values[0] if isinstance(values, list) and len(values) == 1 else values
+        if isinstance(value, str) and not value.strip():
+            continue
+        options[field] = _env_as_mapping(value) if field == "env" and isinstance(value, str) else value
+    return options
+
+
+def options_from_query(query: Mapping[str, Any]) -> dict[str, Any]:
+    """User options in a link (`opt-environment=…`, the prefix is taken off already): the same fields as the form's."""
+    return options_from_form(query)
+
+
+def check_remembered(raw: object, *, catalog: Catalog, teams: Collection[str]) -> Remembered:
+    """What to select for a workspace that was started before, and what to say when it is no longer to be had."""
+    if not isinstance(raw, Mapping) or not raw:
+        return Remembered()
+    default = catalog.default_choice(teams)
+    if default is None:
+        return Remembered(note="What it was started with is no longer offered to you.")
+    environment, environment_note = _recall(
+        "software", raw.get("environment"), catalog.offered_environments(teams), default.environment
+    )
+    hardware, hardware_note = _recall(
+        "hardware", raw.get("hardware"), catalog.offered_hardware(teams), default.hardware
+    )
+    problems: list[str] = []
+    env = _parse_env(raw.get("env"), problems)
+    env_note = "Its environment variables can no longer be used and were left out." if problems else None
+    notes = [note for note in (environment_note, hardware_note, env_note) if note is not None]
+    return Remembered(
+        choice=Choice(environment=environment, hardware=hardware, env=env if not problems else ()),
+        note=" ".join(notes) or None,
+    )
+
+
+def shown(value: object) -> str:
+    """A value as an error repeats it: short, printable, on one line, and not at all when it looks like a secret."""
+    if isinstance(value, str):
+        return _shown_text(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), "a value of another kind")
+
+
+def _shown_text(value: str) -> str:
+    if looks_like_secret(value):
+        return "a value that looks like a secret"
+    short = value if len(value) <= LONGEST_QUOTE else value[: LONGEST_QUOTE - 1] + "…"
+    return '"' + "".join(char if char.isprintable() else ascii(char)[1:-1] for char in short) + '"'
+
+
+_KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
+    (type(None), "null"),
+    ((int, float), "a number"),
+    (Mapping, "a set of named values"),
+    ((list, tuple, set, frozenset), "a list"),
+)
+_EXAMPLE: Final = '{"environment": "…", "hardware": "…"}'
+
+
+def _unknown_option(key: object) -> str:
+    if isinstance(key, str) and key in LATER_OPTIONS:
+        return f"{key}: not available in this version. Leave it out."
+    name = shown(key)
+    near = nearest(key[:LONGEST_COMPARED], OPTIONS) if isinstance(key, str) else None
+    meant = f' Did you mean "{near}"?' if near else ""
+    return f"options: {name} is not an option.{meant} There are: {', '.join(OPTIONS)}."
+
+
+def _pick(
+    field: str, options: Mapping[Any, Any], offered: tuple[_Entry, ...], default: Choice | None, problems: list[str]
+) -> _Entry | None:
+    """The offered entry that a field names, or the default's; None where it or the other field has a problem noted."""
+    if not offered:
+        problems.append(f"{field}: nothing is on offer to you. Ask an administrator which teams you should be in.")
+        return None
+    if field in options:
+        name = options[field]
+    elif default is not None:
+        name = getattr(default, field)
+    else:
+        return None
+    found = _entry_named(name, offered)
+    if found is None:
+        problems.append(_not_on_offer(field, name, offered))
+    return found
+
+
+def _entry_named(name: object, offered: tuple[_Entry, ...]) -> _Entry | None:
+    return next((entry for entry in offered if isinstance(name, str) and entry.name == name), None)
+
+
+def _not_on_offer(field: str, name: object, offered: tuple[_Entry, ...]) -> str:
+    names = [entry.name for entry in offered]
+    near = nearest(name[:LONGEST_COMPARED], names) if isinstance(name, str) else None
+    meant = f' Did you mean "{near}"?' if near else ""
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return f"{field}: {shown(name)} is not on offer.{meant} On offer: {', '.join(names[:MOST_LISTED])}{more}."
+
+
+def _parse_env(raw: object, problems: list[str]) -> tuple[tuple[str, str], ...]:
+    """The environment variables in a mapping or in lines of NAME=value, in their order; what is wrong is noted."""
+    match raw:
+        case None:
+            return ()
+        case str():
+            variables, wrong_lines = _read_env_lines(raw)
+            problems.extend(wrong_lines)
+        case Mapping():
+            variables = dict(raw)
+        case _:
+            problems.append(f'env: {shown(raw)} is not a set of variables. Write {{"NAME": "value"}}.')
+            return ()
+    if len(variables) > MOST_VARIABLES:
+        problems.append(f"env: {len(variables)} variables are too many. At most {MOST_VARIABLES}; keep more in a file.")
+        return ()
+    problems.extend(wrong for name, value in variables.items() if (wrong := _problem_with_variable(name, value)))
+    return tuple(variables.items())
+
+
+def _problem_with_variable(name: object, value: object) -> str | None:
+    if not isinstance(name, str):
+        return f"env: {shown(name)} is not the name of a variable. Names are text."
+    wrong = problem_with_name(name)
+    if wrong or looks_like_secret(name):
+        return f"env: {shown(name)}: {wrong or 'not the name of a variable.'}"
+    if not isinstance(value, str):
+        return f'env.{name}: {shown(value)} is not text. Write it in quotes: "…".'
+    wrong = problem_with_value(name, value)
+    return f"env.{name}: {wrong}" if wrong else None
+
+
+def _read_env_lines(text: str) -> tuple[dict[str, str], list[str]]:
+    """Variables in lines of NAME=value (empty lines and comments are skipped), and what is wrong with other lines.
+
+    Values are taken as they stand, quotes too. A wrong line is named by its number: it may hold a password.
+    """
+    variables: dict[str, str] = {}
+    problems: list[str] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.removesuffix("\r").partition("=")
+        name = name.strip()
+        if not equals:
+            problems.append(f"env: line {number} has no =. Write NAME=value, one variable on a line.")
+        elif name in variables:
+            problems.append(f"env: line {number} gives {shown(name)} a second time. Leave one of the two out.")
+        else:
+            variables[name] = value
+    return variables, problems
+
+
+def _env_as_mapping(text: str) -> dict[str, str] | str:
+    variables, problems = _read_env_lines(text)
+    return text if problems else variables
+
+
+def _recall(kind: str, name: object, offered: tuple[_Entry, ...], default: str) -> tuple[str, str | None]:
+    """The name to select, and what to say when it is not the one that is remembered."""
+    if name is None:
+        return default, None
+    found = _entry_named(name, offered)
+    if found is not None:
+        return found.name, None
+    title = next(entry.title for entry in offered if entry.name == default)
+    gone = shown(name) if isinstance(name, str) else "of before"
+    return default, f'The {kind} {gone} is no longer offered to you; "{title}" is selected instead.'
+
+
+def _at_most(problems: list[str]) -> tuple[str, ...]:
+    """The problems, or the first of very many and how many more there are."""
+    if len(problems) <= MOST_LISTED:
+        return tuple(problems)
+    return (*problems[:MOST_LISTED], f"And {len(problems) - MOST_LISTED} more problems.")

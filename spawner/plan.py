@@ -1,0 +1,67 @@
+"""What will run: a checked choice as frozen data, the shape and the identity kept apart.
+
+A warm workspace is made from a shape alone and receives its identity later, so nothing of one may reach into the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from spawner.options import resolve_options
+from studiolo.choice import Choice
+from studiolo.names import home_name, workspace_key
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from studiolo.catalog import Catalog, Environment, Hardware
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a workspace is made of, whoever it is for."""
+
+    environment: Environment
+    hardware: Hardware
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Whose a workspace is."""
+
+    user: str
+    server: str
+    """"" is the unnamed one, shown as `default`."""
+    teams: tuple[str, ...]
+    home: str
+    """The name of the person's home where homes are kept."""
+
+    @property
+    def key(self) -> str:
+        """The workspace's own name on disk and in the ledger."""
+        return workspace_key(self.user, self.server)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchPlan:
+    """A workspace that may be started: what, whose, and the variables the person gave it."""
+
+    shape: Shape
+    identity: Identity
+    env: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def choice(self) -> Choice:
+        """The choice that gives this plan again."""
+        return Choice(environment=self.shape.environment.name, hardware=self.shape.hardware.name, env=self.env)
+
+
+def make_plan(choice: Choice, *, catalog: Catalog, user: str, server: str, teams: Collection[str]) -> LaunchPlan:
+    """The plan of a choice. Raises OptionsError where the catalog has stopped offering it since it was checked."""
+    resolved = resolve_options(choice.as_user_options(), catalog=catalog, teams=teams)
+    return LaunchPlan(
+        shape=Shape(environment=resolved.environment, hardware=resolved.hardware),
+        identity=Identity(user=user, server=server, teams=tuple(sorted(teams)), home=home_name(user)),
+        env=resolved.env,
+    )
