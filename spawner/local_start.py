@@ -1,0 +1,248 @@
+"""One start of one workspace on this machine: room, software, server. Whatever fails, nothing of it is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from spawner.bounded_log import last_lines
+from spawner.environments import BuildFailed
+from spawner.errors import (
+    DoesNotFitError,
+    EnvironmentBuildFailed,
+    HomeNotUsable,
+    ProgramsMissing,
+    ServerExited,
+    ServerNeverReady,
+    offer_again,
+    offers_on,
+)
+from spawner.limits import scope_command
+from spawner.process import render_process
+from spawner.progress import Phase
+from spawner.record import WorkspaceRecord
+from spawner.workspace_process import KeeperJob, StillRunningError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from spawner.admission import Held
+    from spawner.data_directory import WorkspaceFiles
+    from spawner.environments import BuildProgress
+    from spawner.parts import SpawnerParts
+    from spawner.plan import LaunchPlan
+    from spawner.process import ProcessSpec
+    from spawner.progress_board import ProgressBoard
+    from spawner.workspace_process import WorkspaceProcess
+
+SERVER_SECONDS: Final = 120.0
+"""How long a server may take to answer. It needs two seconds; a disk that just woke up, or a loaded machine, longer."""
+
+BACKLOG: Final = 128
+"""Requests that may wait while the server comes up: they are answered, not refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalStart:
+    """Everything one start needs, and the start itself."""
+
+    parts: SpawnerParts
+    plan: LaunchPlan
+    environment_digest: str
+    files: WorkspaceFiles
+    process: WorkspaceProcess
+    board: ProgressBoard
+    hub_env: Callable[[int], Mapping[str, str]]
+    """What JupyterHub wants its server on a given port to know."""
+    seconds: float
+    """How long all of it may take."""
+
+    async def run(self) -> str:
+        """The address of a server that answers. Raises StartError; cancelled or failed, it gives everything back."""
+        try:
+            with self.board.phase(Phase.ROOM):
+                held = self._find_room()
+            with self.board.phase(Phase.SOFTWARE):
+                python = await self._prepare_software()
+            with self.board.phase(Phase.SERVER):
+                return await self._start_server(held, python)
+        except BaseException:
+            self.parts.machine.release(self.plan.identity.key)
+            raise
+
+    def _find_room(self) -> Held:
+        hardware = self.plan.shape.hardware
+        offered = self.parts.catalogs.current.offered_hardware(self.plan.identity.teams)
+        try:
+            return self.parts.machine.claim(self.plan.identity.key, hardware, offered=offered)
+        except DoesNotFitError as error:
+            offers = offers_on(error.alternatives, self.plan.choice)
+            raise DoesNotFitError(hardware, error.verdict, alternatives=error.alternatives, offers=offers) from None
+
+    async def _prepare_software(self) -> Path:
+        environment, store = self.plan.shape.environment, self.parts.environments
+        if missing := store.missing_programs(environment):
+            raise ProgramsMissing(environment, missing)
+        again = (offer_again(self.plan.choice),)
+        building_seconds = self.seconds - min(SERVER_SECONDS, self.seconds / 2)
+        try:
+            async with asyncio.timeout(building_seconds):
+                await store.build(environment, self._show_build)
+        except BuildFailed as error:
+            raise EnvironmentBuildFailed(environment, error.reason, log_tail=error.log_tail, offers=again) from error
+        except TimeoutError:
+            reason = "It took longer than a start may take here. What was downloaded is kept."
+            raise EnvironmentBuildFailed(environment, reason, offers=again) from None
+        return store.python(environment)
+
+    def _show_build(self, build: BuildProgress) -> None:
+        self.board.detail(Phase.SOFTWARE, build.sentence, seconds_left=build.seconds_left)
+
+    async def _start_server(self, held: Held, python: Path) -> str:
+        await asyncio.to_thread(_make_home, self.parts.data.home(self.plan.identity.user))
+        with _listening_socket() as listening, _pipe() as (ready_read, ready_write):
+            port = listening.getsockname()[1]
+            spec = render_process(
+                self.plan,
+                data=self.parts.data,
+                python=python,
+                hub_env=self.hub_env(port),
+                gpus=held.gpus,
+                listen_fd=listening.fileno(),
+                ready_fd=ready_write.fileno(),
+            )
+            record = WorkspaceRecord(
+                start_id=uuid.uuid4().hex,
+                held=held,
+                url=f"http://127.0.0.1:{port}",
+                environment_digest=self.environment_digest,
+                started_at=datetime.now(UTC),
+            )
+            try:
+                self.process.prepare(record)
+                self.process.launch(self._job(spec, record, (listening.fileno(), ready_write.fileno())))
+                # Only the server may hold them now: when it ends, we and its callers notice at once.
+                ready_write.close()
+                listening.close()
+                await self._wait_until_ready(ready_read.fileno())
+            except BaseException:
+                with contextlib.suppress(StillRunningError):  # the spawner's `stop` comes next, and insists
+                    await self.process.stop(now=True)
+                raise
+            return record.url
+
+    def _job(self, spec: ProcessSpec, record: WorkspaceRecord, pass_fds: tuple[int, ...]) -> KeeperJob:
+        machine = self.parts.machine
+        # Whoever runs the hub as root was asked for `--allow-root` then; Jupyter would ask once more, of nobody.
+        argv = (*spec.argv, "--allow-root") if os.geteuid() == 0 else spec.argv
+        env = dict(spec.env)
+        if machine.scope is not None:
+            unit = f"studiolo-{record.start_id}"
+            argv = scope_command(
+                argv, scope=machine.scope, unit=unit, memory_bytes=spec.memory_bytes, cpu_cores=spec.cpu_cores
+            )
+            env |= dict(machine.scope.manager_env)
+        return KeeperJob(
+            argv=argv,
+            env=env,
+            cwd=spec.cwd,
+            record=record,
+            memory_bytes=spec.memory_bytes,
+            is_memory_watched=not machine.memory_is_enforced,
+            pass_fds=pass_fds,
+        )
+
+    async def _wait_until_ready(self, ready: int) -> None:
+        seconds = min(SERVER_SECONDS, self.seconds / 2)
+        again = (offer_again(self.plan.choice),)
+        try:
+            async with asyncio.timeout(seconds):
+                if not await _says_ready(ready):
+                    # The pipe has no other end any more: the server has ended, and its keeper is about to say how.
+                    raise ServerExited(await self.process.wait_until_ended(), offers=again)
+        except TimeoutError:
+            raise ServerNeverReady(seconds, log_tail=last_lines(self.files.log), offers=again) from None
+
+
+async def answers(url: str, path: str) -> bool:
+    """True once the server at `url` says anything about `path`; False where it hangs up. One request, not a poll.
+
+    The socket listens before the server does, so that a question may wait there for its answer.
+    """
+    address = urlsplit(url)
+    try:
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    except OSError:
+        return False
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        return bool(await reader.read(1))
+    except OSError:
+        return False
+    finally:
+        writer.close()
+
+
+async def _says_ready(descriptor: int) -> bool:
+    loop = asyncio.get_running_loop()
+    said: asyncio.Future[bool] = loop.create_future()
+
+    def read() -> None:
+        if not said.done():
+            said.set_result(bool(os.read(descriptor, 64)))
+
+    loop.add_reader(descriptor, read)
+    try:
+        return await said
+    finally:
+        loop.remove_reader(descriptor)
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise HomeNotUsable(error.strerror or str(error)) from error
+
+
+@contextlib.contextmanager
+def _listening_socket() -> Iterator[socket.socket]:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(BACKLOG)
+        yield listening
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[tuple[_End, _End]]:
+    read, write = (_End(descriptor) for descriptor in os.pipe())
+    try:
+        yield read, write
+    finally:
+        read.close()
+        write.close()
+
+
+class _End:
+    """One end of a pipe, closed once."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def fileno(self) -> int:
+        return -1 if self._descriptor is None else self._descriptor
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,58 @@
+"""What a spawner works with: made once when the hub starts, and handed to every workspace's spawner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from studiolo.wire import StartRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spawner.catalogs import CatalogHolder
+    from spawner.data_directory import DataDirectory
+    from spawner.environments import EnvironmentStore
+    from spawner.machine import Machine
+    from spawner.progress import Phase
+
+__all__ = ["NoHistory", "SpawnerParts", "StartHistory", "StartRecord"]
+
+
+class StartHistory(Protocol):
+    """What is known of earlier starts. Never raises and never waits: a start goes on the same without it."""
+
+    @property
+    def is_away(self) -> bool:
+        """Whether nobody answers, so that a page can say that estimates are missing."""
+
+    def expected(self, environment_digest: str) -> Mapping[Phase, float]:
+        """Seconds that each phase is expected to take; without the phases that nobody knows."""
+
+    def record(self, start: StartRecord) -> None:
+        """Remembers a start that became ready or failed."""
+
+
+class NoHistory:
+    """Knows of no earlier start and remembers none: for a spawner without the services process."""
+
+    is_away = True
+
+    def expected(self, environment_digest: str) -> Mapping[Phase, float]:  # noqa: ARG002 - the protocol's
+        """Nothing."""
+        return MappingProxyType({})
+
+    def record(self, start: StartRecord) -> None:
+        """Forgets it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnerParts:
+    """Everything outside JupyterHub that a start needs."""
+
+    data: DataDirectory
+    catalogs: CatalogHolder
+    machine: Machine
+    environments: EnvironmentStore
+    starts: StartHistory

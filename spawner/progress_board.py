@@ -1,0 +1,85 @@
+"""Where a start shows how far it is, and whoever waits for it reads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from spawner.progress import Phase, StartProgress
+
+TELL_AGAIN_SECONDS: Final = 1.0
+"""A page that hears nothing counts on by itself; it hears the truth this often."""
+
+
+class ProgressBoard:
+    """The progress of one start. Its times are of the running loop, which is the machine's monotonic clock."""
+
+    def __init__(self, progress: StartProgress) -> None:
+        """Begins with `progress`, usually a start that only has expectations."""
+        self._progress = progress
+        self._changed = asyncio.Event()
+
+    @property
+    def progress(self) -> StartProgress:
+        """The start as it is now."""
+        return self._progress
+
+    def show(self, progress: StartProgress) -> None:
+        """Puts up a new state and wakes everybody who reads."""
+        self._progress = progress
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    @contextlib.contextmanager
+    def phase(self, phase: Phase) -> Iterator[None]:
+        """The phase runs while this is open, is done when it closes, and failed where it closes by an exception."""
+        self.begin(phase)
+        try:
+            yield
+        except BaseException:
+            self.fail(phase)
+            raise
+        self.finish(phase)
+
+    def begin(self, phase: Phase) -> None:
+        """The phase runs from now on."""
+        self.show(self._progress.begin(phase, self._now()))
+
+    def finish(self, phase: Phase) -> None:
+        """The phase is done."""
+        self.show(self._progress.finish(phase, self._now()))
+
+    def fail(self, phase: Phase) -> None:
+        """The phase failed."""
+        self.show(self._progress.fail(phase, self._now()))
+
+    def detail(self, phase: Phase, text: str, *, seconds_left: float | None = None) -> None:
+        """What the phase does now and, where that is known, how long it goes on."""
+        progress = self._progress.detail(phase, text)
+        if seconds_left is not None:
+            now = self._now()
+            progress = progress.expect(phase, progress.of(phase).elapsed(now) + seconds_left, now)
+        self.show(progress)
+
+    def note(self, line: str) -> None:
+        """One line behind "details"."""
+        self.show(self._progress.note(line))
+
+    async def events(self) -> AsyncGenerator[dict[str, Any]]:
+        """The start as events for a page: at once, on each change and each second, until it is done or has failed."""
+        while True:
+            changed = self._changed
+            progress = self._progress
+            yield progress.as_event(self._now())
+            if progress.is_done or progress.failed_phase is not None:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TELL_AGAIN_SECONDS):
+                    await changed.wait()
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,53 @@
+"""What is remembered of a start: how long its phases took, and how it came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from spawner.parts import StartRecord
+from spawner.progress import Phase
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from spawner.parts import StartHistory
+    from spawner.plan import LaunchPlan
+    from spawner.progress import StartProgress
+
+READY: Final = "ready"
+"""The outcome of a start that did not fail; of any other it is the failure's code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartReport:
+    """One start, and who remembers it."""
+
+    starts: StartHistory
+    plan: LaunchPlan
+    environment_digest: str
+    """"" where the environment's lock could not be read: then there is nothing that a later start could learn."""
+    was_installed: bool
+    """Whether the software was there already."""
+    started_at: datetime
+
+    def send(self, progress: StartProgress, outcome: str) -> None:
+        """Remembers it. How long installing takes is learned from the starts that had to install."""
+        if not self.environment_digest:
+            return
+        phases = {phase.value: round(seconds, 3) for phase, seconds in progress.measured_seconds().items()}
+        if self.was_installed:
+            phases.pop(Phase.SOFTWARE.value, None)
+        choice, identity = self.plan.choice, self.plan.identity
+        self.starts.record(
+            StartRecord(
+                user=identity.user,
+                server=identity.server,
+                environment=choice.environment,
+                hardware=choice.hardware,
+                environment_digest=self.environment_digest,
+                phases=phases,
+                outcome=outcome,
+                started_at=self.started_at,
+            )
+        )

@@ -1,0 +1,284 @@
+"""A small hub around our spawner: JupyterHub's own users and database, real processes, a fake store."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import textwrap
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+from jupyterhub import orm, roles
+from jupyterhub.httpclient import JupyterHubHTTPClient
+from jupyterhub.objects import Hub
+from jupyterhub.spawner import SpawnException
+from jupyterhub.user import User
+from sqlalchemy import StaticPool, create_engine
+from sqlalchemy.orm import sessionmaker
+
+from spawner.admission import Capacity
+from spawner.data_directory import DataDirectory
+from spawner.environments import BuildFailed, BuildProgress, BuildStep
+from spawner.local import LocalWorkspaceSpawner
+from spawner.machine import Machine, running_records
+from spawner.parts import SpawnerParts, StartRecord
+from spawner.processes import kill_all, started_as
+from spawner.progress import Phase
+from spawner.record import read_record
+from studiolo.catalog import Catalog
+
+GIB = 1024**3
+PATIENCE_SECONDS = 30.0
+SMALL = {"environment": "python", "hardware": "small"}
+GPU = {"environment": "python", "hardware": "gpu"}
+
+Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
+
+
+# What runs as the server of a workspace
+
+
+class ServerAnswers:
+    """Adopts the socket, says that it is ready, and answers every request with its own environment."""
+
+    source = """
+        import http.server, json, os, signal, socket, sys
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        class Answer(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = json.dumps(dict(os.environ)).encode()
+                self.send_response(200)
+                self.send_header('X-JupyterHub-Version', '6.1.1')
+                self.send_header('Content-Length', str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+        server = http.server.ThreadingHTTPServer(('', 0), Answer, bind_and_activate=False)
+        server.socket.close()
+        server.socket = socket.socket(fileno=int(os.environ['STUDIOLO_LISTEN_FD']))
+        gate = os.environ.get('GATE')
+        if gate:
+            open(gate).read()
+        try:
+            os.write(int(os.environ['STUDIOLO_READY_FD']), b'ready\\n')
+        except BrokenPipeError:
+            pass
+        os.close(int(os.environ['STUDIOLO_READY_FD']))
+        server.serve_forever()
+    """
+
+
+class ServerExitsBeforeReady:
+    """Says why and ends."""
+
+    source = """
+        import sys
+        print('no module named jupyterlab')
+        sys.exit(3)
+    """
+
+
+class ServerSaysNothing:
+    """Runs and says nothing."""
+
+    source = "import time; print('thinking', flush=True); time.sleep(600)"
+
+
+# What the store of environments does
+
+
+@dataclass
+class FakeEnvironments:
+    """An environment is the program that was set; it is there, unless a build was asked for."""
+
+    folder: Path
+    program: type = ServerAnswers
+    is_built: bool = True
+    missing: tuple[str, ...] = ()
+    builds: list[str] = field(default_factory=list)
+
+    def identify(self, environment: Any) -> Any:
+        return SimpleNamespace(digest=f"digest-of-{environment.name}")
+
+    def is_ready(self, environment: Any) -> bool:
+        return self.is_built
+
+    def missing_programs(self, environment: Any) -> tuple[str, ...]:
+        return self.missing
+
+    def python(self, environment: Any) -> Path:
+        program = self.folder / "python"
+        program.write_text(f"#!{sys.executable} -S\n{textwrap.dedent(self.program.source)}")
+        program.chmod(0o700)
+        return program
+
+    async def build(self, environment: Any, on_progress: Callable[[BuildProgress], None]) -> Path:
+        if not self.is_built:
+            self.builds.append(environment.name)
+            on_progress(BuildProgress(step=BuildStep.INSTALLING, packages_done=3, packages_total=9, seconds_left=4.0))
+            self.is_built = True
+        return self.folder
+
+
+class SoftwareCannotBeInstalled(FakeEnvironments):
+    """uv says why, and that is what the person reads."""
+
+    async def build(self, environment: Any, on_progress: Callable[[BuildProgress], None]) -> Path:
+        raise BuildFailed("The package index has no package nunpy.", ["error: nunpy was not found"])
+
+
+class SoftwareTakesForEver(FakeEnvironments):
+    """A download that hangs."""
+
+    is_built: bool = False
+
+    async def build(self, environment: Any, on_progress: Callable[[BuildProgress], None]) -> Path:
+        await asyncio.Event().wait()
+        return self.folder
+
+
+class RememberedStarts:
+    """Keeps what it is told."""
+
+    is_away: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.told: list[StartRecord] = []
+
+    def expected(self, environment_digest: str) -> Mapping[Phase, float]:
+        return {Phase.SERVER: 2.0} if environment_digest == "digest-of-python" else {}
+
+    def record(self, start: StartRecord) -> None:
+        self.told.append(start)
+
+
+class SmallHub:
+    """JupyterHub's own user and database objects around our spawner, without its web server and its proxy."""
+
+    def __init__(self, data: DataDirectory, catalog: Catalog, environments: FakeEnvironments) -> None:
+        self.data = data
+        self.environments = environments
+        self.starts = RememberedStarts()
+        self.capacity = Capacity(memory_bytes=10 * GIB, cpu_cores=4, gpus=("GPU-a",))
+        self.catalogs = SimpleNamespace(current=catalog)
+        self.engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        orm.register_foreign_keys(self.engine)
+        orm.Base.metadata.create_all(self.engine)
+        self.db = sessionmaker(self.engine, expire_on_commit=False)()
+        for role in roles.get_default_roles():
+            roles.create_role(self.db, role)
+        self.db.add(orm.OAuthClient(identifier="jupyterhub", redirect_uri=""))
+        self.orm_user = orm.User(name="alice")
+        self.db.add(self.orm_user)
+        self.db.commit()
+        roles.assign_default_roles(self.db, entity=self.orm_user)
+        self.gate = Path()
+        """Where a server that was told to waits for a word."""
+        self.restart()
+
+    def restart(self) -> None:
+        """What was in memory is gone; files, database and processes stay."""
+        self.machine = Machine(lambda: self.capacity)
+        self.machine.restore(record.held for record in running_records(self.data))
+        LocalWorkspaceSpawner.parts = SpawnerParts(
+            data=self.data,
+            catalogs=self.catalogs,  # type: ignore[arg-type]  # a catalog that does not change
+            machine=self.machine,
+            environments=self.environments,  # type: ignore[arg-type]  # the fake above
+            starts=self.starts,
+        )
+        hub = Hub()
+        hub.public_host = ""
+        settings = {"spawner_class": LocalWorkspaceSpawner, "hub": hub, "allow_named_servers": True}
+        self.user = User(self.orm_user, settings)
+
+    def spawner(self, server: str = "") -> LocalWorkspaceSpawner:
+        found: LocalWorkspaceSpawner = self.user.get_spawner(server)
+        return found
+
+    async def start(self, options: Any = None, server: str = "") -> LocalWorkspaceSpawner:
+        """As JupyterHub does on a request: it waits until the server answers."""
+        spawner: LocalWorkspaceSpawner = self.user.get_or_create_spawner(server, server, replace_failed=True)
+        await self.user.spawn(server, server, options=options)
+        return spawner
+
+    def is_recorded(self) -> bool:
+        """Whether the keeper has written down who runs, a moment after the server was made."""
+        return any(record.server_process for record in running_records(self.data))
+
+    async def fails(self, options: Any = None, server: str = "") -> tuple[SpawnException, LocalWorkspaceSpawner]:
+        spawner = self.user.get_or_create_spawner(server, server)
+        with pytest.raises(SpawnException) as caught:
+            await self.user.spawn(server, server, options=options)
+        return caught.value, spawner
+
+
+@pytest.fixture
+async def hub(tmp_path: Path, sample_catalog: Catalog) -> AsyncIterator[SmallHub]:
+    data = DataDirectory(root=tmp_path / "data")
+    program = tmp_path / "environment"
+    program.mkdir()
+    hub = SmallHub(data, sample_catalog, FakeEnvironments(program))
+    yield hub
+    for path in data.workspaces.glob("*/record.json"):
+        if (record := read_record(path)) is not None:
+            kill_all(started_as(record.start_id))
+    for server in list(hub.user.orm_user.orm_spawners):
+        await hub.spawner(server).stop(now=True)
+        hub.spawner(server).stop_polling()
+    await JupyterHubHTTPClient.loop_instance().close()
+    hub.db.close()
+    hub.engine.dispose()
+    with warnings.catch_warnings():
+        # JupyterHub never reads the answers it waits for.
+        warnings.filterwarnings("ignore", "Unclosed connection", ResourceWarning)
+        gc.collect()
+
+
+# One fixture for each way to fail: the hub of the test, and what goes wrong in it
+
+
+@pytest.fixture
+def server_exits_before_ready(hub: SmallHub) -> SmallHub:
+    hub.environments.program = ServerExitsBeforeReady
+    return hub
+
+
+@pytest.fixture
+def server_says_nothing(hub: SmallHub) -> SmallHub:
+    hub.environments.program = ServerSaysNothing
+    return hub
+
+
+@pytest.fixture
+def software_cannot_be_installed(hub: SmallHub) -> SmallHub:
+    hub.environments = SoftwareCannotBeInstalled(hub.environments.folder, is_built=False)
+    hub.restart()
+    return hub
+
+
+@pytest.fixture
+def software_takes_for_ever(hub: SmallHub) -> SmallHub:
+    hub.environments = SoftwareTakesForEver(hub.environments.folder, is_built=False)
+    hub.restart()
+    return hub
+
+
+@pytest.fixture
+async def hub_restarts_during_start(hub: SmallHub, tmp_path: Path, eventually: Eventually) -> AsyncIterator[SmallHub]:
+    """The hub is gone between the start of the process and its first answer; `hub.gate` holds the server back."""
+    hub.gate = tmp_path / "gate"
+    os.mkfifo(hub.gate)
+    begun = asyncio.ensure_future(hub.start({**SMALL, "env": {"GATE": str(hub.gate)}}))
+    await eventually(hub.is_recorded)
+    # The start goes on in the hub that was, which must not be cancelled: a hub that is killed cleans nothing up.
+    hub.restart()
+    yield hub
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await begun
