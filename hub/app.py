@@ -1,0 +1,120 @@
+"""The services process, wired together: every domain's routes behind one prefix."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import ClientTimeout
+from jupyterhub.httpclient import JupyterHubHTTPClient
+from tornado import web
+from tornado.httpserver import HTTPServer
+
+from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
+from hub.database import Database
+from hub.roles import SERVICE_PREFIX
+from hub.services import Services
+from hub.starts.routes import ExpectationsHandler, StartsHandler
+from hub.workspaces.routes import LogHandler
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hub.keys import Keys
+    from hub.settings import Settings
+
+MAX_BODY_BYTES = 1024 * 1024
+"""More than anybody sends here."""
+
+log = structlog.get_logger()
+
+
+class HealthHandler(Handler):
+    """`GET api/health`: whether this process works; open to everybody, says nothing of anybody."""
+
+    async def get(self) -> None:
+        """The version that answers."""
+        self.write({"status": "ok", "version": version("studiolo")})
+
+
+class StartPageHandler(Handler):
+    """`/services/studiolo/` itself is no page yet: people want their workspaces."""
+
+    async def get(self) -> None:
+        """To the hub's home page."""
+        self.redirect("/hub/home")
+
+
+class UnknownHandler(Handler):
+    """Everything that is not a route."""
+
+    async def prepare(self) -> None:
+        """404, as JSON."""
+        raise web.HTTPError(404, "There is nothing at this address.")
+
+
+def make_app(services: Services) -> web.Application:
+    """All routes."""
+    routes: list[tuple[str, type[web.RequestHandler]]] = [
+        ("", StartPageHandler),
+        ("oauth_callback", SignedInHandler),
+        ("api/health", HealthHandler),
+        ("api/starts", StartsHandler),
+        ("api/expectations", ExpectationsHandler),
+        ("api/workspaces/([^/]+)/([^/]+)/log", LogHandler),
+    ]
+    return web.Application(
+        [(SERVICE_PREFIX + path, handler, {"services": services}) for path, handler in routes],
+        default_handler_class=UnknownHandler,
+        default_handler_args={"services": services},
+        cookie_secret=cookie_secret(services.keys),
+        xsrf_cookies=True,
+        log_function=_log_request,
+    )
+
+
+class RunningServices:
+    """The services process between its start and its end."""
+
+    def __init__(self, settings: Settings, keys: Keys) -> None:
+        """Nothing is opened yet."""
+        self._settings = settings
+        self._keys = keys
+
+    async def __aenter__(self) -> Self:
+        """Database at this version's tables, address open."""
+        self._database = Database(self._settings.database_url)
+        await self._database.prepare()
+        http_client = JupyterHubHTTPClient.instance()
+        http_client.session_options = {"timeout": ClientTimeout(total=10, sock_connect=2)}
+        services = Services(
+            settings=self._settings,
+            keys=self._keys,
+            database=self._database,
+            hub_auth=hub_oauth(self._settings, self._keys),
+        )
+        self._server = HTTPServer(make_app(services), max_body_size=MAX_BODY_BYTES, xheaders=True)
+        address = urlsplit(self._settings.services.url)
+        self._server.listen(address.port or 80, address=address.hostname or "127.0.0.1")
+        log.info("services.listening", url=self._settings.services.url)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Answer what was asked, then let go of everything."""
+        self._server.stop()
+        await self._server.close_all_connections()
+        await JupyterHubHTTPClient.instance().close()
+        self._database.close()
+        log.info("services.stopped")
+
+
+def _log_request(handler: web.RequestHandler) -> None:
+    status = handler.get_status()
+    say = log.error if status >= 500 else log.warning if status >= 400 else log.debug  # noqa: PLR2004 - HTTP's classes
+    request = handler.request
+    # The path alone: what follows a "?" may hold what does not belong into a log.
+    say("request", method=request.method, path=request.path, status=status, seconds=round(request.request_time(), 4))

@@ -1,0 +1,120 @@
+"""JupyterHub's settings, all of them, from ours: the one place where `c.Something = …` is decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import ClientTimeout
+
+from hub import pages
+from hub.keys import cookie_secret_file
+from hub.passwords import ADMIN
+from hub.roles import SERVICE, USER_SCOPES, WORKSPACE_SCOPES, roles
+
+if TYPE_CHECKING:
+    from hub.keys import Keys
+    from hub.settings import Settings
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; "
+    "script-src 'self' 'unsafe-inline'; "  # JupyterHub's own pages (token, admin) start their scripts inline
+    "style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; "
+    "object-src 'none'; "
+    "base-uri 'none'; "
+    "form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+"""For every page of the hub: nothing is loaded from, sent to or framed by another site."""
+
+REQUEST_TIMEOUT = ClientTimeout(total=10, sock_connect=2)
+"""For the hub's own calls. aiohttp's default lets one hanging server hold a start for five minutes."""
+
+
+def configure(c: Any, settings: Settings, keys: Keys) -> None:
+    """Set up JupyterHub and its parts as one machine needs them."""
+    _configure_addresses(c, settings, keys)
+    _configure_database(c, settings)
+    _configure_people(c, settings)
+    _configure_service(c, settings, keys)
+    _configure_workspaces(c, settings)
+    _configure_pages(c)
+    _configure_restarts(c)
+
+
+def _configure_addresses(c: Any, settings: Settings, keys: Keys) -> None:
+    c.JupyterHub.bind_url = f"http://{settings.proxy.host}:{settings.proxy.port}/"
+    c.JupyterHub.public_url = f"{settings.public_url}/"
+    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{settings.hub.port}"
+    c.JupyterHub.hub_connect_url = f"http://127.0.0.1:{settings.hub.port}"
+    c.ConfigurableHTTPProxy.should_start = False  # the supervisor runs it, so that workspaces outlive the hub
+    c.ConfigurableHTTPProxy.api_url = settings.proxy.api_url
+    c.ConfigurableHTTPProxy.auth_token = keys.proxy_token
+    c.JupyterHubHTTPClient.session_options = {"timeout": REQUEST_TIMEOUT}
+    # Routes, probes and checks share the connections; by default 100 hanging probes would block the routes.
+    c.JupyterHubHTTPClient.connector_options = {"limit": 0}
+
+
+def _configure_database(c: Any, settings: Settings) -> None:
+    c.JupyterHub.db_url = f"sqlite:///{settings.data.hub_database}"
+    c.JupyterHub.upgrade_db = True  # JupyterHub saves a copy beside it first
+    c.JupyterHub.cookie_secret_file = str(cookie_secret_file(settings.data))
+
+
+def _configure_people(c: Any, settings: Settings) -> None:
+    c.JupyterHub.authenticator_class = "hub.authenticator.LocalAuthenticator"
+    c.LocalAuthenticator.passwords_file = str(settings.data.passwords)
+    c.LocalAuthenticator.admin_password_file = str(settings.data.admin_password)
+    c.LocalAuthenticator.admin_users = {ADMIN}
+    c.LocalAuthenticator.allow_all = True  # everybody with a password; there is no sign-up
+    c.JupyterHub.shutdown_on_logout = False
+    c.JupyterHub.extra_user_scopes = set(USER_SCOPES)
+    c.JupyterHub.load_roles = roles()
+
+
+def _configure_service(c: Any, settings: Settings, keys: Keys) -> None:
+    c.JupyterHub.services = [
+        {
+            "name": SERVICE,
+            "url": settings.services.url,
+            "api_token": keys.services_token,
+            "oauth_no_confirm": True,  # it is a part of Studiolo, not a third party to be asked about
+            "display": False,
+            "timeout": 1,  # the hub does not wait longer for it: it works without
+        }
+    ]
+
+
+def _configure_workspaces(c: Any, settings: Settings) -> None:
+    c.JupyterHub.spawner_class = "spawner.local.LocalWorkspaceSpawner"
+    c.Spawner.start_timeout = round(settings.workspaces.start_timeout.total_seconds())
+    c.Spawner.default_url = "/lab"
+    c.Spawner.server_token_scopes = list(WORKSPACE_SCOPES)
+    c.Spawner.consecutive_failure_limit = 0  # nobody's failing starts may stop the hub for all
+    c.JupyterHub.allow_named_servers = True
+    c.JupyterHub.named_server_limit_per_user = settings.workspaces.named_limit
+    c.JupyterHub.implicit_spawn_seconds = 0  # a link alone never starts anything
+    c.JupyterHub.last_activity_interval = 60
+
+
+def _configure_pages(c: Any) -> None:
+    c.JupyterHub.template_paths = pages.template_paths()
+    c.JupyterHub.template_vars = pages.template_vars()
+    c.JupyterHub.redirect_to_server = False  # people land on their list of workspaces
+    c.JupyterHub.default_url = "/hub/home"
+    c.JupyterHub.tornado_settings = {
+        # Starting answers at once and the waiting page shows the rest; a second is for those that fail at once.
+        "slow_spawn_timeout": 1,
+        "cookie_options": {"samesite": "Lax"},
+        "headers": {
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "Referrer-Policy": "same-origin",
+            "X-Content-Type-Options": "nosniff",
+        },
+    }
+
+
+def _configure_restarts(c: Any) -> None:
+    c.JupyterHub.cleanup_servers = False  # workspaces go on while the hub restarts
+    c.JupyterHub.cleanup_proxy = False
+    c.JupyterHub.init_spawners_timeout = 5  # the hub answers meanwhile; what it has not looked at yet is "checking"

@@ -1,0 +1,70 @@
+"""The keys our own processes show each other: one file each below `DATA/secrets`, readable by their owner alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spawner.data_directory import DataDirectory
+
+KEY_BYTES = 32
+"""256 bits; JupyterHub refuses API tokens longer than 64 characters, and 32 bytes are 64 hex digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """What the hub, the proxy and the services process know of each other."""
+
+    cookie_secret: str = field(repr=False)
+    """Signs the hub's cookies (hex)."""
+    proxy_token: str = field(repr=False)
+    """The hub shows it to the proxy's API."""
+    services_token: str = field(repr=False)
+    """The services process shows it to the hub's API."""
+    hub_token: str = field(repr=False)
+    """Hub and spawner show it to the services process."""
+
+
+def ensure_keys(data: DataDirectory) -> Keys:
+    """The keys of this data directory; those that do not exist yet are made.
+
+    Safe when two processes ask at once: a key that is there is never replaced.
+    """
+    data.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
+    data.secrets.chmod(0o700)
+    return Keys(
+        cookie_secret=_ensure_key(cookie_secret_file(data)),
+        proxy_token=_ensure_key(data.secrets / "proxy_token"),
+        services_token=_ensure_key(data.secrets / "services_token"),
+        hub_token=_ensure_key(data.secrets / "hub_token"),
+    )
+
+
+def cookie_secret_file(data: DataDirectory) -> Path:
+    """Where the hub reads the key of its cookies."""
+    return data.secrets / "cookie_secret"
+
+
+def _ensure_key(path: Path) -> str:
+    if not path.exists():
+        staged = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(staged)  # unlike a rename, a link never replaces the key another process made meanwhile
+        except FileExistsError:
+            pass
+        finally:
+            staged.unlink()
+    path.chmod(0o600)
+    key = path.read_text().strip()
+    if not key:
+        raise ValueError(f"{path} is empty. Remove it; the next start makes a new key (everybody signs in again).")
+    return key

@@ -1,0 +1,29 @@
+"""Run by Alembic: one history for all domains."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from hub.database import Database, Table
+from hub.starts import tables as _starts  # every domain's tables are named here, or Alembic does not see them
+
+__all__ = ["_starts"]
+
+
+def _migrate() -> None:
+    database = Database(context.config.attributes["url"])
+    try:
+        with database.engine.connect() as connection:
+            context.configure(
+                connection=connection,
+                target_metadata=Table.metadata,
+                compare_server_default=True,
+                render_as_batch=connection.dialect.name == "sqlite",  # SQLite cannot alter most things in place
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+    finally:
+        database.close()
+
+
+_migrate()

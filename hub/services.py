@@ -1,0 +1,22 @@
+"""What the routes of the services process use, made once in `hub/app.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hub.database import Database
+    from hub.keys import Keys
+    from hub.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """One services process."""
+
+    settings: Settings
+    keys: Keys
+    database: Database
+    hub_auth: Any
+    """Asks the hub who a caller is."""

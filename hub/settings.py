@@ -1,0 +1,289 @@
+"""What an operator can set: the schema of `studiolo.yaml`, and later of the chart's values."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from annotated_types import Ge, Interval
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from hub.settings_problems import as_problem, plain_values
+from spawner.data_directory import DataDirectory
+from studiolo import quantities
+from studiolo.errors import StudioloError
+from studiolo.yaml_file import read_yaml
+
+if TYPE_CHECKING:
+    from studiolo.problems import Problem
+    from studiolo.yaml_tree import Place
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""The tree we run from; its root holds the catalogs that ship."""
+
+SETTINGS_VARIABLE = "STUDIOLO_SETTINGS"
+"""Where hub and services learn which settings file is theirs."""
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8000
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return quantities.duration(value)
+    raise ValueError("A duration is text with its unit, such as 90s, 10m or 2h")
+
+
+def _memory(value: object) -> int:
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return quantities.memory_bytes(value)
+    raise ValueError("An amount of memory carries its unit, such as 512Mi or 2Gi")
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("This must be an address such as http://127.0.0.1:8000")
+    return value.rstrip("/")
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration, json_schema_input_type=str),
+    PlainSerializer(lambda value: f"{round(value.total_seconds())}s", return_type=str),
+]
+Memory = Annotated[int, BeforeValidator(_memory, json_schema_input_type=str | int)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Port = Annotated[int, Interval(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class ProxySettings(_Section):
+    """The proxy: the one address people open, and the one the hub tells routes to."""
+
+    host: str = DEFAULT_HOST
+    """The interface to listen on. Anything but loopback opens workspaces to the network without isolation."""
+    port: Port = DEFAULT_PORT
+    """The port people open."""
+    api_url: HttpUrl = f"http://127.0.0.1:{DEFAULT_PORT + 1}"
+    """Where the hub reaches the proxy's own API. Absent: one port above `proxy.port`, on loopback."""
+
+
+class HubSettings(_Section):
+    """JupyterHub itself, behind the proxy."""
+
+    port: Port = DEFAULT_PORT + 2
+    """Loopback port of the hub. Running workspaces remember it, so it stays the same over restarts.
+
+    Absent: two ports above `proxy.port`.
+    """
+
+
+class DatabaseSettings(_Section):
+    """The services' own database."""
+
+    url: str = ""
+    """A SQLAlchemy address. Absent: `studiolo.sqlite` in the data directory."""
+
+
+class ServicesSettings(_Section):
+    """The services process, behind the proxy at `/services/studiolo/`."""
+
+    url: HttpUrl = f"http://127.0.0.1:{DEFAULT_PORT + 3}"
+    """Where the services process listens. Absent: three ports above `proxy.port`, on loopback."""
+    database: DatabaseSettings = DatabaseSettings()
+
+
+class WorkspacesSettings(_Section):
+    """Limits that hold for every workspace."""
+
+    named_limit: Annotated[int, Ge(1)] = 10
+    """How many named workspaces one person may have beside `default`."""
+    start_timeout: Duration = timedelta(hours=1)
+    """The longest start: the first one of an environment downloads it."""
+    cpu_overcommit: Annotated[float, Ge(1)] = 2.0
+    """How many times the machine's cores may be promised: cores that idle hurt nobody, memory that is gone does."""
+    memory_reserve: Memory = quantities.memory_bytes("1Gi")
+    """Memory of this machine that workspaces never get: the hub and the desktop need some."""
+
+
+class GpuSettings(_Section):
+    """The GPUs of this machine."""
+
+    simulate: Annotated[int, Interval(ge=0, le=64)] = 0
+    """Pretend this many GPUs, for trying out. 0: use the real ones."""
+
+
+class PackagesSettings(_Section):
+    """Where environments are installed from."""
+
+    index_url: HttpUrl | None = None
+    """A package index instead of the one uv is configured for."""
+
+
+class Settings(_Section):
+    """Everything an operator can set, complete: defaults filled in, addresses derived."""
+
+    data_directory: Path = Field(strict=False)
+    """Where everything is kept that must survive."""
+    catalog_directory: Path = Field(default=CHECKOUT, strict=False)
+    """The folder with `environments.yaml` and `hardware.yaml`."""
+    public_url: HttpUrl = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
+    """The address in people's browsers. Absent: the proxy's host and port."""
+    proxy: ProxySettings = ProxySettings()
+    hub: HubSettings = HubSettings()
+    services: ServicesSettings = ServicesSettings()
+    workspaces: WorkspacesSettings = WorkspacesSettings()
+    gpus: GpuSettings = GpuSettings()
+    packages: PackagesSettings = PackagesSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_addresses(cls, raw: object) -> object:
+        return _with_derived_addresses(raw) if isinstance(raw, Mapping) else raw
+
+    @property
+    def data(self) -> DataDirectory:
+        """The paths below the data directory."""
+        return DataDirectory(root=self.data_directory)
+
+    @property
+    def hub_url(self) -> str:
+        """The hub's own address, on loopback, with JupyterHub's prefix: `http://127.0.0.1:8002/hub/`."""
+        return f"http://127.0.0.1:{self.hub.port}/hub/"
+
+    @property
+    def database_url(self) -> str:
+        """The services' database as SQLAlchemy reads it."""
+        return self.services.database.url or f"sqlite:///{self.data.services_database}"
+
+    def write(self, path: Path) -> None:
+        """Save the settings for hub and services; for the owner alone: a database address may hold a password."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, staged = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp gives mode 0600
+        with os.fdopen(descriptor, "w") as file:
+            file.write(self.model_dump_json(by_alias=True, indent=2) + "\n")
+        Path(staged).replace(path)
+
+
+def _with_derived_addresses(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What was set, plus the addresses that follow from the proxy's: three ports above it, on loopback.
+
+    Fixed distances rather than free ports: running workspaces remember the hub's address over a restart.
+    """
+    settings = dict(raw)
+    sections = {name: settings.get(name, {}) for name in ("proxy", "hub", "services")}
+    if not all(isinstance(section, Mapping) for section in sections.values()):
+        return settings  # the wrong type is reported where it stands
+    port = sections["proxy"].get("port", DEFAULT_PORT)
+    host = sections["proxy"].get("host", DEFAULT_HOST)
+    if not isinstance(port, int) or isinstance(port, bool) or not isinstance(host, str):
+        return settings
+    settings["proxy"] = {"apiUrl": f"http://127.0.0.1:{port + 1}", **sections["proxy"]}
+    settings["hub"] = {"port": port + 2, **sections["hub"]}
+    settings["services"] = {"url": f"http://127.0.0.1:{port + 3}", **sections["services"]}
+    settings.setdefault("publicUrl", f"http://{_host_for_people(host)}:{port}")
+    return settings
+
+
+def _host_for_people(host: str) -> str:
+    if host in {"", "0.0.0.0", "::"}:  # noqa: S104 - compared, not bound: "all interfaces" is not an address to open
+        return DEFAULT_HOST
+    return f"[{host}]" if ":" in host else host
+
+
+class SettingsError(StudioloError):
+    """The settings cannot be used; `problems` has every reason, each with its place."""
+
+    code = "settings_invalid"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        """`problems` is never empty."""
+        super().__init__("\n".join(str(problem) for problem in problems), hint="Correct the values named here.")
+        self.problems = problems
+
+
+def effective(data_directory: Path, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of a data directory: its `studiolo.yaml`, flags on top, defaults and addresses filled in.
+
+    `overrides` are named as in the file, with dots: `{"proxy.port": 8123, "catalogDirectory": Path("x")}`;
+    None is a flag that was not given. Raises SettingsError with all problems.
+    """
+    data = DataDirectory(root=data_directory.absolute())
+    return load_settings(data.settings, {**(overrides or {}), "dataDirectory": data.root})
+
+
+def load_settings(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in a file (YAML, or the JSON that `Settings.write` wrote; a missing file is empty), flags on top.
+
+    Raises SettingsError with all problems.
+    """
+    flags = {name: value for name, value in (overrides or {}).items() if value is not None}
+    file = str(path or "settings")
+    raw: Any = {}
+    places: dict[tuple[str, ...], Place] = {}
+    if path is not None and path.exists():
+        document = read_yaml(path)
+        if document.problems:
+            raise SettingsError(document.problems)
+        if document.root is not None:
+            raw, places = plain_values(document.root)
+    if raw is None:
+        raw = {}
+    if isinstance(raw, dict):  # anything else is refused below, where it stands
+        for name, value in flags.items():
+            _put(raw, name.split("."), value)
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        problems = (
+            as_problem(detail, schema=Settings, file=file, places=places, flags=set(flags)) for detail in error.errors()
+        )
+        in_order = sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
+        raise SettingsError(tuple(in_order)) from None
+
+
+def settings_of_this_process() -> Settings:
+    """The settings that whoever started this process saved for it: the file named in `STUDIOLO_SETTINGS`."""
+    path = os.environ.get(SETTINGS_VARIABLE, "")
+    if not path or not Path(path).is_file():
+        raise StudioloError(
+            f"{SETTINGS_VARIABLE} names no settings file, so there is nothing to run with.",
+            hint="Start Studiolo with `studiolo up`, which writes that file.",
+        )
+    return load_settings(Path(path))
+
+
+def _put(raw: dict[str, Any], path: Sequence[str], value: object) -> None:
+    *sections, name = path
+    for section in sections:
+        inner = raw.get(section)
+        raw[section] = raw = dict(inner) if isinstance(inner, Mapping) else {}
+    raw[name] = value

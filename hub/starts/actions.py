@@ -1,0 +1,48 @@
+"""What can be done with starts: remember one, and say how long the next will take."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hub.starts.expect import RECENT_STARTS, expected_seconds
+from hub.starts.store import add_start, forget_before, recent_successes
+from hub.starts.tables import StartRow
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hub.database import Database
+    from studiolo.wire import StartRecord
+
+KEPT = timedelta(days=365)
+"""Older starts say nothing about today's machine, and the table must not grow for ever."""
+
+
+async def record_start(database: Database, start: StartRecord, *, now: datetime | None = None) -> None:
+    """Remember a start, and forget those of more than a year ago."""
+    oldest = (now or datetime.now(UTC)) - KEPT
+
+    def work(session: Session) -> None:
+        add_start(
+            session,
+            StartRow(
+                user=start.user,
+                server=start.server,
+                environment=start.environment,
+                hardware=start.hardware,
+                environment_digest=start.environment_digest,
+                outcome=start.outcome,
+                started_at=start.started_at.astimezone(UTC),
+                phases=dict(start.phases),
+            ),
+        )
+        forget_before(session, oldest)
+
+    await database.run(work)
+
+
+async def expectations(database: Database) -> dict[str, dict[str, float]]:
+    """Expected seconds of each phase, for every environment digest that ever became ready."""
+    found = await database.run(lambda session: recent_successes(session, limit=RECENT_STARTS))
+    return {digest: expected_seconds(starts) for digest, starts in found.items()}

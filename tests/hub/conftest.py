@@ -1,0 +1,107 @@
+"""What several tests of the hub use: a data directory, cheap passwords, and a services process beside a fake hub."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from argon2 import PasswordHasher
+from tornado import web
+from tornado.httpserver import HTTPServer
+
+from hub.app import RunningServices
+from hub.keys import Keys, ensure_keys
+from hub.passwords import PasswordFile
+from hub.settings import Settings, effective
+from spawner.data_directory import DataDirectory
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataDirectory:
+    """A data directory of its own."""
+    return DataDirectory(root=tmp_path)
+
+
+@pytest.fixture
+def keys(data: DataDirectory) -> Keys:
+    """The keys of that data directory."""
+    return ensure_keys(data)
+
+
+@pytest.fixture
+def passwords(data: DataDirectory) -> PasswordFile:
+    """Passwords with the cheapest hash there is: what is tested is not how long argon2 takes."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    return PasswordFile(data.passwords, admin_copy=data.admin_password, hasher=cheap)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def settings(data: DataDirectory) -> Settings:
+    """Settings whose addresses are free."""
+    return effective(
+        data.root, {"hub.port": free_port(), "services.url": f"http://127.0.0.1:{free_port()}", "proxy.port": 1024}
+    )
+
+
+@dataclass
+class FakeHub:
+    """Knows people by their tokens, as the hub's `GET /hub/api/user` does."""
+
+    port: int
+    people: dict[str, dict[str, Any]] = field(default_factory=dict)
+    is_broken: bool = False
+
+    def knows_for_test(self, name: str, *, kind: str = "user", scopes: tuple[str, ...] | None = None) -> dict[str, str]:
+        """The header with which this person calls; everybody may use the service unless `scopes` says otherwise."""
+        token = f"token-of-{name}"
+        allowed = ["access:services!service=studiolo"] if scopes is None else list(scopes)
+        self.people[token] = {"name": name, "kind": kind, "groups": [], "scopes": allowed}
+        return {"Authorization": f"token {token}"}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Answer on the hub's port."""
+        fake = self
+
+        class UserHandler(web.RequestHandler):
+            def get(self) -> None:
+                person = fake.people.get(self.request.headers["Authorization"].removeprefix("token "))
+                if fake.is_broken or person is None:
+                    raise web.HTTPError(500 if fake.is_broken else 403)
+                self.write(person)
+
+        server = HTTPServer(web.Application([("/hub/api/user", UserHandler)], log_function=lambda _: None))
+        server.listen(self.port, address="127.0.0.1")
+        try:
+            yield
+        finally:
+            server.stop()
+            await server.close_all_connections()
+
+
+@pytest.fixture
+async def fake_hub(settings: Settings) -> AsyncIterator[FakeHub]:
+    """A hub that knows nobody yet."""
+    hub = FakeHub(port=settings.hub.port)
+    async with hub.running():
+        yield hub
+
+
+@pytest.fixture
+async def services(settings: Settings, keys: Keys) -> AsyncIterator[httpx.AsyncClient]:
+    """A running services process, as a client of its address."""
+    base = f"{settings.services.url}/services/studiolo/"
+    async with RunningServices(settings, keys), httpx.AsyncClient(base_url=base, trust_env=False) as client:
+        yield client

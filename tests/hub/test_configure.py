@@ -1,0 +1,55 @@
+"""JupyterHub's settings follow from ours."""
+
+from __future__ import annotations
+
+import pytest
+from traitlets.config import Config
+
+from hub.configure import configure
+from hub.keys import Keys
+from hub.settings import Settings
+
+
+@pytest.fixture
+def c(settings: Settings, keys: Keys) -> Config:
+    config = Config()
+    configure(config, settings, keys)
+    return config
+
+
+def test_workspaces_go_on_when_hub_or_proxy_end(c: Config) -> None:
+    assert c.JupyterHub.cleanup_servers is False
+    assert c.JupyterHub.cleanup_proxy is False
+    assert c.ConfigurableHTTPProxy.should_start is False
+
+
+def test_nothing_starts_without_a_click(c: Config) -> None:
+    assert c.JupyterHub.redirect_to_server is False
+    assert c.JupyterHub.implicit_spawn_seconds == 0
+
+
+def test_nobodys_failures_stop_the_hub(c: Config) -> None:
+    assert c.Spawner.consecutive_failure_limit == 0
+
+
+def test_the_hub_runs_no_service_itself(c: Config) -> None:
+    (service,) = c.JupyterHub.services
+    assert "command" not in service
+
+
+def test_only_the_proxy_is_reached_from_outside(c: Config) -> None:
+    for address in (c.JupyterHub.hub_bind_url, c.ConfigurableHTTPProxy.api_url, c.JupyterHub.services[0]["url"]):
+        assert address.startswith("http://127.0.0.1:")
+
+
+def test_a_workspaces_token_starts_and_stops_nothing(c: Config) -> None:
+    assert set(c.Spawner.server_token_scopes) == {
+        "users:activity!user",
+        "access:servers!server",
+        "access:services!service=studiolo",
+    }
+
+
+def test_a_hanging_server_holds_a_call_of_the_hub_for_seconds_only(c: Config) -> None:
+    assert c.JupyterHubHTTPClient.session_options["timeout"].total <= 10
+    assert c.JupyterHubHTTPClient.connector_options == {"limit": 0}

@@ -1,0 +1,52 @@
+"""The keys between our processes."""
+
+from __future__ import annotations
+
+import re
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hub.keys import ensure_keys
+from spawner.data_directory import DataDirectory
+
+
+def test_keys_are_made_once_and_kept(tmp_path: Path) -> None:
+    data = DataDirectory(root=tmp_path)
+    first = ensure_keys(data)
+    assert ensure_keys(data) == first
+    keys = [first.cookie_secret, first.proxy_token, first.services_token, first.hub_token]
+    assert len(set(keys)) == 4
+    assert all(re.fullmatch("[0-9a-f]{64}", key) for key in keys)
+
+
+def test_keys_can_be_read_by_their_owner_alone(tmp_path: Path) -> None:
+    data = DataDirectory(root=tmp_path)
+    ensure_keys(data)
+    (data.secrets / "hub_token").chmod(0o644)
+    ensure_keys(data)
+    assert stat.S_IMODE(data.secrets.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in data.secrets.iterdir()} == {0o600}
+
+
+def test_ten_who_ask_at_once_get_the_same_keys(tmp_path: Path) -> None:
+    data = DataDirectory(root=tmp_path)
+    with ThreadPoolExecutor(10) as threads:
+        answers = set(threads.map(lambda _: ensure_keys(data), range(10)))
+    assert len(answers) == 1
+    assert len(list(data.secrets.iterdir())) == 4
+
+
+def test_a_key_file_that_is_empty_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    data = DataDirectory(root=tmp_path)
+    ensure_keys(data)
+    (data.secrets / "hub_token").write_text("\n")
+    with pytest.raises(ValueError, match="Remove it"):
+        ensure_keys(data)
+
+
+def test_keys_do_not_show_in_a_traceback_or_log(tmp_path: Path) -> None:
+    keys = ensure_keys(DataDirectory(root=tmp_path))
+    assert keys.hub_token not in repr(keys)
