@@ -36,8 +36,6 @@ class App:
 
     name: str
     title: str
-    command: tuple[str, ...]
-    """`{port}` is filled in by jupyter-server-proxy. The program must listen on the loopback address only."""
     path: str
     """Below the address of the server, with a slash at the end: without it the page's own links would break."""
     packages: tuple[str, ...]
@@ -49,13 +47,12 @@ APPS: Final[Mapping[str, App]] = MappingProxyType(
         "tensorboard": App(
             name="tensorboard",
             title="TensorBoard",
-            command=("tensorboard", "--logdir", "~/runs", "--host", "127.0.0.1", "--port", "{port}"),
             path="tensorboard/",
             packages=("jupyter-server-proxy", "tensorboard"),
         )
     }
 )
-"""Every app a catalog may name. A fixed table: what runs beside a person's token is decided here, not in a file."""
+"""Every app a catalog may name. How each is run stands in `images/base/start_server.py`, which images carry alone."""
 
 
 class Entry(BaseModel):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import Any
+
+from studiolo.catalog import APPS
+
+START_SERVER = Path(__file__).parents[2] / "images" / "base" / "start_server.py"
 
 
 def test_tensorboard_shows_the_runs_of_the_home(start: Any, with_apps: Path, tmp_path: Path) -> None:
@@ -36,3 +41,7 @@ def test_a_name_that_is_no_app_is_left_out(start: Any, with_apps: Path) -> None:
     server = start(with_apps, env={"STUDIOLO_APPS": "rstudio,tensorboard"})
     assert server.get("rstudio/index.html", token="token-of-alice").status_code == 404
     assert server.get("tensorboard/", token="token-of-alice").status_code == 200
+
+
+def test_each_app_that_a_catalog_may_name_can_be_run() -> None:
+    assert set(runpy.run_path(str(START_SERVER))["APPS"]) == set(APPS)
