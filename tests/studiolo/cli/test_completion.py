@@ -46,8 +46,7 @@ def test_commands_are_completed() -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_the_script_is_good_shell(shell: str, run: Run, tmp_path: Path) -> None:
     program = shutil.which(shell)
-    if program is None:
-        pytest.skip(f"{shell} is not installed")
+    assert program is not None, f"{shell} is missing: `make test` installs it where it may, else apt install {shell}"
     script = tmp_path / "script"
     script.write_text(run("completion", shell).stdout)
     subprocess.run([program, "-n", str(script)], check=True)

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Every check of this repository, in the order in which a mistake is found cheapest. The one place that lists them:
+# `make lint` runs the first half, `make test` all. A failed step does not hide the next; the table at the end names it.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+what=${1:-test}
+case $what in lint | test) ;; *) echo "usage: check.sh [lint|test]" >&2 && exit 2 ;; esac
+
+bin=$PWD/.venv/bin
+results=$PWD/build/tests
+minutes_allowed=10
+rm -rf "$results"
+mkdir -p "$results"
+table=""
+failed=""
+
+step() { # TITLE COMMAND…
+  local title=$1 began=$SECONDS outcome=ok
+  shift
+  printf '\n── %s\n' "$title"
+  if ! "$@"; then
+    outcome=FAILED
+    failed="$failed
+  $title"
+  fi
+  table="$table$(printf '  %-34s %5s s  %s' "$title" "$((SECONDS - began))" "$outcome")
+"
+}
+
+shell_scripts() { for script in deploy/local/*.sh images/*.sh .ci/run; do [ ! -f "$script" ] || bash -n "$script" || return 1; done; }
+tests() { # NAME PYTEST-ARGUMENTS…: under coverage, counted for the closing line
+  local name=$1
+  shift
+  COVERAGE_FILE="$results/.coverage.$name" "$bin/python" -m coverage run -m pytest -q --durations=8 --durations-min=2 \
+    --junitxml="$results/$name.xml" "$@" </dev/null
+}
+coverage_report() {
+  export COVERAGE_FILE="$results/.coverage"
+  "$bin/coverage" combine --quiet --keep "$results"/.coverage.* && "$bin/coverage" report --skip-covered
+}
+# Decisions are specified completely: not one branch of these is untested.
+decisions="spawner/options.py,spawner/admission.py,spawner/plan.py,studiolo/catalog*.py,studiolo/quantities.py,studiolo/names.py"
+decisions_covered() { COVERAGE_FILE="$results/.coverage" "$bin/coverage" report --include="$decisions" --fail-under=100; }
+
+step "shell scripts" shell_scripts
+step "ruff check" "$bin/ruff" check --quiet .
+step "ruff format" "$bin/ruff" format --check --quiet .
+step "types (mypy)" "$bin/mypy" --no-error-summary
+step "import contracts" "$bin/lint-imports" --no-logo
+
+if [ "$what" = test ]; then
+  # The script that completes commands is checked by the shell it is for.
+  command -v zsh >/dev/null || deploy/local/apt_install.sh zsh >/dev/null || true
+  step "unit tests" tests unit tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/cluster
+  step "integration tests (a real hub)" tests integration tests/integration
+  if STUDIOLO_CHROMIUM=$(deploy/local/chromium.sh); then
+    export STUDIOLO_CHROMIUM
+    step "browser tests (a real Chromium)" tests browser tests/browser
+  else
+    step "browser tests (a real Chromium)" false
+  fi
+  step "coverage" coverage_report
+  step "no untested branch in decisions" decisions_covered
+fi
+
+printf '\n%s\n' "$table  total: $((SECONDS / 60)) min $((SECONDS % 60)) s"
+if [ "$what" = test ] && [ "$SECONDS" -gt $((minutes_allowed * 60)) ]; then
+  echo "  That is over the $minutes_allowed minutes that are promised (docs: tests)."
+fi
+[ -z "$failed" ] || printf '\nFailed:%s\n' "$failed"
+[ "$what" = lint ] || "$bin/python" deploy/local/closing_line.py "$results"
+[ -z "$failed" ]

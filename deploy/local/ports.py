@@ -1,0 +1,70 @@
+"""Which ports are free on this machine."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from ipaddress import ip_address
+
+LOOPBACK = "127.0.0.1"
+HIGHEST_PORT = 65535
+SEARCHED_PORTS = 200
+"""How far above a taken port another one is looked for."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def why_not_free(host: str, port: int) -> str | None:
+    """Why nobody can listen there, as the end of a sentence; None when it is free."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError:
+        return "this machine does not know that address"
+    with socket.socket(family, kind, protocol) as listener:
+        # As Node.js does: a port whose connections are only winding down is free.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            listener.listen(1)
+        except OSError as error:
+            return _reason(error, port)
+    return None
+
+
+def _reason(error: OSError, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program uses it"
+    if error.errno == errno.EACCES:
+        return f"ports below 1024 belong to the administrator (asked for {port})"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine does not have that address"
+    return error.strerror or "the system refuses it"
+
+
+def next_free_port(host: str, port: int) -> int | None:
+    """The first free port above this one, nearby."""
+    candidates = range(port + 1, min(port + SEARCHED_PORTS, HIGHEST_PORT) + 1)
+    return next((candidate for candidate in candidates if why_not_free(host, candidate) is None), None)
+
+
+def free_port(*wanted: int | None, taken: frozenset[int] = frozenset()) -> int:
+    """The first of these loopback ports that is free, else any."""
+    for port in wanted:
+        if port and port not in taken and why_not_free(LOOPBACK, port) is None:
+            return port
+    while True:
+        with socket.socket() as listener:
+            listener.bind((LOOPBACK, 0))
+            port = int(listener.getsockname()[1])
+        if port not in taken:
+            return port

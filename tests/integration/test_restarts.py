@@ -1,0 +1,38 @@
+"""Proxy and hub are ended as `kill -9` does, and come back."""
+
+from __future__ import annotations
+
+import contextlib
+
+import httpx
+import pytest
+
+from deploy.local.plans import HUB, PROXY
+from deploy.local.throwaway import ThrowawayHub
+from hub.passwords import ADMIN
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_proxy_that_was_killed_has_all_its_routes_again_within_ten_seconds(running_hub: ThrowawayHub) -> None:
+    running_hub.kill(PROXY)
+    running_hub.start(PROXY)
+    addresses = [f"{running_hub.base_url}/hub/health", f"{running_hub.base_url}/services/studiolo/api/health"]
+
+    def all_answer() -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return all(httpx.get(address, trust_env=False).status_code == 200 for address in addresses)
+        return False
+
+    # The bound is 10 s; a machine that is busy with other tests gets three times that.
+    running_hub.until(all_answer, what="hub and services are reached through the proxy again", seconds=30)
+
+
+def test_people_stay_signed_in_while_the_hub_is_killed_and_comes_back(running_hub: ThrowawayHub) -> None:
+    token = running_hub.token(ADMIN, running_hub.admin_password)
+    with contextlib.closing(running_hub.browser(ADMIN, running_hub.admin_password)) as browser:
+        running_hub.kill(HUB)
+        running_hub.start(HUB)
+        assert browser.get("/hub/home", follow_redirects=False).status_code == 200
+    with running_hub.api(token) as api:
+        assert api.get("user").status_code == 200
