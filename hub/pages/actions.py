@@ -1,0 +1,43 @@
+"""Links and buttons as values. Everything that changes something is a form that is sent, never a link. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+from studiolo.names import shown_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing a person can do with a workspace."""
+
+    id: str
+    label: str
+    spoken: str
+    """The label with the workspace in it: a screen reader meets five buttons called Stop."""
+    url: str
+    method: Literal["get", "post"] = "get"
+    style: str = "btn-plain"
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+def path_part(text: str) -> str:
+    """A name as one part of a path."""
+    return quote(text, safe="@~")
+
+
+def spawn_url(base_url: str, user: str, server: str) -> str:
+    """The spawn page of one workspace; the unnamed one is addressed by its shown name."""
+    return f"{base_url}spawn/{path_part(user)}/{path_part(shown_name(server))}"
+
+
+def pending_url(base_url: str, user: str, server: str) -> str:
+    """The page of a workspace that starts, stops or failed (JupyterHub's own address)."""
+    return f"{base_url}spawn-pending/{path_part(user)}" + (f"/{path_part(server)}" if server else "")
+
+
+def workspace_url(base_url: str, user: str, server: str, verb: Literal["stop", "delete"]) -> str:
+    """Where a form that stops or deletes one workspace is sent."""
+    return f"{base_url}workspaces/{path_part(user)}/{path_part(shown_name(server))}/{verb}"

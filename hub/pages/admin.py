@@ -1,0 +1,31 @@
+"""`/hub/admin`: JupyterHub's own page below a panel about machine, catalogs and environments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyterhub.handlers.base import BaseHandler
+from jupyterhub.handlers.pages import AdminHandler
+
+from hub.pages.admin_view import admin_view
+from hub.pages.facts import catalog_facts, environments_on_disk
+from hub.pages.page import OwnPage
+
+
+class AdminPage(OwnPage, AdminHandler):  # type: ignore[misc]  # JupyterHub has no types
+    """Who may see it is decided by JupyterHub's handler."""
+
+    def set_default_headers(self) -> None:
+        """JupyterHub's own policy: its part of the page starts with an inline script."""
+        BaseHandler.set_default_headers(self)
+
+    def render_template(self, name: str, sync: bool = False, **names: Any) -> Any:  # noqa: FBT001, FBT002 - JupyterHub's signature
+        """The page with our panel, to be awaited; any other (an error, rendered at once) as it is."""
+        if name == "admin.html":
+            names["view"] = admin_view(
+                machine=self.parts.machine.state(),
+                catalog=catalog_facts(self.parts),
+                environments=environments_on_disk(self.parts),
+                now=self.now,
+            )
+        return super().render_template(name, sync=sync, **names)

@@ -1,0 +1,132 @@
+"""What the administrator's panel shows above JupyterHub's own page: machine, catalogs, environments. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hub.pages.cards import Tone
+from hub.pages.home_view import when
+from studiolo.quantities import format_cores, format_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from spawner.admission import MachineState
+    from studiolo.problems import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number of the machine."""
+
+    title: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentFacts:
+    """One environment on disk."""
+
+    names: tuple[str, ...]
+    """Titles that lead to it; none when the catalog does not name it any more."""
+    digest: str
+    size_bytes: int
+    built_at: datetime
+    last_used: datetime | None
+    is_in_use: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentRow:
+    """One environment on disk, as text."""
+
+    title: str
+    digest: str
+    size: str
+    built: str
+    last_used: str
+    in_use: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogFacts:
+    """What the hub knows of the catalogs."""
+
+    loaded_at: datetime
+    is_valid: bool
+    problems: tuple[Problem, ...]
+    environment_count: int
+    hardware_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminView:
+    """The administrator's panel."""
+
+    figures: tuple[Figure, ...]
+    catalog_tone: Tone
+    catalog_state: str
+    catalog_problems: tuple[str, ...]
+    environments: tuple[EnvironmentRow, ...]
+
+
+def admin_view(
+    *,
+    machine: MachineState,
+    catalog: CatalogFacts,
+    environments: Iterable[EnvironmentFacts],
+    now: datetime,
+) -> AdminView:
+    """The panel: what is free, whether the catalogs are valid, what lies on disk."""
+    tone, state = _catalog_state(catalog, now)
+    return AdminView(
+        figures=_figures(machine),
+        catalog_tone=tone,
+        catalog_state=state,
+        catalog_problems=tuple(str(problem) for problem in catalog.problems),
+        environments=tuple(
+            _environment_row(facts, now)
+            for facts in sorted(environments, key=lambda facts: (not facts.names, facts.names))
+        ),
+    )
+
+
+def _catalog_state(catalog: CatalogFacts, now: datetime) -> tuple[Tone, str]:
+    loaded = f"loaded {when(catalog.loaded_at, now)}"
+    if not catalog.is_valid:
+        return Tone.NO, f"the last edit was refused; what serves was {loaded}"
+    counts = f"{catalog.environment_count} environments, {catalog.hardware_count} hardware"
+    if catalog.problems:
+        return Tone.SOON, f"valid with warnings, {loaded}: {counts}"
+    return Tone.OK, f"valid, {loaded}: {counts}"
+
+
+def _figures(machine: MachineState) -> tuple[Figure, ...]:
+    free, whole = machine.free, machine.capacity
+    cores = f"{format_cores(whole.cpu_cores)} cores"
+    if machine.cpu_overcommit != 1:
+        cores += f", each promised up to {format_cores(machine.cpu_overcommit)} times"
+    return (
+        Figure(
+            title="Memory for workspaces",
+            value=f"{format_memory(free.memory_bytes)} free",
+            note=f"of {format_memory(whole.memory_bytes)}",
+        ),
+        Figure(title="CPU", value=f"{format_cores(free.cpu_cores)} free", note=f"of {cores}"),
+        Figure(title="GPUs", value=f"{len(free.gpus)} of {len(whole.gpus)} free" if whole.gpus else "none"),
+        Figure(title="Workspaces", value=f"{len(machine.held)} running"),
+    )
+
+
+def _environment_row(facts: EnvironmentFacts, now: datetime) -> EnvironmentRow:
+    return EnvironmentRow(
+        title=", ".join(facts.names) or "not in the catalog any more",
+        digest=facts.digest[:12],
+        size=format_memory(facts.size_bytes),
+        built=when(facts.built_at, now),
+        last_used="never" if facts.last_used is None else when(facts.last_used, now),
+        in_use="yes" if facts.is_in_use else "no",
+    )

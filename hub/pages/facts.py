@@ -1,0 +1,194 @@
+"""Facts for the views, gathered from the spawner's parts. The one place where pages touch them; decides nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from hub.pages.admin_view import CatalogFacts, EnvironmentFacts
+from hub.pages.cards import MachineFacts, SoftwareFacts
+from hub.pages.home_view import WorkspaceFacts, WorkspaceState
+from hub.pages.spawn_view import Offer
+from spawner.admission import what_fits
+from spawner.ending import EndingKind, describe_ending
+from spawner.environments import BuildFailed
+from spawner.progress import Phase
+from spawner.refusals import public_error
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from logging import Logger
+
+    from spawner.ending import Ending
+    from spawner.errors import StartError
+    from spawner.parts import SpawnerParts
+    from studiolo.catalog import Catalog, Environment
+    from studiolo.choice import Choice
+
+
+def teams_of(user: Any) -> tuple[str, ...]:
+    """The teams of a person: JupyterHub's groups."""
+    return tuple(sorted(group.name for group in user.orm_user.groups))
+
+
+def offer_to(parts: SpawnerParts, teams: Collection[str]) -> Offer:
+    """All that is on offer to people in these teams, with what is known of it at this moment."""
+    catalog = parts.catalogs.current
+    machine = parts.machine
+    state = machine.state()
+    hardware = catalog.offered_hardware(teams)
+    return Offer(
+        software=tuple(_software(parts, environment) for environment in catalog.offered_environments(teams)),
+        hardware=hardware,
+        machine=MachineFacts(
+            state=state,
+            verdicts=what_fits(hardware, state),
+            memory_is_enforced=machine.memory_is_enforced,
+            cpu_is_enforced=machine.cpu_is_enforced,
+        ),
+        currency=catalog.currency,
+        default=catalog.default_choice(teams),
+        knows_estimates=not parts.starts.is_away,
+    )
+
+
+def workspaces_of(user: Any, *, now: float, log: Logger) -> tuple[WorkspaceFacts, ...]:
+    """Every workspace of a person, also those that do not run; the default one once it was ever used."""
+    # From the database: `user.spawners` forgets what was stopped.
+    names = tuple(user.orm_user.orm_spawners)
+    every = tuple(_workspace(user, name, now=now, log=log) for name in names)
+    return tuple(facts for facts in every if facts.server or not _was_never_used(facts))
+
+
+def choice_of(spawner: Any) -> Choice | None:
+    """What a workspace was started with last; None when it never was, or nobody can read it."""
+    choice: Choice | None = spawner.choice
+    return choice
+
+
+def subject_of(choice: Choice | None, catalog: Catalog) -> str:
+    """A choice in words: "Python on Small"."""
+    if choice is None:
+        return ""
+    environment, hardware = catalog.environment(choice.environment), catalog.hardware_named(choice.hardware)
+    return (
+        f"{environment.title if environment else choice.environment}"
+        f" on {hardware.title if hardware else choice.hardware}"
+    )
+
+
+def failure_of(spawner: Any, log: Logger) -> StartError | None:
+    """Why the last start of a workspace failed, or None when it did not.
+
+    What did not come from us gets its reference here, once, and the log gets it in full under that reference.
+    """
+    if not spawner._failed:  # noqa: SLF001 - JupyterHub's own pages ask the same; there is no other way
+        return None
+    if spawner.failure is not None:
+        known: StartError = spawner.failure
+        return known
+    error = spawner._spawn_future.exception()  # noqa: SLF001 - see above
+    failure = getattr(error, "failure", None)
+    if failure is None:
+        failure = error.failure = public_error(error)
+        log.error("The start of %s failed (ref %s)", spawner._log_name, failure.reference, exc_info=error)  # noqa: SLF001 - what JupyterHub calls it in its log
+    return failure
+
+
+def is_trouble(ending: Ending | None) -> bool:
+    """Whether a workspace ended in a way that nobody asked for."""
+    return ending is not None and ending.kind is not EndingKind.STOPPED
+
+
+def catalog_facts(parts: SpawnerParts) -> CatalogFacts:
+    """What the hub knows of the catalogs."""
+    status, catalog = parts.catalogs.status, parts.catalogs.current
+    return CatalogFacts(
+        loaded_at=status.loaded_at,
+        is_valid=status.is_valid,
+        problems=status.problems,
+        environment_count=len(catalog.environments),
+        hardware_count=len(catalog.hardware),
+    )
+
+
+def environments_on_disk(parts: SpawnerParts) -> tuple[EnvironmentFacts, ...]:
+    """The environments that are built on this machine."""
+    titles = {environment.name: environment.title for environment in parts.catalogs.current.environments}
+    return tuple(
+        EnvironmentFacts(
+            names=tuple(titles.get(name, name) for name in built.names) if built.is_named else (),
+            digest=built.digest,
+            size_bytes=built.bytes,
+            built_at=built.built_at,
+            last_used=built.last_used,
+            is_in_use=built.in_use,
+        )
+        for built in parts.environments.on_disk(parts.catalogs.current.environments)
+    )
+
+
+def _software(parts: SpawnerParts, environment: Environment) -> SoftwareFacts:
+    store = parts.environments
+    try:
+        is_ready = store.is_ready(environment)
+        expected = parts.starts.expected(store.identify(environment).digest)
+    except BuildFailed as error:
+        return SoftwareFacts(environment=environment, is_ready=False, problem=str(error))
+    known = sum(seconds for phase, seconds in expected.items() if not (is_ready and phase is Phase.SOFTWARE))
+    return SoftwareFacts(
+        environment=environment,
+        is_ready=is_ready,
+        missing_programs=store.missing_programs(environment),
+        expected_seconds=known or None,
+    )
+
+
+def _workspace(user: Any, server: str, *, now: float, log: Logger) -> WorkspaceFacts:
+    spawner = user.get_spawner(server)
+    state = _state(spawner)
+    ending: Ending | None = spawner.ending() if state is WorkspaceState.STOPPED else None
+    failure = failure_of(spawner, log)
+    progress = spawner.progress_now() if state is WorkspaceState.STARTING else None
+    return WorkspaceFacts(
+        user=user.name,
+        server=server,
+        title=spawner.display_name,
+        state=state,
+        choice=choice_of(spawner),
+        url=user.server_url(server),
+        since=_since(spawner, state, ending),
+        seconds_left=progress.seconds_left(now) if progress else None,
+        ending=describe_ending(ending) if ending is not None and is_trouble(ending) else "",
+        failure=f"{failure.sentence} {failure.cause}".strip() if failure else "",
+    )
+
+
+def _state(spawner: Any) -> WorkspaceState:
+    match spawner.pending:
+        case "spawn":
+            return WorkspaceState.STARTING
+        case "stop":
+            return WorkspaceState.STOPPING
+        case "check" | "rename":
+            return WorkspaceState.CHECKING
+    if spawner.ready:
+        return WorkspaceState.RUNNING
+    return WorkspaceState.FAILED if spawner._failed else WorkspaceState.STOPPED  # noqa: SLF001 - see failure_of
+
+
+def _since(spawner: Any, state: WorkspaceState, ending: Ending | None) -> datetime | None:
+    if state is WorkspaceState.RUNNING:
+        return _aware(spawner.orm_spawner.started)
+    if ending is not None:
+        return ending.ended_at
+    return _aware(spawner.orm_spawner.last_activity) if state is WorkspaceState.STOPPED else None
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    """JupyterHub keeps times in UTC without saying so."""
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _was_never_used(facts: WorkspaceFacts) -> bool:
+    return facts.state is WorkspaceState.STOPPED and facts.choice is None

@@ -1,0 +1,249 @@
+"""What the spawn page shows, worked out from facts. Pure: no request, no clock, no database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hub.pages.cards import HardwareCard, MachineFacts, SoftwareCard, SoftwareFacts, hardware_card, software_card
+from spawner.admission import DoesNotFit
+from studiolo.names import shown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from spawner.options import Remembered
+    from studiolo.catalog import Entry, Hardware
+    from studiolo.choice import Choice
+
+SERVICES_AWAY = (
+    "Estimates are missing: the part of Studiolo that remembers earlier starts does not answer. Starting works."
+)
+"""Said wherever an estimate would stand. A start never needs the services."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What should be chosen when the page opens."""
+
+    environment: str | None = None
+    hardware: str | None = None
+    env_text: str = ""
+    notes: tuple[str, ...] = ()
+    """What has to be said about the wish: part of it may be gone from the catalog."""
+    is_kept: bool = True
+    """A person's own selection stays even where it cannot start now; a remembered one gives way to one that can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """What is wrong, and the id of the field to go to ("" for none)."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameField:
+    """The name of a new workspace."""
+
+    value: str
+    placeholder: str
+    hint: str
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """Everything that is on offer to the owner of the workspace, with what is known of it."""
+
+    software: tuple[SoftwareFacts, ...]
+    hardware: tuple[Hardware, ...]
+    machine: MachineFacts
+    currency: str
+    default: Choice | None
+    knows_estimates: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The workspace that the form starts."""
+
+    owner: str
+    viewer: str
+    server: str
+    title: str
+    """The free name of an existing workspace; "" when it is new."""
+    action: str
+    """Where the form is sent."""
+    is_new: bool
+    is_default_taken: bool = False
+    """Whether a new workspace needs a name, because `default` is in use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What the button will do."""
+
+    software: str
+    hardware: str
+    time: str
+    price: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpawnView:
+    """The spawn page."""
+
+    heading: str
+    lead: str
+    action: str
+    for_whom: str
+    is_new: bool
+    name: NameField | None
+    software: tuple[SoftwareCard, ...]
+    hardware: tuple[HardwareCard, ...]
+    notes: tuple[str, ...]
+    errors: tuple[FieldError, ...]
+    env_text: str
+    summary: Summary
+    missing: str
+    next_url: str
+
+
+def spawn_view(
+    target: Target,
+    offer: Offer,
+    wish: Wish,
+    *,
+    typed_name: str = "",
+    errors: tuple[FieldError, ...] = (),
+    next_url: str = "",
+) -> SpawnView:
+    """The page: every card, the one that is selected in each row, and what has to be said about it."""
+    able_software = tuple(facts.environment.name for facts in offer.software if facts.can_start)
+    able_hardware = tuple(
+        entry.name for entry in offer.hardware if not isinstance(offer.machine.verdicts[entry.name], DoesNotFit)
+    )
+    default = offer.default
+    software, software_note = _select(
+        wish.environment,
+        tuple(facts.environment for facts in offer.software),
+        able=able_software,
+        default=default.environment if default else None,
+        is_kept=wish.is_kept,
+    )
+    hardware, hardware_note = _select(
+        wish.hardware,
+        offer.hardware,
+        able=able_hardware,
+        default=default.hardware if default else None,
+        is_kept=wish.is_kept,
+    )
+    software_cards = tuple(
+        software_card(facts, is_selected=facts.environment.name == software) for facts in offer.software
+    )
+    hardware_cards = tuple(
+        hardware_card(entry, offer.machine, currency=offer.currency, is_selected=entry.name == hardware)
+        for entry in offer.hardware
+    )
+    return SpawnView(
+        heading="New workspace" if target.is_new else f"Start {target.title or shown_name(target.server)}",
+        lead="Your files come along, whatever you choose. You can change both later."
+        if target.owner == target.viewer
+        else f"The files of {target.owner} come along, whatever you choose.",
+        action=target.action,
+        for_whom="" if target.owner == target.viewer else target.owner,
+        is_new=target.is_new,
+        name=_name_field(target, typed_name),
+        software=software_cards,
+        hardware=hardware_cards,
+        notes=(*wish.notes, *(note for note in (software_note, hardware_note) if note)),
+        errors=errors,
+        env_text=wish.env_text,
+        summary=_summary(software_cards, hardware_cards),
+        missing="" if offer.knows_estimates else SERVICES_AWAY,
+        next_url=next_url,
+    )
+
+
+def remembered_wish(remembered: Remembered) -> Wish:
+    """The last choice of a workspace, as far as it can still be had, with a word about what is gone."""
+    choice = remembered.choice
+    return Wish(
+        environment=choice.environment if choice else None,
+        hardware=choice.hardware if choice else None,
+        env_text=env_as_text(dict(choice.env)) if choice else "",
+        is_kept=False,
+        notes=(remembered.note,) if remembered.note else (),
+    )
+
+
+def linked_wish(options: Mapping[str, Any], problems: Iterable[str]) -> Wish:
+    """What a link asks for; what it cannot have is said and nothing is started."""
+    env = options.get("env")
+    return Wish(
+        environment=_name_or_none(options.get("environment")),
+        hardware=_name_or_none(options.get("hardware")),
+        env_text=env if isinstance(env, str) else env_as_text(env),
+        notes=tuple(f"The link asks for something that cannot be had. {problem}" for problem in problems),
+    )
+
+
+def env_as_text(env: object) -> str:
+    """Environment variables as the form shows them: one NAME=value a line."""
+    if not isinstance(env, Mapping):
+        return ""
+    return "\n".join(f"{name}={value}" for name, value in env.items())
+
+
+def _select(
+    wanted: str | None,
+    entries: tuple[Entry, ...],
+    *,
+    able: tuple[str, ...],
+    default: str | None,
+    is_kept: bool,
+) -> tuple[str | None, str]:
+    """The name to select, and what has to be said about it ("" for nothing)."""
+    titles = {entry.name: entry.title for entry in entries}
+    fallback = default if default in able else next(iter(able), default)
+    if wanted is None or wanted not in titles:
+        return fallback, ""
+    if wanted in able or is_kept or fallback is None or fallback == wanted:
+        return wanted, ""
+    note = f"Last time it was {titles[wanted]}, which cannot start now: {titles[fallback]} is selected instead."
+    return fallback, note
+
+
+def _name_field(target: Target, typed: str) -> NameField | None:
+    if not target.is_new:
+        return None
+    if target.is_default_taken:
+        hint = "Your default workspace is in use, so this one needs a name, such as Iris or Night runs."
+    else:
+        hint = "Without a name this is your default workspace."
+    return NameField(
+        value=typed,
+        placeholder="Iris" if target.is_default_taken else "default",
+        hint=hint,
+        is_required=target.is_default_taken,
+    )
+
+
+def _summary(software: tuple[SoftwareCard, ...], hardware: tuple[HardwareCard, ...]) -> Summary:
+    chosen_software = next((card for card in software if card.is_selected), None)
+    chosen_hardware = next((card for card in hardware if card.is_selected), None)
+    fits = chosen_hardware is None or chosen_hardware.fits
+    time = chosen_software.time if chosen_software else ""
+    return Summary(
+        software=chosen_software.title if chosen_software else "…",
+        hardware=chosen_hardware.title if chosen_hardware else "…",
+        time=time if fits else "does not fit now",
+        price=chosen_hardware.price if chosen_hardware else "",
+    )
+
+
+def _name_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

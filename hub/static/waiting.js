@@ -1,0 +1,86 @@
+// The waiting page: shows each event of this start, counts the seconds between two, and opens JupyterLab when it is ready.
+
+const room = document.getElementById("waiting");
+const bar = document.getElementById("progress");
+const left = document.getElementById("left");
+const log = document.getElementById("log");
+const steps = new Map([...document.querySelectorAll("#steps li")].map((line) => [line.dataset.phase, line]));
+
+let since = performance.now(); // when the last event came: its numbers are that old
+let secondsLeft = null;
+let failures = 0;
+
+const length = (whole) =>
+  whole < 60 ? `${whole} s` : whole % 60 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${whole / 60} min`;
+const seconds = (value) => (value < 10 ? `${value.toFixed(1)} s` : length(Math.round(value)));
+const timeOf = (state, spent, expected) => {
+  if (state === "done") return seconds(spent ?? 0);
+  if (state === "running") return expected ? `${seconds(spent ?? 0)} of about ${seconds(expected)}` : seconds(spent ?? 0);
+  return state === "waiting" && expected ? `about ${seconds(expected)}` : "";
+};
+
+const number = (text) => (text === "" || text === undefined ? null : Number(text));
+
+const tick = () => {
+  const passed = (performance.now() - since) / 1000;
+  for (const line of steps.values()) {
+    const { state, seconds: spent, expected } = line.dataset;
+    const now = state === "running" ? (number(spent) ?? 0) + passed : number(spent);
+    line.querySelector(".time").textContent = timeOf(state, now, number(expected));
+  }
+  if (secondsLeft !== null) {
+    const rest = Math.max(0, secondsLeft - passed);
+    const words = rest > 0.5 ? `about ${length(Math.ceil(rest))} left` : "any moment now";
+    if (left.textContent !== words) left.textContent = words;
+  }
+};
+
+const show = (event) => {
+  since = performance.now();
+  bar.value = event.progress ?? bar.value;
+  secondsLeft = event.seconds_left ?? null;
+  if (secondsLeft === null && event.message) left.textContent = event.message;
+  for (const phase of event.phases ?? []) {
+    const line = steps.get(phase.phase);
+    if (!line) continue;
+    line.dataset.state = phase.state;
+    line.dataset.seconds = phase.seconds ?? "";
+    line.dataset.expected = phase.expected_seconds ?? "";
+    line.querySelector("b").firstChild.textContent = phase.title;
+    line.querySelector(".step-word").textContent = `: ${phase.state}`;
+    line.querySelector(".detail").textContent = phase.detail ?? "";
+  }
+  if (log && event.log?.length) {
+    log.textContent = event.log.join("\n");
+    document.getElementById("log-fold").hidden = false;
+  }
+  tick();
+};
+
+const source = new EventSource(room.dataset.progressUrl);
+source.onmessage = ({ data }) => {
+  failures = 0;
+  const event = JSON.parse(data);
+  if (event.ready) {
+    source.close();
+    secondsLeft = null;
+    left.textContent = "opening JupyterLab";
+    bar.value = 100;
+    location.replace(room.dataset.nextUrl || event.url);
+  } else if (event.failed) {
+    source.close();
+    location.reload(); // the same address now says what happened and what else is possible
+  } else {
+    show(event);
+  }
+};
+source.onerror = () => {
+  failures += 1;
+  // The browser tries again by itself unless the hub answered with an error; then, or when it lasts, look anew.
+  if (source.readyState === EventSource.CLOSED || failures > 3) {
+    source.close();
+    setTimeout(() => location.reload(), 1000);
+  }
+};
+setInterval(tick, 100);
+tick();
