@@ -1,6 +1,7 @@
 """How long a person waits for a workspace: the request to start until the hub says ready, against the stock stack.
 
-Same machine, same package versions, interleaved; a warm-up start of each comes first and is not counted.
+Same machine, same package versions, interleaved; a warm-up start of each comes first and is not counted (ours
+installs the software).
 `python -m bench.start` prints both distributions, the stages and the ratio, and writes `bench/results/start.json`.
 """
 
@@ -15,15 +16,17 @@ from rich.console import Console
 
 from bench.comparison import Comparison, Samples
 from bench.hub_client import HubClient, wait_until_up
-from bench.stock import StockHub, pinned_versions, stages_from_log, stock_environment
-from bench.studiolo_hub import ENVIRONMENT, StudioloHub, phases_from_log
+from bench.stages import phases_from_log, stages_from_log
+from bench.stock import StockHub, pinned_versions, stock_environment
+from deploy.local.throwaway import ThrowawayHub
+from hub.passwords import ADMIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 SHOWN_PACKAGES = ("jupyterhub", "jupyterlab", "jupyter-server", "ipykernel", "tornado")
 SERVER = "bench"
-OUR_CHOICE = {"environment": ENVIRONMENT, "hardware": "small"}
+OUR_CHOICE = {"environment": "minimal", "hardware": "small"}
 
 
 def time_start(
@@ -51,18 +54,17 @@ def main(runs: int) -> None:
     with tempfile.TemporaryDirectory(prefix="studiolo-bench-") as scratch:
         folder = Path(scratch)
         console.print("Preparing both stacks …")
-        studiolo = StudioloHub(folder=folder / "studiolo")
-        studiolo.build_environment()
-        with StockHub(folder=folder / "stock", environment=stock_environment()) as stock, studiolo:
+        stock_hub = StockHub(folder=folder / "stock", environment=stock_environment())
+        with stock_hub as stock, ThrowawayHub(folder / "studiolo") as studiolo:
             wait_until_up(stock.url)
-            wait_until_up(studiolo.url)
             stock_client = HubClient(url=stock.url, token=stock.token, user="ada")
             stock_client.create_user()
-            our_client = HubClient(url=studiolo.url, token=studiolo.administrator_token(), user="admin")
+            our_token = studiolo.token(ADMIN, studiolo.admin_password)
+            our_client = HubClient(url=studiolo.base_url, token=our_token, user=ADMIN)
             stock_runs, our_runs = [], []
             for run in range(runs + 1):
                 stock_run = time_start(stock_client, {}, stock.log, stages_from_log)
-                our_run = time_start(our_client, OUR_CHOICE, studiolo.hub_log, phases_from_log)
+                our_run = time_start(our_client, OUR_CHOICE, studiolo.data.logs / "hub.log", phases_from_log)
                 console.print(f"{'warm-up' if run == 0 else run}: stock {stock_run[0]:.2f} s, ours {our_run[0]:.2f} s")
                 if run > 0:
                     stock_runs.append(stock_run)

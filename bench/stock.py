@@ -11,12 +11,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from spawner.data_directory import default_cache_directory
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 CHECKOUT = Path(__file__).parent.parent
 LOCK = CHECKOUT / "images" / "minimal" / "requirements.lock"
@@ -139,30 +136,3 @@ class StockHub:
         if self.process is not None:
             self.process.terminate()
             self.process.wait(timeout=60)
-
-
-_STAMP = re.compile(r"^\[\w \d{4}-\d\d-\d\d (\d\d):(\d\d):(\d\d)\.(\d{3}) ")
-_EVENTS = (
-    ("Spawning ", "process"),
-    (" is running at:", "server"),
-    (" seconds to start", "ready"),
-)
-
-
-def stages_from_log(lines: Iterable[str]) -> dict[str, float]:
-    """Seconds from the hub's `Spawning` line to the server listening, and from there to the hub noticing.
-
-    Read from the millisecond stamps that hub and server print; a start that lacks one of the lines gives {}.
-    """
-    seen: dict[str, float] = {}
-    for line in lines:
-        stamp = _STAMP.match(line)
-        if stamp is None:
-            continue
-        hours, minutes, seconds, milliseconds = (int(part) for part in stamp.groups())
-        for text, name in _EVENTS:
-            if text in line:
-                seen.setdefault(name, hours * 3600 + minutes * 60 + seconds + milliseconds / 1000)
-    if len(seen) != len(_EVENTS):
-        return {}
-    return {"server": seen["server"] - seen["process"], "noticed": seen["ready"] - seen["server"]}

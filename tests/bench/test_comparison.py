@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from bench.comparison import Comparison, Samples
-from bench.stock import pinned_versions, stages_from_log
-from bench.studiolo_hub import phases_from_log
+from bench.stages import phases_from_log, stages_from_log
+from bench.stock import pinned_versions
 
 LOG = """\
 [I 2026-11-22 10:00:00.500 JupyterHub spawner:1855] Spawning jupyterhub-singleuser
