@@ -165,7 +165,8 @@ def _short_of_cpu(hardware: Hardware, state: MachineState, free: Capacity) -> st
         machine += f", each promised up to {format_cores(state.cpu_overcommit)} times"
     if hardware.cpu.request > state.emptied.free.cpu_cores:
         return f"{needs}, this machine has {machine}"
-    return f"{needs}, {format_cores(free.cpu_cores)} is free (of {machine})"
+    left = format_cores(free.cpu_cores) if free.cpu_cores > 0 else "none"
+    return f"{needs}, {left} {'are' if free.cpu_cores > 1 else 'is'} free (of {machine})"
 
 
 def _short_of_gpus(hardware: Hardware, state: MachineState, free: Capacity) -> str | None:

@@ -89,8 +89,14 @@ def test_tenths_of_a_core_add_up_without_a_rest() -> None:
         pytest.param(
             asking(cores=4),
             machine(cores=4, held=held(cores=2.5)),
-            ("needs 4 CPU cores, 1.5 is free (of 4 CPU cores)",),
+            ("needs 4 CPU cores, 1.5 are free (of 4 CPU cores)",),
             id="cores",
+        ),
+        pytest.param(
+            asking(cores=1),
+            machine(cores=4, held=held(cores=4)),
+            ("needs 1 CPU core, none is free (of 4 CPU cores)",),
+            id="no core at all",
         ),
         pytest.param(
             asking(cores=1),
@@ -112,7 +118,7 @@ def test_tenths_of_a_core_add_up_without_a_rest() -> None:
             machine(held=held(gib=8, cores=4, gpus=CARDS)),
             (
                 "needs 16 GiB of memory, 8 GiB is free",
-                "needs 8 CPU cores, 4 is free (of 8 CPU cores)",
+                "needs 8 CPU cores, 4 are free (of 8 CPU cores)",
                 "needs 4 GPUs, none of 4 is free",
             ),
             id="everything that is short is said",
