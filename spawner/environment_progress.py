@@ -39,6 +39,8 @@ class BuildProgress:
     """None until it is known what has to be downloaded; 0 where everything is in the cache already."""
     seconds_left: float | None = None
     """Of the whole build; None where nothing on this machine tells."""
+    printed: tuple[str, ...] = ()
+    """The last lines that uv printed, for whoever wants to see details."""
 
     @property
     def sentence(self) -> str:
@@ -72,7 +74,7 @@ class BuildProgress:
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> BuildProgress:
         """What `as_json` gave; TypeError or ValueError for anything else."""
-        return cls(**{**raw, "step": BuildStep(raw["step"])})
+        return cls(**{**raw, "step": BuildStep(raw["step"]), "printed": tuple(raw["printed"])})
 
     @property
     def _megabytes(self) -> str:

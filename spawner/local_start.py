@@ -104,7 +104,7 @@ class LocalStart:
         return store.python(environment)
 
     def _show_build(self, build: BuildProgress) -> None:
-        self.board.detail(Phase.SOFTWARE, build.sentence, seconds_left=build.seconds_left)
+        self.board.detail(Phase.SOFTWARE, build.sentence, seconds_left=build.seconds_left, printed=build.printed)
 
     async def _start_server(self, held: Held, python: Path) -> str:
         await asyncio.to_thread(_make_home, self.parts.data.home(self.plan.identity.user))

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 LOG_LINES = 200
 """Lines kept behind "details": enough to read what happened, small enough to send with every event."""
@@ -196,9 +196,9 @@ class StartProgress:
         changed = self._with(phase, lambda entry: replace(entry, expected_seconds=_sane(seconds)))
         return replace(changed, floor=floor)
 
-    def note(self, line: str) -> StartProgress:
-        """One more line behind "details"; the oldest go when there are too many."""
-        return replace(self, log=(*self.log, line.rstrip())[-LOG_LINES:])
+    def printed(self, lines: Sequence[str]) -> StartProgress:
+        """What stands behind "details" from now on; the oldest lines go when there are too many."""
+        return replace(self, log=tuple(lines)[-LOG_LINES:])
 
     @property
     def is_done(self) -> bool:

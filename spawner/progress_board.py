@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Iterator, Sequence
 
     from spawner.progress import Phase, StartProgress
 
@@ -57,17 +57,17 @@ class ProgressBoard:
         """The phase failed."""
         self.show(self._progress.fail(phase, self._now()))
 
-    def detail(self, phase: Phase, text: str, *, seconds_left: float | None = None) -> None:
-        """What the phase does now and, where that is known, how long it goes on."""
+    def detail(
+        self, phase: Phase, text: str, *, seconds_left: float | None = None, printed: Sequence[str] = ()
+    ) -> None:
+        """What the phase does now and, where that is known, how long it goes on; `printed` stands behind "details"."""
         progress = self._progress.detail(phase, text)
+        if printed:
+            progress = progress.printed(printed)
         if seconds_left is not None:
             now = self._now()
             progress = progress.expect(phase, progress.of(phase).elapsed(now) + seconds_left, now)
         self.show(progress)
-
-    def note(self, line: str) -> None:
-        """One line behind "details"."""
-        self.show(self._progress.note(line))
 
     async def events(self) -> AsyncGenerator[dict[str, Any]]:
         """The start as events for a page: at once, on each change and each second, until it is done or has failed."""

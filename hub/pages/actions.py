@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
+from hub.roles import SERVICE_PREFIX
 from studiolo.names import shown_name
 
 
@@ -41,3 +42,8 @@ def pending_url(base_url: str, user: str, server: str) -> str:
 def workspace_url(base_url: str, user: str, server: str, verb: Literal["stop", "delete"]) -> str:
     """Where a form that stops or deletes one workspace is sent."""
     return f"{base_url}workspaces/{path_part(user)}/{path_part(shown_name(server))}/{verb}"
+
+
+def log_address(user: str, server: str) -> str:
+    """Where the services process shows the owner what a workspace printed."""
+    return f"{SERVICE_PREFIX}api/workspaces/{path_part(user)}/{path_part(shown_name(server))}/log"

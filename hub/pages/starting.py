@@ -11,7 +11,7 @@ from typing import Any
 from jupyterhub.handlers.base import UserUrlHandler
 from jupyterhub.handlers.pages import SpawnPendingHandler
 
-from hub.pages.actions import workspace_url
+from hub.pages.actions import log_address, workspace_url
 from hub.pages.facts import choice_of, failure_of, is_trouble, subject_of
 from hub.pages.not_running_view import NotRunningView, Reader, failed_view, stopped_view
 from hub.pages.page import OwnPage
@@ -57,7 +57,7 @@ class WorkspacePage(OwnPage):
             now=self.start_clock,
             stop_url=workspace_url(self.hub.base_url, user.name, spawner.name, "stop"),
             next_url=self._next_url,
-            shows_log=user.name == self.current_user.name,
+            log_url=log_address(user.name, spawner.name) if user.name == self.current_user.name else "",
         )
 
     def _not_running(self, user: Any, server: str) -> NotRunningView:

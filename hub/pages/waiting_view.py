@@ -38,7 +38,8 @@ class WaitingView:
     steps: tuple[Step, ...]
     stop_url: str
     next_url: str
-    shows_log: bool
+    log_url: str
+    """Where the server's own log is; "" for everybody but the owner."""
     log: tuple[str, ...]
 
 
@@ -59,9 +60,9 @@ def waiting_view(
     now: float,
     stop_url: str,
     next_url: str,
-    shows_log: bool,
+    log_url: str,
 ) -> WaitingView:
-    """The page of a start. `now` is on the clock of `progress`."""
+    """The page of a start. `now` is on the clock of `progress`; `log_url` is "" for everybody but the owner."""
     name = title or shown_name(server)
     return WaitingView(
         heading=f"{name} is starting",
@@ -71,8 +72,8 @@ def waiting_view(
         steps=tuple(_step(phase, now) for phase in progress.phases) if progress else (),
         stop_url=stop_url,
         next_url=next_url,
-        shows_log=shows_log,
-        log=progress.log if progress and shows_log else (),
+        log_url=log_url,
+        log=progress.log if progress and log_url else (),
     )
 
 

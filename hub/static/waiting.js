@@ -52,7 +52,7 @@ const show = (event) => {
   }
   if (log && event.log?.length) {
     log.textContent = event.log.join("\n");
-    document.getElementById("log-fold").hidden = false;
+    log.hidden = false;
   }
   tick();
 };

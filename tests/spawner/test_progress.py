@@ -186,7 +186,7 @@ def test_the_bar_never_goes_backwards(expected: dict[Phase, float], steps: list[
 
 
 def test_the_event_is_plain_json() -> None:
-    progress = started(Phase.ROOM).note("uv: resolved 92 packages\n").begin(Phase.SOFTWARE, 101)
+    progress = started(Phase.ROOM).printed(["uv: resolved 92 packages"]).begin(Phase.SOFTWARE, 101)
     assert json.loads(json.dumps(progress.as_event(101.05))) == {
         "progress": 7,
         "message": "Installing software: 0.0 s of about 0.2 s",
@@ -230,9 +230,7 @@ def test_the_event_is_plain_json() -> None:
 
 
 def test_the_log_keeps_the_last_lines() -> None:
-    progress = StartProgress()
-    for number in range(LOG_LINES + 5):
-        progress = progress.note(f"line {number}")
+    progress = StartProgress().printed([f"line {number}" for number in range(LOG_LINES + 5)])
     assert len(progress.log) == LOG_LINES
     assert progress.log[-1] == f"line {LOG_LINES + 4}"
 

@@ -66,7 +66,8 @@ async def test_better_estimate_of_what_is_left_is_kept() -> None:
     assert (software.detail, software.expected_seconds) == ("Installing", 10)
 
 
-async def test_notes_stand_behind_the_details() -> None:
+async def test_what_was_printed_stands_behind_the_details_and_stays() -> None:
     board = ProgressBoard(StartProgress())
-    board.note("uv said hello")
+    board.detail(Phase.SOFTWARE, "Installing", printed=["uv said hello"])
+    board.detail(Phase.SOFTWARE, "Compiling")
     assert board.progress.log == ("uv said hello",)

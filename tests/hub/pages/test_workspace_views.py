@@ -32,7 +32,7 @@ ABOUT: dict[str, Any] = {
 }
 
 
-def waiting(progress: StartProgress | None, now: float, *, shows_log: bool = True) -> WaitingView:
+def waiting(progress: StartProgress | None, now: float, *, log_url: str = "/log") -> WaitingView:
     return waiting_view(
         progress,
         server="",
@@ -41,14 +41,14 @@ def waiting(progress: StartProgress | None, now: float, *, shows_log: bool = Tru
         now=now,
         stop_url="/stop",
         next_url="",
-        shows_log=shows_log,
+        log_url=log_url,
     )
 
 
 def test_waiting_shows_each_phase_with_its_time_and_what_is_left() -> None:
     progress = StartProgress.expecting({Phase.ROOM: 0.1, Phase.SOFTWARE: 0, Phase.SERVER: 2, Phase.LAB: 1})
     progress = progress.begin(Phase.ROOM, 0).finish(Phase.ROOM, 0.2).finish(Phase.SOFTWARE, 0.2)
-    view = waiting(progress.begin(Phase.SERVER, 0.2).note("a line"), 1.2)
+    view = waiting(progress.begin(Phase.SERVER, 0.2).printed(["a line"]), 1.2)
     assert [(step.state, step.time) for step in view.steps] == [
         ("done", "0.2 s"),
         ("done", "0.0 s"),
@@ -76,7 +76,7 @@ def test_a_late_start_does_not_promise_seconds() -> None:
 
 
 def test_the_log_of_a_start_is_its_owners_alone() -> None:
-    assert waiting(StartProgress().note("secret"), 0, shows_log=False).log == ()
+    assert waiting(StartProgress().printed(["secret"]), 0, log_url="").log == ()
 
 
 def test_stopping_and_checking_name_the_workspace() -> None:

@@ -124,5 +124,12 @@ def test_all_in_the_cache_is_said_so() -> None:
 
 
 def test_progress_reaches_another_process_unchanged() -> None:
-    told = BuildProgress(step=BuildStep.INSTALLING, packages_done=3, packages_total=10, bytes_total=5, seconds_left=1.5)
+    told = BuildProgress(
+        step=BuildStep.INSTALLING,
+        packages_done=3,
+        packages_total=10,
+        bytes_total=5,
+        seconds_left=1.5,
+        printed=("Resolved 10 packages",),
+    )
     assert BuildProgress.from_json(json.loads(json.dumps(told.as_json()))) == told

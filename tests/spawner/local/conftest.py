@@ -121,7 +121,15 @@ class FakeEnvironments:
     async def build(self, environment: Any, on_progress: Callable[[BuildProgress], None]) -> Path:
         if not self.is_built:
             self.builds.append(environment.name)
-            on_progress(BuildProgress(step=BuildStep.INSTALLING, packages_done=3, packages_total=9, seconds_left=4.0))
+            on_progress(
+                BuildProgress(
+                    step=BuildStep.INSTALLING,
+                    packages_done=3,
+                    packages_total=9,
+                    seconds_left=4.0,
+                    printed=("uv says hi",),
+                )
+            )
             self.is_built = True
         return self.folder
 

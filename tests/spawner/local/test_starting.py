@@ -96,6 +96,7 @@ async def test_first_start_of_an_environment_installs_it_and_says_how_far_it_is(
     progress = spawner.progress_now()
     assert progress is not None
     assert progress.of(Phase.SOFTWARE).detail == "Installing packages: 3 of 9, about 4 s left"
+    assert progress.log == ("uv says hi",)
 
 
 async def test_start_goes_through_its_phases_and_is_remembered(hub: Any) -> None:
