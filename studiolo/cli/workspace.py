@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from studiolo.cli.completion import complete_workspace
 from studiolo.cli.connection import ask
 from studiolo.cli.output import json_option, note, print_json, print_table, since
 from studiolo.cli.workspace_choice import Wanted, find, plan_start
-from studiolo.client_errors import Refused
+from studiolo.client_errors import ClientError, Refused
 from studiolo.names import DEFAULT_SERVER_TITLE
 from studiolo.workspace_file import VARIABLE_NAME, WorkspaceFile, read_workspace_file
 
@@ -134,6 +134,11 @@ async def _start(studiolo: Studiolo, wanted: Wanted, *, wait: bool, is_quiet: bo
             return await studiolo.start_workspace(
                 plan.name, plan.options, title=plan.title, wait=wait, on_progress=on_progress
             )
+        except Refused:
+            if plan.is_new:  # the hub has a record of it by now, and nobody wants a workspace that never was
+                with suppress(ClientError):
+                    await studiolo.delete_workspace(plan.name)
+            raise
         except asyncio.CancelledError:
             note(f"The start goes on. To end it: studiolo workspace stop {plan.name}")
             raise

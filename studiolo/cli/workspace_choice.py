@@ -43,6 +43,8 @@ class StartPlan:
     """None: as the last time."""
     running: WorkspaceView | None
     """The workspace, when it runs already or is on its way."""
+    is_new: bool = False
+    """Whether there was none of that name before."""
 
 
 def find(text: str, known: Sequence[WorkspaceView]) -> WorkspaceView:
@@ -62,7 +64,7 @@ def plan_start(wanted: Wanted, known: Sequence[WorkspaceView]) -> StartPlan:
     if found is None:
         name, title = _new_name(wanted.name, known)
         # Without options the hub would take those of a namesake that was deleted.
-        return StartPlan(name=name, title=title, options=wanted.options, running=None)
+        return StartPlan(name=name, title=title, options=wanted.options, running=None, is_new=True)
     options = _on_top_of(found, wanted)
     if found.state == "stopping":
         raise Refused(f"Workspace {found.name} is still stopping.", hint="Try again in a few seconds.")

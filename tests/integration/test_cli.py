@@ -92,6 +92,15 @@ def test_an_administrator_adds_a_person_who_can_then_sign_in(running_hub: Throwa
         assert run("user", "add", "somebody").exit_code == ExitCode.NOT_ALLOWED
 
 
+def test_a_refused_start_leaves_no_workspace_behind(running_hub: ThrowawayHub) -> None:
+    name = "lotte-of-the-command-line"
+    with signed_in(running_hub, name, running_hub.add_user(name)) as run:
+        refused = run("workspace", "start", "mistyped", "--environment", "minimal", "--hardware", "smal")
+        assert refused.exit_code == ExitCode.REFUSED
+        assert 'Did you mean "small"?' in refused.stderr
+        assert [view["name"] for view in json.loads(run("workspace", "list", "--json").stdout)] == ["default"]
+
+
 def test_a_workspace_from_its_start_to_its_end(running_hub: ThrowawayHub) -> None:
     name = "lars-of-the-command-line"
     with signed_in(running_hub, name, running_hub.add_user(name)) as run:

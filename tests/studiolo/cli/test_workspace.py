@@ -137,6 +137,17 @@ def test_a_refused_start_is_the_hubs_sentence_on_one_line(run: Run) -> None:
     assert result.stdout == ""
 
 
+def test_a_refused_start_of_a_new_workspace_leaves_none_behind(fake_hub: FakeHub, run: Run) -> None:
+    assert run("workspace", "start", "new", "--environment", "pyton").exit_code == ExitCode.REFUSED
+    assert "new" not in fake_hub.users["alice"].servers
+
+
+def test_a_refused_start_of_an_old_workspace_keeps_it(fake_hub: FakeHub, run: Run) -> None:
+    fake_hub.workspace_for_test("alice", "old", state="stopped")
+    assert run("workspace", "start", "old", "--environment", "pyton").exit_code == ExitCode.REFUSED
+    assert "old" in fake_hub.users["alice"].servers
+
+
 def test_a_failed_start_says_why_and_where_to_look(fake_hub: FakeHub, run: Run) -> None:
     fake_hub.starts = EndsWhileStarting()
     result = run("workspace", "start")
