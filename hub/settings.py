@@ -39,6 +39,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SETTINGS_VARIABLE = "STUDIOLO_SETTINGS"
 """Where hub and services learn which settings file is theirs."""
 
+MIB = 1024**2
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 
@@ -69,7 +71,11 @@ Duration = Annotated[
     BeforeValidator(_duration, json_schema_input_type=str),
     PlainSerializer(lambda value: f"{round(value.total_seconds())}s", return_type=str),
 ]
-Memory = Annotated[int, BeforeValidator(_memory, json_schema_input_type=str | int)]
+Memory = Annotated[
+    int,
+    BeforeValidator(_memory, json_schema_input_type=str | int),
+    PlainSerializer(lambda value: value if value % MIB else f"{value // MIB}Mi", return_type=str | int),
+]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Port = Annotated[int, Interval(ge=1, le=65535)]
 
