@@ -62,6 +62,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
             "Watching the catalogs": self.parts.catalogs.watch,
             "Asking for earlier starts": self.history.run,
             "Watching the proxy": self._proxy_watch().run,
+            "Watching the GPUs": self.parts.gpus.watch,
         }
         # Held here: asyncio itself forgets tasks that nobody holds. The hub's own shutdown cancels them.
         self._beside = [

@@ -8,6 +8,7 @@ from hub.keys import ensure_keys
 from hub.starts.history import LIMIT
 from spawner.catalogs import CatalogHolder
 from spawner.environments import EnvironmentStore
+from spawner.gpu_watch import WatchedGpus
 from spawner.gpus import NvmlGpus, SimulatedGpus
 from spawner.limits import find_scope
 from spawner.machine import Machine, ThisMachine, running_records
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def build_parts(settings: Settings, *, starts: StartHistory, log: logging.Logger) -> SpawnerParts:
     """What spawner and pages work with. Raises CatalogError when the catalogs cannot be used."""
     data = settings.data
-    gpus = SimulatedGpus(settings.gpus.simulate) if settings.gpus.simulate else NvmlGpus()
+    gpus = WatchedGpus(SimulatedGpus(settings.gpus.simulate) if settings.gpus.simulate else NvmlGpus())
     machine = Machine(
         ThisMachine(gpus, memory_reserve_bytes=settings.workspaces.memory_reserve),
         cpu_overcommit=settings.workspaces.cpu_overcommit,
@@ -40,6 +41,7 @@ def build_parts(settings: Settings, *, starts: StartHistory, log: logging.Logger
             data.environments, index_url=settings.packages.index_url, workspaces=data.workspaces, log=log
         ),
         starts=starts,
+        gpus=gpus,
     )
 
 

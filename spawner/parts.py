@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spawner.catalogs import CatalogHolder
     from spawner.data_directory import DataDirectory
     from spawner.environments import EnvironmentStore
+    from spawner.gpu_watch import WatchedGpus
     from spawner.machine import Machine
     from spawner.progress import Phase
 
@@ -56,3 +57,4 @@ class SpawnerParts:
     machine: Machine
     environments: EnvironmentStore
     starts: StartHistory
+    gpus: WatchedGpus

@@ -8,7 +8,7 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.handlers.pages import AdminHandler
 
 from hub.pages.admin_view import admin_view
-from hub.pages.facts import catalog_facts, environments_on_disk
+from hub.pages.facts import catalog_facts, environments_on_disk, gpu_facts
 from hub.pages.page import OwnPage
 
 
@@ -24,6 +24,7 @@ class AdminPage(OwnPage, AdminHandler):  # type: ignore[misc]  # JupyterHub has 
         if name == "admin.html":
             names["view"] = admin_view(
                 machine=self.parts.machine.state(),
+                gpus=gpu_facts(self.parts),
                 catalog=catalog_facts(self.parts),
                 environments=environments_on_disk(self.parts),
                 now=self.now,

@@ -63,6 +63,15 @@ class CatalogFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GpuFacts:
+    """What the driver says of the GPUs."""
+
+    names: tuple[str, ...]
+    """The kinds of device, each once."""
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdminView:
     """The administrator's panel."""
 
@@ -76,6 +85,7 @@ class AdminView:
 def admin_view(
     *,
     machine: MachineState,
+    gpus: GpuFacts,
     catalog: CatalogFacts,
     environments: Iterable[EnvironmentFacts],
     now: datetime,
@@ -83,7 +93,7 @@ def admin_view(
     """The panel: what is free, whether the catalogs are valid, what lies on disk."""
     tone, state = _catalog_state(catalog, now)
     return AdminView(
-        figures=_figures(machine),
+        figures=_figures(machine, gpus),
         catalog_tone=tone,
         catalog_state=state,
         catalog_problems=tuple(str(problem) for problem in catalog.problems),
@@ -104,7 +114,7 @@ def _catalog_state(catalog: CatalogFacts, now: datetime) -> tuple[Tone, str]:
     return Tone.OK, f"valid, {loaded}: {counts}"
 
 
-def _figures(machine: MachineState) -> tuple[Figure, ...]:
+def _figures(machine: MachineState, gpus: GpuFacts) -> tuple[Figure, ...]:
     free, whole = machine.free, machine.capacity
     cores = f"{format_cores(whole.cpu_cores)} cores"
     if machine.cpu_overcommit != 1:
@@ -116,7 +126,11 @@ def _figures(machine: MachineState) -> tuple[Figure, ...]:
             note=f"of {format_memory(whole.memory_bytes)}",
         ),
         Figure(title="CPU", value=f"{format_cores(free.cpu_cores)} free", note=f"of {cores}"),
-        Figure(title="GPUs", value=f"{len(free.gpus)} of {len(whole.gpus)} free" if whole.gpus else "none"),
+        Figure(
+            title="GPUs",
+            value=f"{len(free.gpus)} of {len(whole.gpus)} free" if whole.gpus else "none",
+            note=gpus.problem or ", ".join(gpus.names),
+        ),
         Figure(title="Workspaces", value=f"{len(machine.held)} running"),
     )
 

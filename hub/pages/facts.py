@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hub.pages.admin_view import CatalogFacts, EnvironmentFacts
+from hub.pages.admin_view import CatalogFacts, EnvironmentFacts, GpuFacts
 from hub.pages.cards import MachineFacts, SoftwareFacts
 from hub.pages.home_view import WorkspaceFacts, WorkspaceState
 from hub.pages.spawn_view import Offer
@@ -192,3 +192,9 @@ def _aware(moment: datetime | None) -> datetime | None:
 
 def _was_never_used(facts: WorkspaceFacts) -> bool:
     return facts.state is WorkspaceState.STOPPED and facts.choice is None
+
+
+def gpu_facts(parts: SpawnerParts) -> GpuFacts:
+    """Which GPUs there are, and whether the driver answers."""
+    names = dict.fromkeys(gpu.name if gpu.is_healthy else f"{gpu.name} (lost)" for gpu in parts.gpus.gpus())
+    return GpuFacts(names=tuple(names), problem=parts.gpus.problem)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hub.pages.admin_view import CatalogFacts, EnvironmentFacts, admin_view
+from hub.pages.admin_view import CatalogFacts, EnvironmentFacts, GpuFacts, admin_view
 from hub.pages.cards import Tone
 from hub.pages.delete_view import delete_view
 from hub.pages.not_running_view import Reader, failed_view, stopped_view
@@ -30,6 +30,9 @@ ABOUT: dict[str, Any] = {
     "subject": "Python on One GPU",
     "base_url": "/hub/",
 }
+
+
+CARDS = GpuFacts(names=("NVIDIA A100",), problem=None)
 
 
 def waiting(progress: StartProgress | None, now: float, *, log_url: str = "/log") -> WaitingView:
@@ -154,12 +157,16 @@ def test_the_panel_says_what_is_free_and_what_is_on_disk(
     )
     orphan = replace(built, names=(), digest="f" * 16, last_used=now, is_in_use=False)
     view = admin_view(
-        machine=machine(held_gib=4, held_gpus=1), catalog=catalog_facts, environments=(orphan, built), now=now
+        machine=machine(held_gib=4, held_gpus=1),
+        gpus=CARDS,
+        catalog=catalog_facts,
+        environments=(orphan, built),
+        now=now,
     )
     assert [(figure.value, figure.note) for figure in view.figures] == [
         ("8 GiB free", "of 12 GiB"),
         ("8 free", "of 8 cores"),
-        ("1 of 2 free", ""),
+        ("1 of 2 free", "NVIDIA A100"),
         ("1 running", ""),
     ]
     assert [(line.title, line.size, line.built, line.last_used, line.in_use) for line in view.environments] == [
@@ -174,10 +181,18 @@ def test_a_refused_edit_is_shown_with_the_lines_of_the_check(
 ) -> None:
     problem = Problem(file="environments.yaml", line=3, column=5, path="environments.x.imag", message="unknown key.")
     refused = replace(catalog_facts, is_valid=False, problems=(problem,))
-    view = admin_view(machine=machine(), catalog=refused, environments=(), now=now)
+    view = admin_view(machine=machine(), gpus=CARDS, catalog=refused, environments=(), now=now)
     assert view.catalog_tone is Tone.NO
     assert view.catalog_problems == (str(problem),)
     warned = admin_view(
-        machine=machine(), catalog=replace(catalog_facts, problems=(problem,)), environments=(), now=now
+        machine=machine(), gpus=CARDS, catalog=replace(catalog_facts, problems=(problem,)), environments=(), now=now
     )
     assert warned.catalog_tone is Tone.SOON
+
+
+def test_a_driver_that_does_not_answer_is_said(
+    machine: Callable[..., MachineState], catalog_facts: CatalogFacts, now: datetime
+) -> None:
+    silent = GpuFacts(names=("NVIDIA A100 (lost)",), problem="The GPUs of this machine do not answer: lost.")
+    view = admin_view(machine=machine(), gpus=silent, catalog=catalog_facts, environments=(), now=now)
+    assert view.figures[2].note == "The GPUs of this machine do not answer: lost."

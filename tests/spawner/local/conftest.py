@@ -26,6 +26,8 @@ from sqlalchemy.orm import sessionmaker
 from spawner.admission import Capacity
 from spawner.data_directory import DataDirectory
 from spawner.environments import BuildFailed, BuildProgress, BuildStep
+from spawner.gpu_watch import WatchedGpus
+from spawner.gpus import SimulatedGpus
 from spawner.local import LocalWorkspaceSpawner
 from spawner.machine import Machine, running_records
 from spawner.parts import SpawnerParts, StartRecord
@@ -200,6 +202,7 @@ class SmallHub:
             machine=self.machine,
             environments=self.environments,  # type: ignore[arg-type]  # the fake above
             starts=self.starts,
+            gpus=WatchedGpus(SimulatedGpus(0)),
         )
         hub = Hub()
         hub.public_host = ""
