@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import errno
+import secrets
 import socket
 from ipaddress import ip_address
 
 LOOPBACK = "127.0.0.1"
 HIGHEST_PORT = 65535
+ORDINARY_PORTS = range(20000, 32768)
+"""Where a port is looked for that nobody asked for: below those that Linux and macOS give to outgoing connections.
+
+One of those could be gone when a process that died is started again a second later.
+"""
 SEARCHED_PORTS = 200
 """How far above a taken port another one is looked for."""
 
@@ -63,8 +69,6 @@ def free_port(*wanted: int | None, taken: frozenset[int] = frozenset()) -> int:
         if port and port not in taken and why_not_free(LOOPBACK, port) is None:
             return port
     while True:
-        with socket.socket() as listener:
-            listener.bind((LOOPBACK, 0))
-            port = int(listener.getsockname()[1])
-        if port not in taken:
+        port = secrets.choice(ORDINARY_PORTS)  # two who look at the same moment should not find the same one
+        if port not in taken and why_not_free(LOOPBACK, port) is None:
             return port

@@ -102,7 +102,8 @@ def test_a_public_port_in_use_is_refused_with_the_next_free_one(tmp_path: Path) 
 
 def test_the_ports_of_last_time_are_used_again_for_running_workspaces_remember_them(tmp_path: Path) -> None:
     asked = options(tmp_path, port=free_port())
-    hub, api = free_port(), free_port()
+    hub = free_port(taken=frozenset({asked.port}))
+    api = free_port(taken=frozenset({asked.port, hub}))
     found = with_free_ports(asked, settings_of(asked), RunRecord(ports={"hub": hub, "proxy-api": api}))
     assert found.hub.port == hub
     assert found.proxy.api_url == f"http://127.0.0.1:{api}"
