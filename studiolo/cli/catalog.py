@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,7 @@ from rich.text import Text
 
 from studiolo.catalog import ENVIRONMENTS_FILE, HARDWARE_FILE, Catalog, CatalogCheck, Platform, check_catalog
 from studiolo.catalog_schema import SCHEMAS, json_schema
+from studiolo.cli.exit_codes import ExitCode, exit_code_of
 from studiolo.problems import listed
 from studiolo.quantities import format_cores, format_memory
 
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from studiolo.catalog import Hardware
+    from studiolo.catalog_pin import Pinning
+    from studiolo.problems import Problem
 
 SCHEMA_DIRECTORY = Path(__file__).parents[1] / "schema"
 """Where the schemas are committed; the catalogs that ship name them in their first line."""
@@ -58,6 +64,68 @@ def check(directory: Path, platform: str) -> None:
         f"{ENVIRONMENTS_FILE} ({environments}) and {HARDWARE_FILE} ({len(result.catalog.hardware)}) can be used.",
         err=True,
     )
+
+
+@catalog.command()
+@_DIRECTORY
+@click.option("--update", is_flag=True, help="Look up the tags of images anew that have a digest already.")
+@click.option(
+    "--plain-http", is_flag=True, help="Speak plain HTTP with registries on this machine and in private networks."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
+def pin(directory: Path, *, update: bool, plain_http: bool, dry_run: bool) -> None:
+    """Write its digest behind every image of environments.yaml in DIR that has only a tag.
+
+    What runs is decided by the digest; the tag stays for people. Comments and layout stay as they are. Private
+    registries are asked with what `docker login` stored. Nothing is written when one image cannot be resolved.
+    """
+    result = asyncio.run(_pin(directory, update=update, plain_http=plain_http))
+    for problem in result.problems:
+        _print_problem(problem)
+    if result.problems:
+        click.echo(f"{_counted(len(result.problems), 'problem')}; nothing was written.", err=True)
+        sys.exit(_pin_exit_code(result))
+    if result.replacements and not dry_run:
+        _replace_text(directory / ENVIRONMENTS_FILE, result.text)
+    for replacement in result.replacements:
+        click.echo(f"{replacement.image.path}: {replacement.value}")
+    count = _counted(len(result.replacements), "image")
+    done = "would be" if dry_run else "were" if len(result.replacements) != 1 else "was"
+    click.echo(f"{count} {done} pinned." if result.replacements else "Every image has its digest already.", err=True)
+
+
+async def _pin(directory: Path, *, update: bool, plain_http: bool) -> Pinning:
+    from studiolo.catalog_pin import pin as pin_catalog  # noqa: PLC0415 - loads httpx; check and show need none
+    from studiolo.registry import Registry  # noqa: PLC0415 - see above
+
+    async with Registry(allow_http=plain_http) as registry:
+        return await pin_catalog(directory, registry, update=update)
+
+
+def _replace_text(path: Path, text: str) -> None:
+    """The file holds the old text or the new one, never half of it; a link stays one, and so do the permissions."""
+    target = path.resolve()
+    try:
+        descriptor, staged = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text.encode())
+            Path(staged).chmod(target.stat().st_mode & 0o777)
+            Path(staged).replace(target)
+        except BaseException:
+            Path(staged).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise click.ClickException(
+            f"{path} cannot be written ({error.strerror}). Make it and its folder writable."
+        ) from None
+
+
+def _pin_exit_code(result: Pinning) -> ExitCode:
+    """One kind of failure has its own code; mixed ones, and those of the file, are problems like any other."""
+    codes = {exit_code_of(error) for error in result.failures}
+    is_one_kind = len(codes) == 1 and len(result.failures) == len(result.problems)
+    return codes.pop() if is_one_kind else ExitCode.REFUSED
 
 
 @catalog.command()
@@ -117,12 +185,16 @@ def schema_text(name: str) -> str:
 
 def _print_problems(result: CatalogCheck) -> None:
     for problem in result.problems:
-        # A terminal that is not UTF-8 must not turn a problem into a traceback.
-        encoding = sys.stdout.encoding or "utf-8"
-        click.echo(str(problem).encode(encoding, "backslashreplace").decode(encoding))
+        _print_problem(problem)
     errors, warnings = len(result.errors), len(result.problems) - len(result.errors)
     if result.problems:
         click.echo(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}.", err=True)
+
+
+def _print_problem(problem: Problem) -> None:
+    # A terminal that is not UTF-8 must not turn a problem into a traceback.
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(str(problem).encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _counted(count: int, noun: str) -> str:

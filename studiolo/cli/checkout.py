@@ -19,6 +19,7 @@ CHECKOUT_COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "up": "Start Studiolo on this machine.",
         "password": "Show or change the administrator's password on this machine.",
         "environment": "Build and remove the environments of this machine.",
+        "image": "Check a container image before workspaces run it.",
     }
 )
 """Their names and help; the code lies in `deploy/local` and `images`, which are in no wheel."""

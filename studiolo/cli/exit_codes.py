@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from studiolo.client_errors import HubAway, NotAllowed, NotFound, NotSignedIn, ServiceAway, UnexpectedAnswer
+from studiolo.registry_errors import ImageNotFound, RegistryAway, RegistryRefused
 
 if TYPE_CHECKING:
     from studiolo.errors import StudioloError
@@ -23,7 +24,7 @@ class ExitCode(IntEnum):
     """Not signed in, or without the right."""
     NOT_FOUND = 4
     UNREACHABLE = 5
-    """No hub, or no services, or something else answers there."""
+    """No hub, no services or no registry, or something else answers there."""
     BUG = 70
     """A mistake in Studiolo itself (EX_SOFTWARE of sysexits.h)."""
     INTERRUPTED = 130
@@ -37,11 +38,14 @@ _OF_ERROR: Final = {
     HubAway: ExitCode.UNREACHABLE,
     ServiceAway: ExitCode.UNREACHABLE,
     UnexpectedAnswer: ExitCode.UNREACHABLE,
+    RegistryRefused: ExitCode.NOT_ALLOWED,
+    ImageNotFound: ExitCode.NOT_FOUND,
+    RegistryAway: ExitCode.UNREACHABLE,
 }
 
 IN_WORDS: Final = (
     "Exit codes: 0 done, 1 refused or problems found, 2 wrong usage, 3 not signed in or not allowed, "
-    "4 not found, 5 hub or services unreachable, 70 a bug, 130 interrupted."
+    "4 not found, 5 hub, services or registry unreachable, 70 a bug, 130 interrupted."
 )
 
 
