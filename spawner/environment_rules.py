@@ -72,21 +72,52 @@ def size_bytes(tree: Path) -> int:
 
 def _broken_rules(tree: Path) -> Iterator[str]:
     packages = site_packages(tree)
-    for name in SLOW_TO_IMPORT:
-        if (packages / name).exists() or (packages / f"{name}.py").exists():
-            yield f"{name} is installed; it slows every start by a second. Lock without it (images/overrides.txt)."
-    if uncompiled := [path for path in packages.rglob("*.py") if not _is_compiled(path) and _can_be_compiled(path)]:
-        examples = ", ".join(str(path.relative_to(packages)) for path in uncompiled[:3])
-        yield f"{len(uncompiled)} files are not compiled, such as {examples}."
-    settings = _server_settings(tree)
-    if settings.get("LabApp", {}).get("extension_manager") != "readonly":
+    for name in slow_packages(packages):
+        yield f"{name} is installed; it slows every start by a second. Lock without it (images/overrides.txt)."
+    if missing := uncompiled(packages):
+        examples = ", ".join(str(path.relative_to(packages)) for path in missing[:3])
+        yield f"{len(missing)} files are not compiled, such as {examples}."
+    if may_install_extensions(tree):
         yield "JupyterLab's extension manager may install packages into what all people share."
-    if settings.get("ServerApp", {}).get("jpserver_extensions", {}).get("jupyter_lsp") is not False:
+    if has_language_server(tree):
         yield "The language server extension is on."
+    if may_link_commands(tree):
+        yield "A link in a notebook may run a command of JupyterLab."
 
 
-def _is_compiled(source: Path) -> bool:
-    compiled = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+def slow_packages(packages: Path) -> tuple[str, ...]:
+    """What is installed there and slows every start."""
+    return tuple(name for name in SLOW_TO_IMPORT if (packages / name).exists() or (packages / f"{name}.py").exists())
+
+
+def uncompiled(folder: Path, *, cache_tag: str = str(sys.implementation.cache_tag)) -> tuple[Path, ...]:
+    """The Python files below a folder that every server compiles or looks at anew. `cache_tag`: as in `cpython-311`."""
+    sources = sorted(folder.rglob("*.py"))
+    return tuple(path for path in sources if not _is_compiled(path, cache_tag) and _can_be_compiled(path))
+
+
+def may_install_extensions(tree: Path) -> bool:
+    """Whether JupyterLab's extension manager writes into the environment."""
+    return bool(_server_settings(tree).get("LabApp", {}).get("extension_manager") != "readonly")
+
+
+def has_language_server(tree: Path) -> bool:
+    """Whether the extension for language servers is on, as it is by default."""
+    extensions = _server_settings(tree).get("ServerApp", {}).get("jpserver_extensions", {})
+    return extensions.get("jupyter_lsp") is not False
+
+
+def may_link_commands(tree: Path) -> bool:
+    """Whether text that somebody else wrote may hold links that run a command of JupyterLab."""
+    path = tree / "etc" / "jupyter" / "labconfig" / "default_setting_overrides.json"
+    if not path.is_file():
+        return True
+    sanitizer = json.loads(path.read_text()).get("@jupyterlab/apputils-extension:sanitizer", {})
+    return sanitizer.get("allowCommandLinker") is not False
+
+
+def _is_compiled(source: Path, cache_tag: str) -> bool:
+    compiled = source.parent / "__pycache__" / f"{source.stem}.{cache_tag}.pyc"
     try:
         with compiled.open("rb") as file:
             head = file.read(8)
