@@ -1,12 +1,14 @@
 # Every command of this repository. `make help` lists them; the work is done by the scripts in deploy/local.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint bench lock clean
+.PHONY: help up test lint bench lock clean cluster cluster-down cluster-status cluster-hold cluster-release cluster-nodes images test-cluster
 SHELL := /bin/bash
 ARGS ?=
+CLUSTER = deploy/local/bootstrap.sh test && exec .venv/bin/python -P -m deploy.cluster.commands
 NAME ?=
+ONLY ?=
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 up: ## Start Studiolo here, in the foreground (options: make up ARGS="--port 8123 --data DIR"; all of them: ARGS=--help)
 	@deploy/local/bootstrap.sh up && exec .venv/bin/studiolo up $(ARGS)
@@ -19,6 +21,31 @@ lint: ## Run the checks that need no test: ruff, mypy, import contracts
 
 bench: ## Compare with the stock stack side by side (make bench NAME=start; results in bench/results)
 	@deploy/local/bootstrap.sh test && exec deploy/local/bench.sh $(NAME)
+
+cluster: ## A real Kubernetes on this machine, for development only (NODES=2: two real nodes; GPUS=N: GPUs in name)
+	@$(CLUSTER) up $(if $(NODES),--nodes $(NODES)) $(if $(GPUS),--gpus $(GPUS))
+
+cluster-down: ## End it and leave the machine as it was
+	@$(CLUSTER) down
+
+cluster-status: ## Each of its components: healthy or why not, and its last log lines
+	@$(CLUSTER) status
+
+cluster-hold: ## Keep a component from being started again (C=NAME; SIGNAL=KILL ends it now)
+	@$(CLUSTER) hold $(C) $(if $(SIGNAL),--signal $(SIGNAL))
+
+cluster-release: ## Let it be started again (C=NAME)
+	@$(CLUSTER) release $(C)
+
+cluster-nodes: ## Exactly N simulated nodes beside the real ones (N=200 GPUS=8)
+	@$(CLUSTER) nodes $(if $(N),$(N),0) $(if $(GPUS),--gpus $(GPUS))
+
+test-cluster: ## Run the tests on it, or on the cluster of STUDIOLO_KUBECONFIG (ARGS="-k network_policy" for some)
+	@deploy/local/bootstrap.sh test && exec deploy/cluster/test.sh $(ARGS)
+
+images: ## Build the container images that changed, push them to the cluster (ONLY="name …" for some; pytorch only so)
+	@deploy/local/bootstrap.sh test && deploy/images/tools.sh && \
+	  exec .venv/bin/python -P -m deploy.images build $(foreach name,$(ONLY),--only $(name))
 
 lock: ## Resolve every lock file anew, for the hub and for each environment
 	@deploy/local/bootstrap.sh test && exec images/lock.sh

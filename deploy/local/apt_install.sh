@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Installs one Debian package where that may be done without asking; otherwise fails, and prints the command that does it.
+# Installs Debian packages where that may be done without asking; otherwise fails, and prints the command that does it.
 set -euo pipefail
-package=$1
+packages=$*
 
 as_root=""
 [ "$(id -u)" = 0 ] || as_root="sudo -n"
 if command -v apt-get >/dev/null; then
-  install() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$package"; }
+  install() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages; } # shellcheck disable=SC2086 - the names are words
   if [ -z "$as_root" ] || sudo -n true 2>/dev/null; then
-    echo "Installing $package by apt…" >&2
+    echo "Installing $packages by apt…" >&2
     { install || { $as_root apt-get update -q && install; }; } >&2 </dev/null && exit
   fi
-  echo "sudo apt-get update && sudo apt-get install $package"
+  echo "sudo apt-get update && sudo apt-get install $packages"
 elif command -v brew >/dev/null; then
-  echo "brew install $package"
+  echo "brew install $packages"
 else
-  echo "this system's package manager, to install $package"
+  echo "this system's package manager, to install $packages"
 fi
 exit 1

@@ -27,7 +27,7 @@ step() { # TITLE COMMAND…
 "
 }
 
-shell_scripts() { for script in deploy/local/*.sh images/*.sh .ci/run; do [ ! -f "$script" ] || bash -n "$script" || return 1; done; }
+shell_scripts() { for script in deploy/*/*.sh images/*.sh images/*/*.sh .ci/run; do [ ! -f "$script" ] || bash -n "$script" || return 1; done; }
 tests() { # NAME PYTEST-ARGUMENTS…: under coverage, counted for the closing line
   local name=$1
   shift

@@ -28,7 +28,12 @@ def blocks(language: str) -> list[tuple[str, str]]:
     ]
 
 
-COMMANDS = [(path, line) for path, text in blocks("sh") for line in text.splitlines() if line.strip()]
+COMMANDS = [
+    (path, line.partition(" #")[0].rstrip())
+    for path, text in blocks("sh")
+    for line in text.splitlines()
+    if line.strip() and not line.startswith("#")
+]
 
 
 def parse(command: click.Command, arguments: list[str]) -> None:

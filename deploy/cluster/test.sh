@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The tests on a real cluster (tests/cluster): brings it up when it is not, builds the images that changed, runs them,
+# prints the total.
+# Arguments go to pytest: deploy/cluster/test.sh -k network_policy. Ends with 0 only when every test ran and passed.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+bin=$PWD/.venv/bin
+results=$PWD/build/cluster-tests
+if [ -n "${STUDIOLO_KUBECONFIG:-}" ]; then
+  [ -f "$STUDIOLO_KUBECONFIG" ] || {
+    echo "STUDIOLO_KUBECONFIG names $STUDIOLO_KUBECONFIG, and there is no such file." >&2
+    exit 2
+  }
+  cat <<TEXT
+The cluster of $STUDIOLO_KUBECONFIG is tested, not one of this machine. It must offer:
+  - the rights of a cluster administrator for the kubeconfig, Kubernetes 1.33 or newer
+  - Pod Security admission, and a network that enforces NetworkPolicies
+  - a default storage class whose volumes several nodes can write (RWX)
+  - nodes that may pull the images that the tests name
+What looks into the node itself is reported as "not run".
+TEXT
+else
+  make --no-print-directory cluster
+  make --no-print-directory images
+fi
+
+rm -rf "$results"
+mkdir -p "$results"
+began=$SECONDS
+code=0
+"$bin/pytest" -q --durations=8 --durations-min=5 --junitxml="$results/cluster.xml" tests/cluster "$@" </dev/null || code=$?
+printf '\n  cluster tests: %s min %s s\n' "$(((SECONDS - began) / 60))" "$(((SECONDS - began) % 60))"
+[ ! -d build/cluster-failures ] || echo "  What failed tests left behind: build/cluster-failures"
+[ ! -f "$results/cluster.xml" ] || "$bin/python" deploy/local/closing_line.py "$results"
+exit "$code"

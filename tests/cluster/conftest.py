@@ -1,0 +1,119 @@
+"""What tests on a real cluster share: the door to it, namespaces of this run alone, and what is kept of a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import pytest
+
+from deploy.cluster.layout import CHECKOUT, layout_here
+from tests.cluster.failures import keep
+from tests.cluster.kube import Kube, RefusedError, connect
+from tests.cluster.namespaces import RUN, create_namespace, delete_namespaces
+
+OWN_CLUSTER = layout_here().kubeconfig
+FAILURES = CHECKOUT / "build" / "cluster-failures"
+Namespaces = Callable[..., Awaitable[str]]
+T = TypeVar("T")
+
+
+def chosen_kubeconfig() -> Path:
+    """The cluster that STUDIOLO_KUBECONFIG names, or the one of `make cluster`."""
+    named = os.environ.get("STUDIOLO_KUBECONFIG")
+    return Path(named) if named else OWN_CLUSTER
+
+
+def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run to the end where no event loop may be touched: in hooks, and in fixtures that outlive a test."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+def pytest_report_header() -> str:
+    """Which cluster this is about."""
+    return f"cluster: {chosen_kubeconfig()}, namespaces {RUN}-*"
+
+
+def pytest_sessionstart() -> None:
+    """What an earlier run has kept of its failures is not about this one."""
+    shutil.rmtree(FAILURES, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kubeconfig() -> Path:
+    """The kubeconfig of the cluster under test. Without a cluster a test fails; it is never skipped for that."""
+    path = chosen_kubeconfig()
+    if not path.is_file():
+        pytest.fail(
+            f"There is no cluster ({path} is missing). Bring it up: make cluster. All at once: make test-cluster."
+        )
+    return path
+
+
+@pytest.fixture(scope="session")
+def on_this_machine(kubeconfig: Path) -> None:
+    """For tests that reach into the cluster's machine: processes, network namespaces, nftables."""
+    if kubeconfig != OWN_CLUSTER:
+        pytest.skip(
+            "not run: this looks into the node of `make cluster`, and STUDIOLO_KUBECONFIG names another cluster"
+        )
+
+
+@pytest.fixture
+async def kube(kubeconfig: Path) -> AsyncIterator[Kube]:
+    """The door to the cluster."""
+    async with connect(kubeconfig) as door:
+        yield door
+
+
+@pytest.fixture
+async def new_namespace(kube: Kube, _remove_namespaces: None) -> AsyncIterator[Namespaces]:
+    """Makes a namespace for the time of a test: `await new_namespace("homes", labels={…})`."""
+    made: list[str] = []
+
+    async def make(name: str = "", *, labels: dict[str, str] | None = None) -> str:
+        made.append(await create_namespace(kube, name or secrets.token_hex(3), labels=labels))
+        return made[-1]
+
+    yield make
+    for name in made:
+        # Not waited for, and no harm if the test took the API server away: the end of the run looks again.
+        with suppress(RefusedError, aiohttp.ClientError):
+            await kube.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+@pytest.fixture
+async def namespace(new_namespace: Namespaces) -> str:
+    """A namespace for one test."""
+    return await new_namespace()
+
+
+@pytest.fixture(scope="session")
+def _remove_namespaces(kubeconfig: Path) -> Iterator[None]:
+    yield
+    run_apart(delete_namespaces(kubeconfig))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Before anything is cleaned up: every object, event and log of this run's namespaces goes into a folder."""
+    report = yield
+    path = chosen_kubeconfig()
+    if report.failed and path.is_file():
+        folder = FAILURES / re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid).strip("-")[-120:]
+        try:
+            count = run_apart(keep(path, folder))
+            report.sections.append(("cluster", f"{count} objects and their logs: {folder}" if count else "no objects"))
+        except Exception as trouble:  # noqa: BLE001 - the failed test is the news, not that nothing could be kept of it
+            report.sections.append(("cluster", f"nothing could be kept: {trouble!r}"))
+    return report
