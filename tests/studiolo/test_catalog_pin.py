@@ -213,3 +213,8 @@ def test_the_catalog_that_ships_takes_images() -> None:
     written = with_images(text, {"python": f"10.0.0.1:5000/studiolo/python:k@{NEW}"})
     assert json.dumps(NEW)[1:-1] in written
     assert len(written.splitlines()) == len(text.splitlines()) + 1
+
+
+def test_images_are_not_written_into_what_is_no_catalog() -> None:
+    with pytest.raises(ValueError, match=r"environments\.yaml cannot be read"):
+        with_images("environments:\n\t- a tab", {"python": f"registry.example.org/python@{NEW}"})
