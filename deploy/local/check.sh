@@ -50,7 +50,10 @@ step "import contracts" "$bin/lint-imports" --no-logo
 
 if [ "$what" = test ]; then
   # The script that completes commands is checked by the shell it is for.
-  command -v zsh >/dev/null || deploy/local/apt_install.sh zsh >/dev/null || true
+  # Images are tested with a real builder and a real registry.
+  for program in zsh buildah docker-registry; do
+    command -v "$program" >/dev/null || deploy/local/apt_install.sh "$program" >/dev/null || true
+  done
   step "unit tests" tests unit tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/cluster
   step "integration tests (a real hub)" tests integration tests/integration
   if STUDIOLO_CHROMIUM=$(deploy/local/chromium.sh); then

@@ -170,7 +170,7 @@ def real_registry(tmp_path: Path) -> Iterator[str]:
     """Debian's docker-registry on loopback."""
     program = shutil.which("docker-registry")
     if program is None:
-        pytest.skip("not run: docker-registry is not installed (sudo apt-get install docker-registry)")
+        pytest.fail("docker-registry is not installed: sudo apt-get install docker-registry")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         host = f"127.0.0.1:{taken.getsockname()[1]}"
     settings = tmp_path / "registry.yml"
