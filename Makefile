@@ -1,6 +1,6 @@
 # Every command of this repository. `make help` lists them; the work is done by the scripts in deploy/local.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint bench lock clean cluster cluster-down cluster-status cluster-hold cluster-release cluster-nodes images test-cluster
+.PHONY: help up test lint bench lock clean cluster cluster-down cluster-status cluster-hold cluster-release cluster-nodes cluster-conformance images test-cluster test-long
 SHELL := /bin/bash
 ARGS ?=
 CLUSTER = deploy/local/bootstrap.sh test && exec .venv/bin/python -P -m deploy.cluster.commands
@@ -40,8 +40,14 @@ cluster-release: ## Let it be started again (C=NAME)
 cluster-nodes: ## Exactly N simulated nodes beside the real ones (N=200 GPUS=8)
 	@$(CLUSTER) nodes $(if $(N),$(N),0) $(if $(GPUS),--gpus $(GPUS))
 
+cluster-conformance: ## Kubernetes' own tests of NetworkPolicies against it, 20 minutes (FOCUS="deny all" for some)
+	@$(CLUSTER) conformance $(if $(FOCUS),--focus "$(FOCUS)")
+
 test-cluster: ## Run the tests on it, or on the cluster of STUDIOLO_KUBECONFIG (ARGS="-k network_policy" for some)
 	@deploy/local/bootstrap.sh test && exec deploy/cluster/test.sh $(ARGS)
+
+test-long: ## Run the tests that take minutes: outages, soaks, Kubernetes' own tests, images made twice
+	@deploy/local/bootstrap.sh test && exec deploy/cluster/test.sh --long $(ARGS)
 
 images: ## Build the container images that changed, push them to the cluster (ONLY="name …" for some; pytorch only so)
 	@deploy/local/bootstrap.sh test && deploy/images/tools.sh && \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -15,14 +16,17 @@ from deploy.cluster.debian import postgresql_programs
 from deploy.cluster.layout import (
     DNS_ADDRESS,
     DNS_HEALTH_PORT,
+    METRICS_PORT,
     NODE_ADDRESS,
     PACKAGE_INDEX_PORT,
     POSTGRESQL_PORT,
     REGISTRY,
+    SITE,
 )
 from deploy.cluster.programs import run_program
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from deploy.cluster.layout import Layout
@@ -35,7 +39,7 @@ JOVYAN_GROUP: Final = 1000
 
 
 def dns_configuration(layout: Layout) -> str:
-    """CoreDNS: the cluster's names, and for every other at once "there is no such name"."""
+    """CoreDNS: the cluster's names and its site's, and for every other at once "there is no such name"."""
     zones = "cluster.local in-addr.arpa ip6.arpa"
     return f"""\
 cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {{
@@ -55,6 +59,15 @@ cluster.local:53 in-addr.arpa:53 ip6.arpa:53 {{
         rcode NXDOMAIN
     }}
 }}
+{SITE}:53 {{
+    bind {NODE_ADDRESS}
+    template IN A {{
+        answer "{{{{ .Name }}}} 60 IN A {NODE_ADDRESS}"
+    }}
+    template ANY ANY {{
+        rcode NOERROR
+    }}
+}}
 """
 
 
@@ -69,11 +82,11 @@ def registry_configuration(layout: Layout) -> str:
     return yaml.safe_dump(settings, sort_keys=False)
 
 
-def objects(layout: Layout) -> tuple[dict[str, object], ...]:
-    """What is put into Kubernetes when it is new."""
-    ports = (("dns", "UDP"), ("dns-tcp", "TCP"))
-    dns_ports = [{"name": name, "port": 53, "protocol": protocol} for name, protocol in ports]
+def objects(layout: Layout, *, authority: bytes) -> tuple[dict[str, object], ...]:
+    """What is put into Kubernetes when it is new. `authority`: the cluster's certificate authority, as PEM."""
+    dns = ({"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"})
     return (
+        *service_on_the_node("kube-dns", dns, address=DNS_ADDRESS),
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding",
@@ -82,24 +95,6 @@ def objects(layout: Layout) -> tuple[dict[str, object], ...]:
             "subjects": [
                 {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "kubeadm:cluster-admins"},
             ],
-        },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": "kube-dns", "namespace": "kube-system"},
-            "spec": {"clusterIP": DNS_ADDRESS, "ports": dns_ports},
-        },
-        {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {
-                "name": "kube-dns-node",
-                "namespace": "kube-system",
-                "labels": {"kubernetes.io/service-name": "kube-dns"},
-            },
-            "addressType": "IPv4",
-            "ports": dns_ports,
-            "endpoints": [{"addresses": [NODE_ADDRESS]}],
         },
         {
             "apiVersion": "storage.k8s.io/v1",
@@ -127,7 +122,59 @@ def objects(layout: Layout) -> tuple[dict[str, object], ...]:
             "data": {
                 "registry": REGISTRY,
                 "packageIndexUrl": f"http://{NODE_ADDRESS}:{PACKAGE_INDEX_PORT}/simple/",
+                "site": SITE,
             },
+        },
+        *metrics_objects(authority),
+    )
+
+
+def metrics_objects(authority: bytes) -> tuple[dict[str, object], ...]:
+    """What makes `kubectl top` work: the API server passes questions about use on to the metrics server."""
+    port = {"name": "https", "port": 443, "protocol": "TCP"}
+    return (
+        *service_on_the_node("metrics-server", (port,), target_port=METRICS_PORT),
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": "v1beta1.metrics.k8s.io"},
+            "spec": {
+                "service": {"name": "metrics-server", "namespace": "kube-system"},
+                "group": "metrics.k8s.io",
+                "version": "v1beta1",
+                "caBundle": base64.b64encode(authority).decode("ascii"),
+                "groupPriorityMinimum": 100,
+                "versionPriority": 100,
+            },
+        },
+    )
+
+
+def service_on_the_node(
+    name: str, ports: Iterable[Mapping[str, object]], *, address: str = "", target_port: int | None = None
+) -> tuple[dict[str, object], ...]:
+    """A service of kube-system whose one backend is a process of this machine: no selector, and its own slice."""
+    listed = [dict(port) for port in ports]
+    behind = [port | ({"port": target_port} if target_port else {}) for port in listed]
+    spec: dict[str, object] = {"ports": listed} | ({"clusterIP": address} if address else {})
+    return (
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": "kube-system"},
+            "spec": spec,
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {
+                "name": f"{name}-node",
+                "namespace": "kube-system",
+                "labels": {"kubernetes.io/service-name": name},
+            },
+            "addressType": "IPv4",
+            "ports": behind,
+            "endpoints": [{"addresses": [NODE_ADDRESS]}],
         },
     )
 

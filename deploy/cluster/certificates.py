@@ -1,4 +1,4 @@
-"""Certificates and kubeconfigs: kubeadm makes nearly all, openssl the kubelets' own."""
+"""Certificates and kubeconfigs: kubeadm makes nearly all, openssl those of servers that it does not know."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import yaml
 
-from deploy.cluster.layout import API_PORT, KUBERNETES_VERSION, NODE_ADDRESS, POD_NETWORK, SERVICE_NETWORK
+from deploy.cluster.layout import API_PORT, KUBERNETES_VERSION, NODE_ADDRESS, POD_NETWORK, SERVICE_NETWORK, SITE
 from deploy.cluster.programs import run_program
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deploy.cluster.layout import Layout, NodeLayout
 
 SERVING_DAYS: Final = 365
@@ -50,6 +52,13 @@ def make_certificates(layout: Layout) -> None:
     shutil.copy(layout.pki / "ca.crt", layout.ca)
 
 
+def make_site_certificates(layout: Layout) -> None:
+    """What browsers are shown at the cluster's own site, and what the API server is shown by the metrics server."""
+    sign_certificate(layout, layout.site_certificate, subject=f"/CN={SITE}", names=(f"DNS:{SITE}", f"DNS:*.{SITE}"))
+    host = "metrics-server.kube-system.svc"
+    sign_certificate(layout, layout.pki / "metrics-server.crt", subject=f"/CN={host}", names=(f"DNS:{host}",))
+
+
 def make_node_certificates(layout: Layout, node: NodeLayout) -> None:
     """What one kubelet shows and is known by.
 
@@ -64,15 +73,18 @@ def make_node_certificates(layout: Layout, node: NodeLayout) -> None:
     )
     client.write_text(text)
     client.chmod(0o600)
-    key, request, extensions = node.conf / "kubelet.key", node.conf / "kubelet.csr", node.conf / "kubelet.ext"
+    names = (f"IP:{node.address}", f"DNS:{node.name}")
+    sign_certificate(layout, node.conf / "kubelet.crt", subject=f"/O=system:nodes/CN={name}", names=names)
+
+
+def sign_certificate(layout: Layout, certificate: Path, *, subject: str, names: tuple[str, ...]) -> None:
+    """A server's certificate by the cluster's authority; its key lies beside it. `names`: `DNS:…`, `IP:…`."""
+    key, request, extensions = (certificate.with_suffix(suffix) for suffix in (".key", ".csr", ".ext"))
     extensions.write_text(
-        f"subjectAltName=IP:{node.address},DNS:{node.name}\n"
-        "extendedKeyUsage=serverAuth\nkeyUsage=digitalSignature,keyEncipherment\n"
+        f"subjectAltName={','.join(names)}\nextendedKeyUsage=serverAuth\nkeyUsage=digitalSignature,keyEncipherment\n"
     )
-    subject = f"/O=system:nodes/CN={name}"
-    run_program(
-        "openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-subj", subject, "-out", request
-    )
+    new = ("-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key)
+    run_program("openssl", "req", *new, "-subj", subject, "-out", request)
     authority = ("-CA", layout.pki / "ca.crt", "-CAkey", layout.pki / "ca.key", "-CAcreateserial")
-    lasts = ("-days", str(SERVING_DAYS), "-extfile", extensions, "-out", node.conf / "kubelet.crt")
+    lasts = ("-days", str(SERVING_DAYS), "-extfile", extensions, "-out", certificate)
     run_program("openssl", "x509", "-req", "-in", request, *authority, *lasts)

@@ -1,4 +1,4 @@
-"""The commands behind `make cluster…`: `python -P -m deploy.cluster.commands up|down|status|hold|release|nodes`."""
+"""The commands behind `make cluster…`: `python -P -m deploy.cluster.commands up|down|status|hold|release|nodes …`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deploy.cluster.conformance import FOCUS, run_conformance
 from deploy.cluster.down import take_down_recorded
 from deploy.cluster.errors import ClusterError, NotUpError, OwnedElsewhereError
 from deploy.cluster.layout import layout_here
@@ -126,6 +127,14 @@ def nodes(count: int, gpus: int) -> None:
     with changing_the_cluster(_say):
         set_simulated_nodes(_running(), count=count, gpus=gpus)
     _say(f"{count} simulated nodes after {time.monotonic() - began:.1f} s.")
+
+
+@main.command()
+@click.option("--focus", default=FOCUS, show_default=True, help="A regular expression for the names of tests.")
+@_with_errors_in_words
+def conformance(focus: str) -> None:
+    """Run Kubernetes' own tests of NetworkPolicies against it; builds them first. 20 minutes."""
+    run_conformance(_running(), focus=focus, say=_say)
 
 
 def describe(status: ComponentStatus) -> str:

@@ -13,6 +13,7 @@ from deploy.cluster.layout import (
     API_PORT,
     DNS_HEALTH_PORT,
     ETCD_PORT,
+    METRICS_PORT,
     NETWORK_POLICY_TABLE,
     NODE_ADDRESS,
     PACKAGE_INDEX_PORT,
@@ -21,6 +22,8 @@ from deploy.cluster.layout import (
     POSTGRESQL_PORT,
     REGISTRY,
     SERVICE_NETWORK,
+    SIMULATED_LABEL,
+    SIMULATED_POD_PORT,
 )
 
 if TYPE_CHECKING:
@@ -65,13 +68,14 @@ def components(layout: Layout, *, node_count: int, postgresql: Path, with_kwok: 
         _kubelet(layout, nodes[0]),
         _kube_proxy(layout),
         _dns(layout),
+        _metrics_server(layout),
     )
     further = tuple(
         component for node in nodes[1:] for component in (_containerd(layout, node), _kubelet(layout, node))
     )
     policy = (_network_policy(layout),) if NETWORK_POLICY.is_file() else ()
-    kwok = (_kwok(layout),) if with_kwok else ()
-    return (*first, *policy, *further, *kwok)
+    simulated = (_kwok(layout), _simulated_pods(layout)) if with_kwok else ()
+    return (*first, *policy, *further, *simulated)
 
 
 def render_components(plan: Iterable[Component]) -> str:
@@ -284,6 +288,27 @@ def _dns(layout: Layout) -> Component:
     )
 
 
+def _metrics_server(layout: Layout) -> Component:
+    config, pki = layout.conf / "super-admin.conf", layout.pki
+    return _component(
+        layout,
+        "metrics-server",
+        layout.program("metrics-server"),
+        *(f"--{name}kubeconfig={config}" for name in ("", "authentication-", "authorization-")),
+        f"--bind-address={NODE_ADDRESS}",
+        f"--secure-port={METRICS_PORT}",
+        f"--tls-cert-file={pki / 'metrics-server.crt'}",
+        f"--tls-private-key-file={pki / 'metrics-server.key'}",
+        f"--kubelet-certificate-authority={layout.ca}",
+        "--kubelet-preferred-address-types=InternalIP",
+        "--kubelet-use-node-status-port",
+        f"--node-selector=!{SIMULATED_LABEL}",
+        "--metric-resolution=15s",
+        health=HealthCheck(url=f"https://{NODE_ADDRESS}:{METRICS_PORT}/livez"),
+        needs=("kube-apiserver",),
+    )
+
+
 def _network_policy(layout: Layout) -> Component:
     family, table = NETWORK_POLICY_TABLE
     return _component(
@@ -312,4 +337,14 @@ def _kwok(layout: Layout) -> Component:
         "--server-address=127.0.0.1:10247",
         health=HealthCheck(url="http://127.0.0.1:10247/healthz"),
         needs=("kube-apiserver",),
+    )
+
+
+def _simulated_pods(layout: Layout) -> Component:
+    return _component(
+        layout,
+        "simulated-pods",
+        *("nsenter", f"--net={layout.simulated_network}"),
+        *(sys.executable, "-P", "-m", "deploy.cluster.simulated_pods", "--port", str(SIMULATED_POD_PORT)),
+        health=HealthCheck(url=f"http://10.250.255.254:{SIMULATED_POD_PORT}/"),
     )

@@ -24,7 +24,16 @@ POD_BRIDGES: Final = "studiolo-p"
 POD_NETWORK: Final = "10.244.0.0/16"
 SERVICE_NETWORK: Final = "10.96.0.0/16"
 KWOK_NETWORK: Final = "10.250.0.0/16"
-"""Addresses of simulated pods; nobody answers there."""
+"""Addresses of simulated pods; one process answers for all of them (simulated_pods.py)."""
+
+SIMULATED_LABEL: Final = "studiolo.test/simulated"
+"""On every simulated node, as a label and as a taint: a pod must say that it wants one."""
+
+SIMULATED_LINK: Final = "studiolo-s"
+"""Leads from the machine to that process."""
+
+SITE: Final = "studiolo.test"
+"""What an installation on this cluster is called, with all names below it. `.test` is nobody's (RFC 2606)."""
 
 DNS_ADDRESS: Final = "10.96.0.10"
 METADATA_ADDRESSES: Final = ("169.254.169.254", "fd00:ec2::254")
@@ -36,6 +45,8 @@ ETCD_PORT: Final = 12379
 
 REGISTRY: Final = f"{NODE_ADDRESS}:5000"
 PACKAGE_INDEX_PORT: Final = 3141
+METRICS_PORT: Final = 4443
+SIMULATED_POD_PORT: Final = 8888
 POSTGRESQL_PORT: Final = 5432
 DNS_HEALTH_PORT: Final = 18080
 
@@ -179,6 +190,16 @@ class Layout:
     def database_url(self) -> Path:
         """The file with PostgreSQL's address and password."""
         return self.state / "postgresql.url"
+
+    @property
+    def site_certificate(self) -> Path:
+        """The certificate of `SITE` and all names below it; its key lies beside it, as `.key`."""
+        return self.state / "pki" / f"{SITE}.crt"
+
+    @property
+    def simulated_network(self) -> Path:
+        """The file that holds the network namespace of the process that answers for simulated pods."""
+        return self.run / "namespaces" / "simulated-pods"
 
     @property
     def built(self) -> Path:

@@ -51,6 +51,8 @@ class Binary:
     """For the linker."""
     usual_seconds: int
     """What a build from nothing took on two cores; the first guess of the time left."""
+    build_words: tuple[str, ...] = ("build",)
+    """`go WORDS …`; a program of tests is made by `go test -c`."""
 
 
 def _kubernetes(name: str, usual_seconds: int) -> Binary:
@@ -70,14 +72,40 @@ BINARIES: Final = (
     Binary(name="coredns", module="coredns", package="github.com/coredns/coredns", usual_seconds=129),
     Binary(name="helm", module="helm", package="helm.sh/helm/v3/cmd/helm", flags=HELM_FLAGS, usual_seconds=77),
     Binary(name="kwok", module="kwok", package="sigs.k8s.io/kwok/cmd/kwok", usual_seconds=86),
+    Binary(
+        name="metrics-server",
+        module="metrics-server",
+        package="sigs.k8s.io/metrics-server/cmd/metrics-server",
+        usual_seconds=120,
+    ),
 )
 """In the order they are built: what takes longest first, so that the guess of the time left is soon a good one."""
+
+CONFORMANCE: Final = (
+    Binary(
+        name="e2e.test",
+        module="kubernetes",
+        package="k8s.io/kubernetes/test/e2e",
+        flags=KUBERNETES_FLAGS,
+        usual_seconds=140,
+        build_words=("test", "-c"),
+    ),
+    Binary(name="agnhost", module="kubernetes", package="k8s.io/kubernetes/test/images/agnhost", usual_seconds=15),
+)
+"""Kubernetes' own tests and the program that its pods run; built for `make cluster-conformance` only."""
 
 
 def build_key(binary: Binary, *, go_version: str, platform: str, module_files: Iterable[bytes]) -> str:
     """One word that changes exactly when the binary could: its versions, its flags, the compiler, the platform."""
     digest = hashlib.sha256()
-    facts = (binary.package, binary.flags, go_version, platform, *sorted(BUILD_ENVIRONMENT.values()))
+    facts = (
+        binary.package,
+        *binary.build_words,
+        binary.flags,
+        go_version,
+        platform,
+        *sorted(BUILD_ENVIRONMENT.values()),
+    )
     for part in (*(fact.encode() for fact in facts), *module_files):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()[:24]

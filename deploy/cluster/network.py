@@ -5,6 +5,7 @@ Each thing carries a name or a mark of ours, so that it goes again without touch
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,7 +21,10 @@ from deploy.cluster.layout import (
     POD_NETWORK,
     ROUTE_PROTOCOL,
     SERVICE_NETWORK,
+    SIMULATED_LINK,
+    SIMULATED_POD_PORT,
 )
+from deploy.cluster.mounts import is_mount_point
 from deploy.cluster.programs import run_program, try_program
 
 if TYPE_CHECKING:
@@ -71,30 +75,32 @@ def forwarding_rules(pod_bridges: tuple[str, ...]) -> str:
     the packet itself from the wire.
     """
     family, table = NFT_TABLE
-    inside = ", ".join((*pod_bridges, NODE_BRIDGE))
+    inside = ", ".join((*pod_bridges, NODE_BRIDGE, SIMULATED_LINK))
+    guarded = ", ".join((*pod_bridges, SIMULATED_LINK))
     return (
         f"add table {family} {table}\n"
         f"delete table {family} {table}\n"
         f"table {family} {table} {{\n"
         "  chain forward {\n"
         "    type filter hook forward priority filter - 10; policy accept;\n"
-        f"    iifname {{ {', '.join(pod_bridges)} }} oifname != {{ {inside} }}"
+        f"    iifname {{ {guarded} }} oifname != {{ {inside} }}"
         " counter reject with icmpx type admin-prohibited\n"
         "  }\n"
         "}\n"
     )
 
 
-def routes() -> tuple[tuple[str, ...], ...]:
+def routes(*, with_simulated_pods: bool) -> tuple[tuple[str, ...], ...]:
     """Arguments of `ip` for the routes that keep the cluster's addresses on this machine.
 
     Services get a way onto the node bridge, where nobody else answers: a blackhole would refuse a connection of the
     machine itself before kube-proxy's rules see it. Nodes' pod networks are more specific than the blackhole.
     """
+    simulated = (KWOK_NETWORK, "dev", SIMULATED_LINK)
     inside = (
         ("route", "replace", SERVICE_NETWORK, "dev", NODE_BRIDGE, "src", NODE_ADDRESS),
         ("route", "replace", "blackhole", POD_NETWORK),
-        ("route", "replace", "blackhole", KWOK_NETWORK),
+        ("route", "replace", *(simulated if with_simulated_pods else ("blackhole", KWOK_NETWORK))),
     )
     metadata = tuple(
         (*(("-6",) if ":" in address else ()), "route", "replace", "blackhole", address)
@@ -119,9 +125,43 @@ def make_network(nodes: tuple[NodeLayout, ...]) -> None:
     for node in nodes[1:]:
         run_program("ip", "addr", "replace", f"{node.address}/32", "dev", NODE_BRIDGE)
     run_program("ip", "link", "set", NODE_BRIDGE, "up")
-    for words in routes():
+    for words in routes(with_simulated_pods=_link_exists(SIMULATED_LINK)):
         run_program("ip", *words)
     run_program("nft", "-f", "-", text=forwarding_rules(tuple(node.pod_bridge for node in nodes)))
+
+
+def make_simulated_network(holder: Path) -> None:
+    """A network namespace in which one process has every address of simulated pods, and the way there.
+
+    `holder`: the file that keeps it, on the private mount that keeps the nodes' namespaces. Safe to repeat.
+    """
+    if _link_exists(SIMULATED_LINK):
+        return
+    holder.touch()
+    if not is_mount_point(holder):
+        run_program("unshare", f"--net={holder}", "true")
+    inside = ("nsenter", f"--net={holder}")
+    run_program(*inside, "ip", "link", "add", "eth0", "type", "veth", "peer", SIMULATED_LINK, "netns", str(os.getpid()))
+    for link in ("lo", "eth0"):
+        run_program(*inside, "ip", "link", "set", link, "up")
+    run_program("ip", "link", "set", SIMULATED_LINK, "up")
+    run_program(*inside, "ip", "route", "add", "local", KWOK_NETWORK, "dev", "lo")
+    run_program(*inside, "ip", "route", "add", "default", "via", NODE_ADDRESS, "dev", "eth0", "onlink")
+    run_program(*inside, "nft", "-f", "-", text=any_port_rules())
+    for words in routes(with_simulated_pods=True):
+        run_program("ip", *words)
+
+
+def any_port_rules() -> str:
+    """Rules that let the process that answers for simulated pods hear of a connection to any port of theirs."""
+    return (
+        "table ip any_port {\n"
+        "  chain prerouting {\n"
+        "    type nat hook prerouting priority dstnat;\n"
+        f"    ip protocol tcp redirect to :{SIMULATED_POD_PORT}\n"
+        "  }\n"
+        "}\n"
+    )
 
 
 def remove_network(nodes: tuple[NodeLayout, ...], sysctls: Mapping[str, str]) -> None:
@@ -130,7 +170,7 @@ def remove_network(nodes: tuple[NodeLayout, ...], sysctls: Mapping[str, str]) ->
         try_program("nft", "delete", "table", family, table)
     for family in ("-4", *(("-6",) if _HAS_IPV6 else ())):
         _flush_routes(family)
-    for name in (*(node.pod_bridge for node in nodes), NODE_BRIDGE):
+    for name in (*(node.pod_bridge for node in nodes), NODE_BRIDGE, SIMULATED_LINK):
         if _link_exists(name):
             run_program("ip", "link", "delete", name)
     write_sysctls(sysctls)

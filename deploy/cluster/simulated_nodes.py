@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -10,6 +11,8 @@ from deploy.cluster.addons import apply
 from deploy.cluster.components import components
 from deploy.cluster.debian import postgresql_programs
 from deploy.cluster.errors import ClusterError, NotUpError
+from deploy.cluster.layout import SIMULATED_LABEL
+from deploy.cluster.network import make_simulated_network
 from deploy.cluster.programs import run_program
 from deploy.cluster.record import load_record
 from deploy.cluster.state import save_plan, supervisor_process
@@ -20,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from deploy.cluster.layout import Layout
-
-SIMULATED_LABEL: Final = "studiolo.test/simulated"
-"""On every simulated node, as a label and as a taint: a pod must say that it wants one."""
 
 MOST_SIMULATED: Final = 250
 """Each has a network of 254 addresses, all from one of 65,536."""
@@ -73,9 +73,11 @@ def set_simulated_nodes(layout: Layout, *, count: int, gpus: int) -> None:
     record = load_record()
     if record is None or supervisor_process(layout) is None:
         raise NotUpError
+    make_simulated_network(layout.simulated_network)
     plan = components(layout, node_count=record.node_count, postgresql=postgresql_programs(), with_kwok=True)
     save_plan(layout, plan)
-    wait_until("kwok", lambda: component_trouble(layout, "kwok"), seconds=READY_SECONDS)
+    for name in ("kwok", "simulated-pods"):
+        wait_until(name, partial(component_trouble, layout, name), seconds=READY_SECONDS)
     kubectl = (layout.program("kubectl"), "--kubeconfig", layout.kubeconfig)
     items = json.loads(run_program(*kubectl, "get", "nodes", "-l", SIMULATED_LABEL, "-o", "json"))["items"]
     there = {item["metadata"]["name"]: int(item["status"]["capacity"].get(GPU_RESOURCE, 0)) for item in items}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.cluster.errors import ProgramFailedError
 from deploy.cluster.health import HealthCheck
-from deploy.cluster.layout import DNS_ADDRESS
+from deploy.cluster.layout import DNS_ADDRESS, SIMULATED_LABEL
 from deploy.cluster.programs import run_program
 from deploy.cluster.state import hold_file, load_plan, supervisor_process
 from deploy.cluster.supervisor import RunFile
@@ -63,7 +63,7 @@ def component_trouble(layout: Layout, name: str) -> str:
     return _look_at(layout, found[0]).trouble if found else "there is no such component"
 
 
-def nodes_trouble(layout: Layout, *, expected: int, selector: str = "!studiolo.test/simulated") -> str:
+def nodes_trouble(layout: Layout, *, expected: int, selector: str = f"!{SIMULATED_LABEL}") -> str:
     """Why not all of these nodes (the real ones, when nothing else is said) are ready; "" when they are."""
     try:
         kubectl = (layout.program("kubectl"), "--kubeconfig", layout.kubeconfig, "--request-timeout=5s")

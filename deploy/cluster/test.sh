@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
 # The tests on a real cluster (tests/cluster): brings it up when it is not, builds the images that changed, runs them,
 # prints the total.
-# Arguments go to pytest: deploy/cluster/test.sh -k network_policy. Ends with 0 only when every test ran and passed.
+# Arguments go to pytest: deploy/cluster/test.sh -k network_policy. First --long: what takes minutes instead, of all tests.
+# Ends with 0 only when every test ran and passed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 bin=$PWD/.venv/bin
+tests=tests/cluster
+if [ "${1:-}" = --long ]; then
+  shift
+  tests=tests
+  set -- -m long "$@"
+fi
 results=$PWD/build/cluster-tests
 if [ -n "${STUDIOLO_KUBECONFIG:-}" ]; then
   [ -f "$STUDIOLO_KUBECONFIG" ] || {
@@ -29,7 +36,7 @@ rm -rf "$results"
 mkdir -p "$results"
 began=$SECONDS
 code=0
-"$bin/pytest" -q --durations=8 --durations-min=5 --junitxml="$results/cluster.xml" tests/cluster "$@" </dev/null || code=$?
+"$bin/pytest" -q --durations=8 --durations-min=5 --junitxml="$results/cluster.xml" "$tests" "$@" </dev/null || code=$?
 printf '\n  cluster tests: %s min %s s\n' "$(((SECONDS - began) / 60))" "$(((SECONDS - began) % 60))"
 [ ! -d build/cluster-failures ] || echo "  What failed tests left behind: build/cluster-failures"
 [ ! -f "$results/cluster.xml" ] || "$bin/python" deploy/local/closing_line.py "$results"

@@ -25,16 +25,19 @@ from deploy.cluster.addons import (
     objects,
 )
 from deploy.cluster.binaries import provide_binaries
-from deploy.cluster.certificates import make_certificates, make_node_certificates
+from deploy.cluster.certificates import make_certificates, make_node_certificates, make_site_certificates
 from deploy.cluster.cgroups import make_cgroup
 from deploy.cluster.components import POSTGRESQL_HOME, components
 from deploy.cluster.debian import postgresql_programs, provide_packages
 from deploy.cluster.down import MOST_NODES, take_down
 from deploy.cluster.errors import ClusterError, NotThisMachineError, OwnedElsewhereError
+from deploy.cluster.go_toolchain import provide_go
 from deploy.cluster.layout import LOCK, layout_of
+from deploy.cluster.modules import BINARIES
 from deploy.cluster.network import make_network, read_sysctls
 from deploy.cluster.node import configure_node, make_mount_namespace, mount_points
-from deploy.cluster.pause import pause_archive
+from deploy.cluster.pause import build_pause, pause_archive
+from deploy.cluster.program_image import import_image
 from deploy.cluster.programs import run_program
 from deploy.cluster.record import ClusterRecord, load_record, save_record
 from deploy.cluster.state import load_plan, save_plan, start_supervisor, supervisor_process
@@ -44,7 +47,7 @@ from deploy.cluster.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from deploy.cluster.layout import Layout, NodeLayout
+    from deploy.cluster.layout import Layout
 
 GPU_RESOURCE: Final = "nvidia.com/gpu"
 
@@ -87,7 +90,9 @@ def bring_up(layout: Layout, *, node_count: int | None, gpus: int | None, say: C
     if not is_up and (record is not None or layout.run.exists()):
         say("Clearing away what is left of an earlier cluster…")
         take_down(record, layout)
-    provide_binaries(layout, say)
+    go = provide_go(layout.cache, say)
+    provide_binaries(layout, go, BINARIES, say)
+    build_pause(layout, go)
     if record is not None and is_up:
         how = "is up"
     else:
@@ -138,6 +143,7 @@ def _create(layout: Layout, say: Callable[[str], None]) -> ClusterRecord:
     for folder in (layout.conf, layout.pki, layout.logs, layout.run / "held", node.conf):
         folder.mkdir(parents=True, exist_ok=True)
     make_certificates(layout)
+    make_site_certificates(layout)
     make_node_certificates(layout, node)
     configure_addons(layout)
     configure_node(layout, node)
@@ -149,8 +155,10 @@ def _create(layout: Layout, say: Callable[[str], None]) -> ClusterRecord:
     save_plan(layout, components(layout, node_count=1, postgresql=postgresql_programs()))
     start_supervisor(layout)
     _wait_for(layout, "containerd", "kube-apiserver")
-    _import_pause(layout, node)
-    apply(layout, *objects(layout), node_object(node.name, pod_network=node.pod_network))
+    import_image(pause_archive(layout), node)
+    apply(
+        layout, *objects(layout, authority=layout.ca.read_bytes()), node_object(node.name, pod_network=node.pod_network)
+    )
     _wait_for(layout, "postgresql")
     create_database(layout)
     return record
@@ -173,7 +181,7 @@ def _add_node(layout: Layout, record: ClusterRecord, say: Callable[[str], None])
     plan = components(layout, node_count=number, postgresql=postgresql_programs(), with_kwok=with_kwok)
     save_plan(layout, plan)
     _wait_for(layout, f"containerd{node.suffix}")
-    _import_pause(layout, node)
+    import_image(pause_archive(layout), node)
     return record
 
 
@@ -190,8 +198,3 @@ def _make_mount_points(record: ClusterRecord) -> ClusterRecord:
 def _wait_for(layout: Layout, *names: str) -> None:
     for name in names:
         wait_until(name, partial(component_trouble, layout, name), seconds=HEALTHY_SECONDS)
-
-
-def _import_pause(layout: Layout, node: NodeLayout) -> None:
-    ctr = ("ctr", "--address", node.containerd_socket, "--namespace", "k8s.io")
-    run_program(*ctr, "images", "import", pause_archive(layout))

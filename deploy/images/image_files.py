@@ -5,6 +5,7 @@ Nothing of an image is run or trusted: names that lead out of it are left out, l
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import tarfile
@@ -13,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Final
 
+import zstandard
+
 from deploy.images.errors import NotAnImageError
 
 if TYPE_CHECKING:
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 WHITEOUT: Final = ".wh."
 OPAQUE: Final = ".wh..wh..opq"
+ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+"""The first bytes of what zstd compressed (RFC 8878)."""
+
 MOST_LINKS: Final = 40
 """Links on the way to one file; as in the kernel."""
 
@@ -130,14 +136,26 @@ def read_image(layout: Path, scratch: Path, *, wants: Callable[[str, Entry], boo
     reader = _Reader(scratch=scratch, wants=wants)
     for number, layer in enumerate(layers):
         try:
-            with tarfile.open(layer, "r:*") as archive:
+            with _open_layer(layer) as archive:
                 reader.add(number, archive)
-        except (OSError, tarfile.TarError, EOFError) as error:
-            raise NotAnImageError(
-                f"Layer {number + 1} of {len(layers)} cannot be read ({error}).",
-                hint="If it is compressed with zstd: skopeo copy --dest-compress-format gzip oci:DIR oci:OTHER",
-            ) from error
+        except (OSError, tarfile.TarError, zstandard.ZstdError, EOFError) as error:
+            raise NotAnImageError(f"Layer {number + 1} of {len(layers)} cannot be read ({error}).") from error
     return ImageFiles(config=config, entries=reader.entries, kept=tuple(reader.kept), root=reader.finish())
+
+
+@contextlib.contextmanager
+def _open_layer(path: Path) -> Iterator[tarfile.TarFile]:
+    """A layer as it is: plain, compressed by what Python's tarfile knows, or by zstd, which it knows from 3.14 on."""
+    with path.open("rb") as file:
+        if file.peek(len(ZSTD_MAGIC)).startswith(ZSTD_MAGIC):
+            with (
+                zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain,
+                tarfile.open(fileobj=plain, mode="r|") as archive,
+            ):
+                yield archive
+        else:
+            with tarfile.open(fileobj=file, mode="r:*") as archive:
+                yield archive
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,11 +18,14 @@ import aiohttp
 import pytest
 
 from deploy.cluster.layout import CHECKOUT, layout_here
+from deploy.images.cluster_catalog import IMAGES_FILE
 from tests.cluster.failures import keep
 from tests.cluster.kube import Kube, RefusedError, connect
 from tests.cluster.namespaces import RUN, create_namespace, delete_namespaces
+from tests.cluster.pods import RESTRICTED
 
 OWN_CLUSTER = layout_here().kubeconfig
+CATALOG = layout_here().state / "catalog"
 FAILURES = CHECKOUT / "build" / "cluster-failures"
 Namespaces = Callable[..., Awaitable[str]]
 T = TypeVar("T")
@@ -96,6 +100,22 @@ async def new_namespace(kube: Kube, _remove_namespaces: None) -> AsyncIterator[N
 async def namespace(new_namespace: Namespaces) -> str:
     """A namespace for one test."""
     return await new_namespace()
+
+
+@pytest.fixture(scope="session")
+def images() -> Mapping[str, str]:
+    """What was pushed to the cluster's registry, by digest."""
+    path = CATALOG / IMAGES_FILE
+    if not path.is_file():
+        pytest.fail(f"There are no images ({path} is missing). Build them: make images.")
+    found: dict[str, str] = json.loads(path.read_bytes())
+    return found
+
+
+@pytest.fixture
+async def restricted(new_namespace: Namespaces) -> str:
+    """A namespace in which only pods under Pod Security restricted may run."""
+    return await new_namespace(labels=RESTRICTED)
 
 
 @pytest.fixture(scope="session")

@@ -2,125 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from deploy.cluster.layout import CHECKOUT, layout_here
 from deploy.images.buildah import ImageStore
 from deploy.images.check import check_layout, layout_of
-from deploy.images.cluster_catalog import IMAGES_FILE
 from deploy.images.recipe import EXPENSIVE, recipes
 from studiolo.catalog import Platform, check_catalog
-from tests.cluster.kube import Kube, is_ready
+from tests.cluster.conftest import CATALOG
+from tests.cluster.kube import Kube
+from tests.cluster.pods import PORT, RESTRICTED, SERVER, TOKEN, get, pod, printed, started
 
-log = logging.getLogger(__name__)
-
-CATALOG = layout_here().state / "catalog"
 ENVIRONMENTS = [each.name for each in recipes(CHECKOUT) if each.parent == "base" and each.name not in EXPENSIVE]
-PORT = 8888
-TOKEN = "of-this-test"
-SERVER = ("jupyter", "server", "--ip=0.0.0.0", f"--port={PORT}", f"--IdentityProvider.token={TOKEN}")
-PATIENCE_SECONDS = 120.0
-"""The first pod of an image waits until it is pulled."""
-
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-
-
-@pytest.fixture(scope="session")
-def images() -> Mapping[str, str]:
-    """What was pushed to the cluster's registry, by digest."""
-    path = CATALOG / IMAGES_FILE
-    if not path.is_file():
-        pytest.fail(f"There are no images ({path} is missing). Build them: make images.")
-    found: dict[str, str] = json.loads(path.read_bytes())
-    return found
-
-
-@pytest.fixture
-async def restricted(new_namespace: Callable[..., Awaitable[str]]) -> str:
-    return await new_namespace(labels=RESTRICTED)
-
-
-def pod(
-    name: str,
-    image: str,
-    *,
-    namespace: str,
-    args: tuple[str, ...] = (),
-    env: Mapping[str, str] | None = None,
-    port: int | None = None,
-) -> dict[str, Any]:
-    """A pod as the strictest platform would run it: a user that the image does not know, with the group root."""
-    container: dict[str, Any] = {
-        "name": "main",
-        "image": image,
-        "args": list(args),
-        "env": [{"name": key, "value": value} for key, value in (env or {}).items()],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [{"name": "home", "mountPath": "/home/jovyan"}, {"name": "tmp", "mountPath": "/tmp"}],
-    }
-    if port is not None:
-        container["readinessProbe"] = {"tcpSocket": {"port": port}, "periodSeconds": 1, "failureThreshold": 120}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 1,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 12345,
-                "runAsGroup": 0,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [container],
-            "volumes": [{"name": "home", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
-        },
-    }
-
-
-async def started(kube: Kube, manifest: dict[str, Any]) -> str:
-    """The address of a pod, once it is ready."""
-    await kube.create(manifest)
-    running = await kube.until(manifest, lambda one: is_ready(one) or has_ended(one), seconds=PATIENCE_SECONDS)
-    assert not has_ended(running), await kube.log(
-        manifest["metadata"]["namespace"], manifest["metadata"]["name"], "main"
-    )
-    address: str = running["status"]["podIP"]
-    return address
-
-
-async def printed(kube: Kube, manifest: dict[str, Any]) -> str:
-    """What a pod printed, once it has ended."""
-    await kube.create(manifest)
-    ended = await kube.until(manifest, has_ended, seconds=PATIENCE_SECONDS)
-    text = await kube.log(manifest["metadata"]["namespace"], manifest["metadata"]["name"], "main")
-    assert ended["status"]["phase"] == "Succeeded", text
-    return text
-
-
-def has_ended(manifest: Mapping[str, Any]) -> bool:
-    return manifest.get("status", {}).get("phase") in {"Succeeded", "Failed"}
-
-
-async def get(address: str, path: str, port: int = PORT) -> httpx.Response:
-    transport = httpx.AsyncHTTPTransport(retries=9)  # half a second, then twice …
-    async with httpx.AsyncClient(trust_env=False, transport=transport, timeout=PATIENCE_SECONDS) as client:
-        return await client.get(f"http://{address}:{port}{path}")
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
@@ -152,8 +50,10 @@ async def test_an_environment_has_what_its_card_says(
 async def test_every_environment_has_the_tools_of_the_base(
     images: Mapping[str, str], kube: Kube, restricted: str
 ) -> None:
-    args = ("sh", "-c", "git --version && curl --version && command -v ssh && echo all")
-    assert (await printed(kube, pod("tools", images["minimal"], namespace=restricted, args=args))).endswith("all\n")
+    # As people run it: ssh refuses a user whom the image does not know.
+    args = ("sh", "-c", "git --version && curl --version && ssh -V 2>&1 && echo all")
+    manifest = pod("tools", images["minimal"], namespace=restricted, args=args, user=1000)
+    assert (await printed(kube, manifest)).endswith("all\n")
 
 
 async def test_r_runs(images: Mapping[str, str], kube: Kube, restricted: str) -> None:

@@ -7,11 +7,11 @@ import json
 import tarfile
 from pathlib import Path
 
-from deploy.cluster.addons import dns_configuration, node_object, objects, registry_configuration
+from deploy.cluster.addons import dns_configuration, node_object, objects, registry_configuration, service_on_the_node
 from deploy.cluster.certificates import kubeadm_configuration
 from deploy.cluster.layout import layout_of
 from deploy.cluster.package_index import apt_hosts, rewrite_page
-from deploy.cluster.pause import image_archive
+from deploy.cluster.program_image import image_archive
 from deploy.cluster.simulated_nodes import MOST_SIMULATED, named, simulated_node
 
 LAYOUT = layout_of(Path("/checkout/.cluster"))
@@ -24,12 +24,26 @@ def test_names_outside_do_not_exist() -> None:
     assert "forward" not in text
 
 
+def test_the_site_and_every_name_below_it_is_the_node() -> None:
+    text = dns_configuration(LAYOUT)
+    assert "studiolo.test:53 {" in text
+    assert 'answer "{{ .Name }} 60 IN A 10.199.0.1"' in text
+
+
+def test_a_service_on_the_node_is_backed_by_it_and_by_no_pod() -> None:
+    service, behind = service_on_the_node("s", ({"name": "https", "port": 443, "protocol": "TCP"},), target_port=4443)
+    assert "selector" not in service["spec"]
+    assert behind["endpoints"] == [{"addresses": ["10.199.0.1"]}]
+    assert [port["port"] for port in behind["ports"]] == [4443]
+    assert behind["metadata"]["labels"] == {"kubernetes.io/service-name": "s"}
+
+
 def test_the_registry_listens_on_the_node_only() -> None:
     assert "addr: 10.199.0.1:5000" in registry_configuration(LAYOUT)
 
 
 def test_the_homes_volume_can_be_written_from_every_node_and_outlives_its_claim() -> None:
-    volume = next(one for one in objects(LAYOUT) if one["kind"] == "PersistentVolume")
+    volume = next(one for one in objects(LAYOUT, authority=b"") if one["kind"] == "PersistentVolume")
     spec = volume["spec"]
     assert isinstance(spec, dict)
     assert spec["accessModes"] == ["ReadWriteMany"]
@@ -78,9 +92,11 @@ def test_apt_s_hosts_are_those_of_its_sources() -> None:
     assert apt_hosts(sources) == {"debian.example": "http", "node.example": "https"}
 
 
-def test_an_image_by_hand_is_what_docker_save_would_write() -> None:
-    archive = image_archive(b"program", name="localhost/pause:1", architecture="amd64")
-    assert archive == image_archive(b"program", name="localhost/pause:1", architecture="amd64")
+def test_an_image_by_hand_is_what_docker_save_would_write(tmp_path: Path) -> None:
+    program = tmp_path / "pause"
+    program.write_bytes(b"program")
+    archive = image_archive(program, name="localhost/pause:1", architecture="amd64", user="65535:65535")
+    assert archive == image_archive(program, name="localhost/pause:1", architecture="amd64", user="65535:65535")
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         (manifest,) = json.load(files.extractfile("manifest.json"))
         config = json.load(files.extractfile(manifest["Config"]))

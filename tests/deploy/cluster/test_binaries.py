@@ -9,7 +9,7 @@ import pytest
 
 from deploy.cluster.binaries import in_words, time_left
 from deploy.cluster.layout import KUBERNETES_VERSION
-from deploy.cluster.modules import BINARIES, MODULES, Binary, build_key, module_files
+from deploy.cluster.modules import BINARIES, CONFORMANCE, MODULES, Binary, build_key, module_files
 
 KUBELET = next(binary for binary in BINARIES if binary.name == "kubelet")
 INPUTS = {"go_version": "go1.26.8", "platform": "linux/amd64", "module_files": (b"module", b"sums")}
@@ -43,6 +43,16 @@ def test_each_binary_is_pinned_by_its_module(binary: Binary) -> None:
     named = re.findall(r"^(?:tool )?\t?(\S+)$", go_mod, re.MULTILINE)
     assert binary.package in named
     assert go_sum.strip()
+
+
+def test_kubernetes_own_tests_are_built_apart_from_what_runs() -> None:
+    assert not {binary.name for binary in CONFORMANCE} & {binary.name for binary in BINARIES}
+    assert {binary.module for binary in CONFORMANCE} == {"kubernetes"}
+
+
+def test_a_program_of_tests_has_a_key_of_its_own() -> None:
+    as_test = replace(KUBELET, build_words=("test", "-c"))
+    assert build_key(KUBELET, **INPUTS) != build_key(as_test, **INPUTS)
 
 
 def test_kubernetes_is_the_version_that_its_module_names() -> None:

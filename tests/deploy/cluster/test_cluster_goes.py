@@ -55,19 +55,33 @@ def test_a_folder_without_mounts_goes_and_links_are_not_followed(tmp_path: Path)
     assert (outside / "file").exists()
 
 
-def test_every_route_carries_our_mark() -> None:
-    assert all(words[-2:] == ("proto", "199") for words in routes())
+@pytest.mark.parametrize("with_simulated_pods", [False, True])
+def test_every_route_carries_our_mark(with_simulated_pods: bool) -> None:
+    assert all(words[-2:] == ("proto", "199") for words in routes(with_simulated_pods=with_simulated_pods))
+
+
+def blackholes(*, with_simulated_pods: bool) -> set[str]:
+    found = routes(with_simulated_pods=with_simulated_pods)
+    return {words[words.index("blackhole") + 1] for words in found if "blackhole" in words}
 
 
 def test_metadata_addresses_and_pod_ranges_lead_nowhere() -> None:
-    blackholes = {words[words.index("blackhole") + 1] for words in routes() if "blackhole" in words}
-    assert {"169.254.169.254", "10.244.0.0/16", "10.250.0.0/16"} <= blackholes
-    assert SERVICE_NETWORK not in blackholes
+    assert {"169.254.169.254", "10.244.0.0/16", "10.250.0.0/16"} <= blackholes(with_simulated_pods=False)
+    assert SERVICE_NETWORK not in blackholes(with_simulated_pods=False)
+
+
+def test_simulated_pods_that_are_answered_for_are_reached_by_a_link_of_this_machine() -> None:
+    gone = blackholes(with_simulated_pods=False) - blackholes(with_simulated_pods=True)
+    assert gone == {"10.250.0.0/16"}
+    assert ("route", "replace", "10.250.0.0/16", "dev", "studiolo-s", "proto", "199") in routes(
+        with_simulated_pods=True
+    )
 
 
 def test_pods_reach_pods_and_nodes_and_nothing_else() -> None:
     text = forwarding_rules(("studiolo-p1", "studiolo-p2"))
-    assert "iifname { studiolo-p1, studiolo-p2 } oifname != { studiolo-p1, studiolo-p2, studiolo0 }" in text
+    sources, targets = "studiolo-p1, studiolo-p2, studiolo-s", "studiolo-p1, studiolo-p2, studiolo0, studiolo-s"
+    assert f"iifname {{ {sources} }} oifname != {{ {targets} }}" in text
     assert "reject" in text
 
 

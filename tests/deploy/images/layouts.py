@@ -11,7 +11,7 @@ import py_compile
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,7 @@ class TestImage:
     config: dict[str, Any] = field(default_factory=good_config)
     more_layers: tuple[Mapping[str, File | None], ...] = ()
     history: tuple[str, ...] = ()
+    compress: Callable[[bytes], bytes] = lambda plain: gzip.compress(plain, mtime=0)
 
     def write(self, layout: Path) -> Path:
         blobs = layout / "blobs" / "sha256"
@@ -120,7 +121,7 @@ class TestImage:
 
         kind = "application/vnd.oci.image"
         layers = [
-            blob(gzip.compress(tar(layer.items()), mtime=0), f"{kind}.layer.v1.tar+gzip")
+            blob(self.compress(tar(layer.items())), f"{kind}.layer.v1.tar+gzip")
             for layer in (self.files, *self.more_layers)
         ]
         raw = {"config": self.config, "history": [{"created_by": step} for step in self.history]}
