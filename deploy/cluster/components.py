@@ -22,6 +22,7 @@ from deploy.cluster.layout import (
     POSTGRESQL_PORT,
     REGISTRY,
     SERVICE_NETWORK,
+    SIMULATED_ADDRESS,
     SIMULATED_LABEL,
     SIMULATED_POD_PORT,
 )
@@ -346,5 +347,5 @@ def _simulated_pods(layout: Layout) -> Component:
         "simulated-pods",
         *("nsenter", f"--net={layout.simulated_network}"),
         *(sys.executable, "-P", "-m", "deploy.cluster.simulated_pods", "--port", str(SIMULATED_POD_PORT)),
-        health=HealthCheck(url=f"http://10.250.255.254:{SIMULATED_POD_PORT}/"),
+        health=HealthCheck(url=f"http://{SIMULATED_ADDRESS}:{SIMULATED_POD_PORT}/"),
     )

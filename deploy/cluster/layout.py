@@ -32,6 +32,9 @@ SIMULATED_LABEL: Final = "studiolo.test/simulated"
 SIMULATED_LINK: Final = "studiolo-s"
 """Leads from the machine to that process."""
 
+SIMULATED_ADDRESS: Final = "10.250.255.254"
+"""That process's own; a connection to any other of these addresses is led to it. No node's pods have it."""
+
 SITE: Final = "studiolo.test"
 """What an installation on this cluster is called, with all names below it. `.test` is nobody's (RFC 2606)."""
 

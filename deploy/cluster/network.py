@@ -21,6 +21,7 @@ from deploy.cluster.layout import (
     POD_NETWORK,
     ROUTE_PROTOCOL,
     SERVICE_NETWORK,
+    SIMULATED_ADDRESS,
     SIMULATED_LINK,
     SIMULATED_POD_PORT,
 )
@@ -144,6 +145,8 @@ def make_simulated_network(holder: Path) -> None:
     run_program(*inside, "ip", "link", "add", "eth0", "type", "veth", "peer", SIMULATED_LINK, "netns", str(os.getpid()))
     for link in ("lo", "eth0"):
         run_program(*inside, "ip", "link", "set", link, "up")
+    # A redirected connection goes to the first address of the link it came by: without one it would be dropped.
+    run_program(*inside, "ip", "addr", "add", f"{SIMULATED_ADDRESS}/32", "dev", "eth0")
     run_program("ip", "link", "set", SIMULATED_LINK, "up")
     run_program(*inside, "ip", "route", "add", "local", KWOK_NETWORK, "dev", "lo")
     run_program(*inside, "ip", "route", "add", "default", "via", NODE_ADDRESS, "dev", "eth0", "onlink")

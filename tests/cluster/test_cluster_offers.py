@@ -103,8 +103,8 @@ def simulated(name: str, *, namespace: str) -> dict[str, Any]:
 @pytest.mark.usefixtures("simulated_nodes")
 async def test_simulated_pods_answer_as_their_servers_would(kube: Kube, namespace: str) -> None:
     addresses = set()
-    for number in range(4):
-        manifest = simulated(f"s{number}", namespace=namespace)
+    pods = [simulated(f"s{number}", namespace=namespace) for number in range(4)]
+    for manifest in pods:
         manifest["spec"]["containers"][0]["resources"] = {"limits": {"nvidia.com/gpu": 4}}
         await kube.create(manifest)
         running = await kube.until(manifest, lambda one: is_ready(one) and bool(one["status"].get("podIP")))
@@ -115,6 +115,8 @@ async def test_simulated_pods_answer_as_their_servers_would(kube: Kube, namespac
     )
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.headers["X-JupyterHub-Version"] for answer in answers} == {version("jupyterhub")}
+    for manifest in pods:  # once their nodes are gone, nobody would end them for most of a minute
+        await kube.delete(manifest, grace_seconds=0)
 
 
 @pytest.mark.usefixtures("simulated_nodes")
