@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from studiolo import catalog_machines as machines
+from studiolo import catalog_placement as placement
 from studiolo import catalog_software as software
+from studiolo.catalog_keys import MOST_ENTRIES, Key
 from studiolo.catalog_model import APPS, DEFAULT_CURRENCY, DEFAULT_TIMEZONE, Environment, Hardware, Platform
 from studiolo.catalog_reading import Report, Value
 from studiolo.catalog_schema import (
@@ -18,8 +20,6 @@ from studiolo.catalog_schema import (
     LONGEST_NAME,
     LONGEST_SUMMARY,
     LONGEST_TITLE,
-    MOST_ENTRIES,
-    Key,
 )
 from studiolo.names import is_slug, slug_like
 from studiolo.problems import Problem, listed, quoted
@@ -130,10 +130,17 @@ def read_hardware(path: Path) -> CatalogFile[Hardware]:
         "memory": machines.memory,
         "gpu": machines.gpu,
         "price_per_hour": machines.price,
+        "node_selector": placement.node_selector,
+        "tolerations": placement.tolerations,
+        "affinity": placement.affinity,
+        "priority_class": placement.class_name,
+        "runtime_class": placement.class_name,
+        "ephemeral_storage": machines.memory,
     }
     found = []
     for name, _, facts, _ in reader.entries(readers):
         facts["memory_bytes"] = facts.pop("memory", None)
+        facts["ephemeral_storage_bytes"] = facts.pop("ephemeral_storage", None)
         found.append({"name": name, **facts})
     return reader.done(Hardware, found)
 

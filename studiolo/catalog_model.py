@@ -106,6 +106,46 @@ class Gpu(BaseModel):
     count: int
 
 
+class Toleration(BaseModel):
+    """A taint of nodes that does not keep a workspace away, in Kubernetes' words; "" is left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class NodeRule(BaseModel):
+    """A rule about a label of nodes, in Kubernetes' words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class NodePreference(BaseModel):
+    """A rule that makes one node better than another."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weight: int
+    rule: NodeRule
+
+
+class Affinity(BaseModel):
+    """Which nodes will do, and which are better."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    required: tuple[NodeRule, ...] = ()
+    """All of them must hold."""
+    preferred: tuple[NodePreference, ...] = ()
+
+
 class Hardware(Entry):
     """The shape of a machine that a workspace can start on."""
 
@@ -114,6 +154,15 @@ class Hardware(Entry):
     gpu: Gpu | None = None
     price_per_hour: Decimal | None = None
     """In the catalog's currency; None: no price is shown."""
+
+    # What only Kubernetes reads.
+    ephemeral_storage_bytes: int | None = None
+    """The node's own disk that it may fill; None: as the installation says."""
+    node_selector: tuple[tuple[str, str], ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+    affinity: Affinity = Affinity()
+    priority_class: str | None = None
+    runtime_class: str | None = None
 
     @property
     def gpu_count(self) -> int:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from studiolo.catalog_schema import MOST_ENTRIES, PLANNED_KEYS, Key
+from studiolo.catalog_keys import MOST_ENTRIES, Key
+from studiolo.catalog_schema import PLANNED_KEYS
 from studiolo.problems import LONGEST_QUOTE, Problem, Severity, listed, perhaps, quoted
 from studiolo.yaml_composer import WHOLE_FILE, below
 from studiolo.yaml_tree import Broken, Kind, Mapping, Node, Place, Scalar, Sequence
@@ -128,8 +129,8 @@ class Value:
             found = quoted(self.node.text) if isinstance(self.node, Scalar) else self.node.kind.capitalize()
             self.error(f"{found} cannot stand here. Write {wanted}.")
 
-    def text(self, *, longest: int, example: str) -> str | None:
-        """Text on one line, neither empty nor too long, without characters nobody can see."""
+    def text(self, *, longest: int, example: str, may_be_empty: bool = False) -> str | None:
+        """Text on one line, neither too long nor, mostly, empty, without characters nobody can see."""
         scalar = self._scalar(f"text, such as {example}")
         if scalar is None:
             return None
@@ -138,7 +139,7 @@ class Value:
         if scalar.kind is not Kind.TEXT:
             shown = quoted(scalar.text)
             self.error(f"YAML reads this as {scalar.kind}, and text is needed. Put it in quotes: {shown}.")
-        elif not text:
+        elif not text and not may_be_empty:
             self.error(f"This text is empty. Write something, such as {example}.")
         elif hidden == "\n":
             self.error("This text has more than one line. Write it on one; with > instead of | YAML joins the lines.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from studiolo.catalog_keys import MOST_ENTRIES, Key, block_schema, list_schema, text_schema
 from studiolo.catalog_model import APPS, DEFAULT_CURRENCY, DEFAULT_TIMEZONE
+from studiolo.catalog_placement_keys import PLACEMENT_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +30,6 @@ LONGEST_VALUE: Final = 1_000
 LONGEST_RESOURCE: Final = 317
 """Characters: 253 of a domain, a slash, 63 of a name (Kubernetes reference, "Labels and Selectors")."""
 
-MOST_ENTRIES: Final = 500
-"""Entries, or items of one list: beyond it no page can show them, and one anchor could multiply them."""
-
 MOST_GPUS: Final = 1_000
 """Devices of one workspace. More is a slip of the pen."""
 
@@ -52,28 +50,6 @@ IMAGE_TAG_PATTERN: Final = "[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 DIGEST_PATTERN: Final = "sha256:[0-9a-f]{64}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """One key that a file may hold."""
-
-    name: str
-    description: str
-    """What an editor shows beside it."""
-    value: Mapping[str, Any]
-    """Its JSON Schema. The check says more, and in words; a schema only helps while typing."""
-    example: str
-    """How it may be written."""
-    is_required: bool = False
-
-
-def _text(longest: int) -> dict[str, Any]:
-    return {"type": "string", "minLength": 1, "maxLength": longest}
-
-
-def _names(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True, "maxItems": MOST_ENTRIES}
-
-
 _CPU_AMOUNT: Final = {
     "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?m?$"}]
 }
@@ -84,20 +60,20 @@ _ENTRY_KEYS: Final = (
         name="title",
         example="Everyday work",
         description="What the card is called.",
-        value=_text(LONGEST_TITLE),
+        value=text_schema(LONGEST_TITLE),
         is_required=True,
     ),
     Key(
         name="summary",
         example="JupyterLab with NumPy and pandas",
         description="One or two sentences below the title.",
-        value=_text(LONGEST_SUMMARY),
+        value=text_schema(LONGEST_SUMMARY),
     ),
     Key(
         name="teams",
         example="[vision]",
         description="Who may choose it: names of teams (JupyterHub groups). Leave it out for everyone.",
-        value=_names(_text(LONGEST_TEAM)),
+        value=list_schema(text_schema(LONGEST_TEAM)),
     ),
     Key(
         name="default",
@@ -119,19 +95,19 @@ ENVIRONMENT_KEYS: Final = (
         name="requirements",
         example="images/python/requirements.lock",
         description="The lock file for one machine, below the directory of this file.",
-        value=_text(LONGEST_VALUE),
+        value=text_schema(LONGEST_VALUE),
     ),
     Key(
         name="programs",
         example="[Rscript]",
         description="Programs that must be on PATH on one machine, because a lock file cannot bring them.",
-        value=_names({"type": "string", "pattern": f"^{PROGRAM_PATTERN}$"}),
+        value=list_schema({"type": "string", "pattern": f"^{PROGRAM_PATTERN}$"}),
     ),
     Key(
         name="apps",
         example="[tensorboard]",
         description="Apps beside JupyterLab, opened from the home page.",
-        value=_names({"enum": sorted(APPS)}),
+        value=list_schema({"enum": sorted(APPS)}),
     ),
 )
 
@@ -162,22 +138,13 @@ GPU_KEYS: Final = (
 )
 
 
-def _object(keys: tuple[Key, ...]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {key.name: {"description": key.description, **key.value} for key in keys},
-        "required": [key.name for key in keys if key.is_required],
-    }
-
-
 HARDWARE_KEYS: Final = (
     *_ENTRY_KEYS,
     Key(
         name="cpu",
         example="{request: 1, limit: 4}",
         description='Cores: 2, "500m", or {request: 1, limit: 4}.',
-        value={"anyOf": [*_CPU_AMOUNT["anyOf"], {**_object(CPU_KEYS), "minProperties": 1}]},
+        value={"anyOf": [*_CPU_AMOUNT["anyOf"], {**block_schema(CPU_KEYS), "minProperties": 1}]},
         is_required=True,
     ),
     Key(
@@ -187,13 +154,20 @@ HARDWARE_KEYS: Final = (
         name="gpu",
         example="{resource: nvidia.com/gpu, count: 1}",
         description="Whole GPUs: {resource: nvidia.com/gpu, count: 1}. Leave it out for none.",
-        value=_object(GPU_KEYS),
+        value=block_schema(GPU_KEYS),
     ),
     Key(
         name="price_per_hour",
         example="1.20",
         description="Shown on the card, in the file's currency.",
         value={"type": "number", "minimum": 0, "exclusiveMaximum": HIGHEST_PRICE},
+    ),
+    *PLACEMENT_KEYS,
+    Key(
+        name="ephemeral_storage",
+        example="20Gi",
+        description="On Kubernetes: the node's own disk that a workspace may fill, outside of the home.",
+        value=_MEMORY_AMOUNT,
     ),
 )
 
@@ -204,7 +178,7 @@ def _entries(keys: tuple[Key, ...], **more: Any) -> dict[str, Any]:
         "minProperties": 1,
         "maxProperties": MOST_ENTRIES,
         "propertyNames": {"pattern": f"^{NAME_PATTERN}$", "maxLength": LONGEST_NAME},
-        "additionalProperties": {**_object(keys), **more},
+        "additionalProperties": {**block_schema(keys), **more},
     }
 
 
@@ -236,21 +210,15 @@ HARDWARE_TOP_KEYS: Final = (
         name="timezone",
         example="Europe/Rome",
         description=f"The time zone of times on the pages, such as Europe/Rome; {DEFAULT_TIMEZONE} when left out.",
-        value=_text(100),
+        value=text_schema(100),
     ),
 )
 
 PLANNED_KEYS: Final = frozenset(
     {
-        "affinity",
-        "ephemeral_storage",
         "idle",
         "max_age",
-        "node_selector",
-        "priority_class",
-        "runtime_class",
         "scratch",
-        "tolerations",
         "warm",
     }
 )
@@ -268,5 +236,5 @@ def json_schema(name: str) -> dict[str, Any]:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": f"Studiolo: {name}.yaml",
         "description": "Made by `studiolo catalog schema --write`; the keys are in studiolo/catalog_schema.py.",
-        **_object(SCHEMAS[name]),
+        **block_schema(SCHEMAS[name]),
     }

@@ -23,6 +23,7 @@ from studiolo.catalog import (
     check_catalog,
     load_catalog,
 )
+from studiolo.catalog_model import Affinity, NodePreference, NodeRule, Toleration
 from studiolo.choice import Choice
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,45 @@ hardware:
         ),
         currency="USD",
     )
+
+
+def test_where_a_hardware_s_workspaces_may_run_is_read_in_kubernetes_words(write_catalog: Callable[..., Path]) -> None:
+    write_catalog(
+        hardware="""
+hardware:
+  gpu:
+    title: GPU
+    cpu: 1
+    memory: 2Gi
+    ephemeral_storage: 20Gi
+    node_selector: {accelerator: a100, example.org/zone: ""}
+    tolerations:
+      - {key: nvidia.com/gpu, operator: Exists}
+      - {key: team, value: vision, effect: NoSchedule}
+      - {operator: Exists}
+    affinity:
+      required: [{key: accelerator, operator: In, values: [a100, h100]}, {key: spot, operator: DoesNotExist}]
+      preferred: [{weight: 50, key: cores, operator: Gt, values: ["16"]}]
+    priority_class: studiolo-workspace
+    runtime_class: nvidia
+"""
+    )
+    (gpu,) = load_catalog(Path()).hardware
+    assert gpu.ephemeral_storage_bytes == 20 * 2**30
+    assert gpu.node_selector == (("accelerator", "a100"), ("example.org/zone", ""))
+    assert gpu.tolerations == (
+        Toleration(key="nvidia.com/gpu", operator="Exists"),
+        Toleration(key="team", value="vision", effect="NoSchedule"),
+        Toleration(operator="Exists"),
+    )
+    assert gpu.affinity == Affinity(
+        required=(
+            NodeRule(key="accelerator", operator="In", values=("a100", "h100")),
+            NodeRule(key="spot", operator="DoesNotExist"),
+        ),
+        preferred=(NodePreference(weight=50, rule=NodeRule(key="cores", operator="Gt", values=("16",))),),
+    )
+    assert (gpu.priority_class, gpu.runtime_class) == ("studiolo-workspace", "nvidia")
 
 
 @pytest.mark.parametrize(
