@@ -8,120 +8,39 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from jupyterhub.spawner import Spawner
-from jupyterhub.utils import url_escape_path, url_path_join
-from traitlets import default
-
-from spawner import options
+from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
 from spawner.ending import EndingKind
 from spawner.environments import BuildFailed
-from spawner.errors import OptionsError, ServerNeverReady, StartStopped, offer_again
 from spawner.local_start import SERVER_SECONDS, LocalStart, answers
-from spawner.plan import make_plan
 from spawner.progress import Phase, StartProgress
-from spawner.progress_board import ProgressBoard
-from spawner.refusals import to_spawn_exception
-from spawner.start_report import READY, StartReport
+from spawner.start_report import StartReport
 from spawner.workspace_process import StillRunningError, WorkspaceProcess
-from studiolo.choice import Choice
-from studiolo.names import check_server_name, workspace_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from spawner.ending import Ending
-    from spawner.errors import StartError
     from spawner.parts import SpawnerParts
     from spawner.plan import LaunchPlan
-
-START_SECONDS: Final = 3600
-"""The first start of an environment downloads it. Each step has a shorter limit of its own."""
-
-OUR_SHARE: Final = 0.95
-"""Our own limits come before JupyterHub's, which only says that time is up."""
-
-LOOK_EVERY_SECONDS: Final = 1
-"""A workspace that died is noticed within this time."""
 
 STOP_AGAIN_SECONDS: Final = 5.0
 """How long to wait before something that did not end is told so again."""
 
 
-class LocalWorkspaceSpawner(Spawner):  # type: ignore[misc]  # untyped upstream
+class LocalWorkspaceSpawner(ChosenWorkspace):
     """One workspace of one person on this machine."""
 
     parts: ClassVar[SpawnerParts]
-    """Set once, by whoever makes the hub, before the first spawner is made."""
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
-        self.plan: LaunchPlan | None = None
-        self.failure: StartError | None = None
-        """Why the last start failed."""
-        self._refusal: OptionsError | None = None
-        # There from the beginning: a page may listen before the start has come to its first phase.
-        self._board = ProgressBoard(StartProgress())
-        self._report: StartReport | None = None
-        self._is_starting = False
         self._known_process: WorkspaceProcess | None = None
-        # JupyterHub saves what was asked for before it is checked. This is what goes back in when it is refused.
-        self._remembered = self.choice
-
-    @default("start_timeout")
-    def _start_timeout_default(self) -> int:
-        return START_SECONDS
-
-    @default("poll_interval")
-    def _poll_interval_default(self) -> int:
-        return LOOK_EVERY_SECONDS
-
-    @default("poll_jitter")
-    def _poll_jitter_default(self) -> float:
-        return 0.0
-
-    @default("env_keep")
-    def _env_keep_default(self) -> list[str]:
-        return []
-
-    @default("options_form")
-    def _options_form_default(self) -> str:
-        # Ours is a page of its own. This must not be empty: JupyterHub's page starts a server without a click then.
-        return "Choose software and hardware on the page of the workspace."
-
-    @default("options_from_form")
-    def _options_from_form_default(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-        return options.options_from_form
-
-    @default("apply_user_options")
-    def _apply_user_options_default(self) -> Callable[[LocalWorkspaceSpawner, Any], None]:
-        return LocalWorkspaceSpawner._check_choice
-
-    def options_from_query(self, query_data: Mapping[str, Any]) -> dict[str, Any]:
-        """User options in a link, as far as they can be read."""
-        return options.options_from_query(query_data)
-
-    # What pages ask
-
-    @property
-    def key(self) -> str:
-        """The workspace's own name on disk and in the ledger."""
-        return workspace_key(self.user.name, self.name)
-
-    @property
-    def choice(self) -> Choice | None:
-        """What the workspace was started with last, offered still or not; None where nothing usable is remembered."""
-        return choice_in(self.orm_spawner.user_options if self.orm_spawner else None)
 
     @property
     def log_path(self) -> Path:
         """Where the last MiB of the server's output is, also after its end."""
         return self.parts.data.workspace(self.user.name, self.name).log
-
-    def progress_now(self) -> StartProgress | None:
-        """The start that runs or ran last, in seconds of the monotonic clock; None where there was none."""
-        progress = self._board.progress
-        return None if progress == StartProgress() else progress
 
     def ending(self) -> Ending | None:
         """How the workspace ended; None while it runs or where it never ran."""
@@ -136,22 +55,7 @@ class LocalWorkspaceSpawner(Spawner):  # type: ignore[misc]  # untyped upstream
 
     async def start(self) -> str:
         """The address of a server that answers. Everything that goes wrong is a SpawnException with its reason."""
-        self.failure = self._report = None
-        self._is_starting = True
-        try:
-            url = await self._prepared_start().run()
-        except asyncio.CancelledError:
-            offers = (offer_again(self.plan.choice),) if self.plan else ()
-            self._note_failure(StartStopped(offers=offers))
-            raise
-        except Exception as error:
-            refusal = to_spawn_exception(error, log=self.log)
-            self._note_failure(refusal.failure)
-            raise refusal from error
-        finally:
-            self._is_starting = False
-        self._wait_for_lab()
-        return url
+        return await self._run_start(lambda plan: self._prepared_start(plan).run())
 
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002 - JupyterHub's signature
         """Ends the workspace, and does not return before it is gone: JupyterHub would forget an error in silence."""
@@ -190,20 +94,6 @@ class LocalWorkspaceSpawner(Spawner):  # type: ignore[misc]  # untyped upstream
         await asyncio.gather(answer, end, return_exceptions=True)
         return f"{record.url}{self.server.base_url}"
 
-    async def progress(self) -> AsyncGenerator[dict[str, Any]]:
-        """How far the start is, for the waiting page: on each change and each second."""
-        async with contextlib.aclosing(self._board.events()) as events:
-            async for event in events:
-                yield event
-
-    def run_post_stop_hook(self) -> Any:
-        """Also takes back every token of the server: after a restart of the hub, JupyterHub no longer knows which."""
-        address = url_path_join(self.user.base_url, url_escape_path(self.name), "/")
-        for token in list(self.user.orm_user.api_tokens):
-            if token.note == f"Server at {address}":
-                self.user.db.delete(token)
-        return super().run_post_stop_hook()
-
     async def rename(self, old_name: str, new_name: str) -> None:
         """Log and ending stay with the workspace under its new name."""
         data, user = self.parts.data, self.user.name
@@ -224,32 +114,8 @@ class LocalWorkspaceSpawner(Spawner):  # type: ignore[misc]  # untyped upstream
             self._known_process = WorkspaceProcess(self.parts.data.workspace(self.user.name, self.name))
         return self._known_process
 
-    def _check_choice(self, user_options: Any) -> None:
-        """Makes the plan of what was asked for; nothing asked for means the same as last time.
-
-        A refusal is raised by `start`: from here JupyterHub would log a traceback for a slip of the pen.
-        """
-        asked = user_options or (self._remembered.as_user_options() if self._remembered else {})
-        teams = tuple(sorted(group.name for group in self.user.orm_user.groups))
-        catalog = self.parts.catalogs.current
-        self.plan = self._refusal = None
-        try:
-            choice = options.parse_options(asked, catalog=catalog, teams=teams)
-            self.plan = make_plan(choice, catalog=catalog, user=self.user.name, server=self.name, teams=teams)
-        except OptionsError as refusal:
-            self._refusal = refusal
-        else:
-            self._remembered = choice
-        if problem := check_server_name(self.name):  # JupyterHub itself would allow one called "default"
-            self.plan, self._refusal = None, OptionsError((problem,))
-        # What is shown everywhere is what was made of it: whole, and checked.
-        self.orm_spawner.user_options = self._remembered.as_user_options() if self._remembered else {}
-        self.user_options = self.orm_spawner.user_options
-
-    def _prepared_start(self) -> LocalStart:
-        if self.plan is None:
-            raise self._refusal or OptionsError(("Nothing was chosen.",))
-        environment, store = self.plan.shape.environment, self.parts.environments
+    def _prepared_start(self, plan: LaunchPlan) -> LocalStart:
+        environment, store = plan.shape.environment, self.parts.environments
         digest, is_installed, expected = "", False, {}
         with contextlib.suppress(BuildFailed):  # a lock that cannot be read: the phase that needs it says so
             digest, is_installed = store.identify(environment).digest, store.is_ready(environment)
@@ -259,14 +125,14 @@ class LocalWorkspaceSpawner(Spawner):  # type: ignore[misc]  # untyped upstream
         self._board.show(StartProgress.expecting(expected))
         self._report = StartReport(
             starts=self.parts.starts,
-            plan=self.plan,
+            plan=plan,
             environment_digest=digest,
             was_installed=is_installed,
             started_at=datetime.now(UTC),
         )
         return LocalStart(
             parts=self.parts,
-            plan=self.plan,
+            plan=plan,
             environment_digest=digest,
             files=self.parts.data.workspace(self.user.name, self.name),
             process=self._process,
@@ -278,52 +144,6 @@ class LocalWorkspaceSpawner(Spawner):  # type: ignore[misc]  # untyped upstream
     def _env_on_port(self, port: int) -> dict[str, str]:
         self.port = port
         return self.get_env()
-
-    def _wait_for_lab(self) -> None:
-        """The last phase is JupyterHub's: it looks whether the server answers, and adds the route."""
-        self._board.begin(Phase.LAB)
-        whole_start = self._spawn_future
-        if whole_start is None:  # started by a program of the hub's, not by a request: nobody watches this phase
-            self._lab_is_open()
-            return
-
-        def is_over(start: asyncio.Future[Any]) -> None:
-            if not start.cancelled() and start.exception() is None:
-                self._lab_is_open()
-                return
-            self._board.fail(Phase.LAB)
-            offers = (offer_again(self.plan.choice),) if self.plan else ()
-            is_late = not start.cancelled() and isinstance(start.exception(), TimeoutError)
-            if start.cancelled():
-                self._note_failure(StartStopped(offers=offers))
-            elif is_late:
-                self._note_failure(ServerNeverReady(self.http_timeout, offers=offers))
-
-        whole_start.add_done_callback(is_over)
-
-    def _lab_is_open(self) -> None:
-        self._board.finish(Phase.LAB)
-        took = ", ".join(
-            f"{phase} {seconds:.2f} s" for phase, seconds in self._board.progress.measured_seconds().items()
-        )
-        self.log.info("The workspace %s is ready: %s", self._log_name, took)
-        if self._report is not None:
-            self._report.send(self._board.progress, READY)
-
-    def _note_failure(self, failure: StartError) -> None:
-        self.failure = failure
-        if self._report is not None:
-            self._report.send(self._board.progress, failure.code)
-
-
-def choice_in(user_options: Any) -> Choice | None:
-    """The choice in saved user options, or None where they are of another shape: anybody could send anything."""
-    match user_options:
-        case {"environment": str(environment), "hardware": str(hardware), **rest}:
-            env = rest.get("env") or {}
-            if isinstance(env, dict) and all(isinstance(part, str) for pair in env.items() for part in pair):
-                return Choice(environment=environment, hardware=hardware, env=tuple(env.items()))
-    return None
 
 
 def _move(old: Path, new: Path) -> None:

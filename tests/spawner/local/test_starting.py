@@ -11,12 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
+from spawner.chosen_workspace import choice_in
 from spawner.errors import (
     ServerNeverReady,
     StartStopped,
 )
 from spawner.limits import Scope
-from spawner.local import LocalWorkspaceSpawner, choice_in
+from spawner.local import LocalWorkspaceSpawner
 from spawner.progress import Phase, PhaseState
 from studiolo.choice import Choice
 
