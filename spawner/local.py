@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
 from spawner.ending import EndingKind
 from spawner.environments import BuildFailed
-from spawner.local_start import SERVER_SECONDS, LocalStart, answers
+from spawner.local_start import SERVER_SECONDS, LocalStart
+from spawner.probe import answers
 from spawner.progress import Phase, StartProgress
 from spawner.start_report import StartReport
 from spawner.workspace_process import StillRunningError, WorkspaceProcess

@@ -10,7 +10,6 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from spawner.bounded_log import last_lines
 from spawner.environments import BuildFailed
@@ -170,26 +169,6 @@ class LocalStart:
                     raise ServerExited(await self.process.wait_until_ended(), offers=again)
         except TimeoutError:
             raise ServerNeverReady(seconds, log_tail=last_lines(self.files.log), offers=again) from None
-
-
-async def answers(url: str, path: str) -> bool:
-    """True once the server at `url` says anything about `path`; False where it hangs up. One request, not a poll.
-
-    The socket listens before the server does, so that a question may wait there for its answer.
-    """
-    address = urlsplit(url)
-    try:
-        reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    except OSError:
-        return False
-    try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\nConnection: close\r\n\r\n".encode())
-        await writer.drain()
-        return bool(await reader.read(1))
-    except OSError:
-        return False
-    finally:
-        writer.close()
 
 
 async def _says_ready(descriptor: int) -> bool:

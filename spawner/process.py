@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from spawner.env_rules import is_reserved
+from spawner.hub_env import from_hub
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +23,6 @@ START_SERVER: Final = Path(__file__).resolve().parent.parent / "images" / "base"
 
 SYSTEM_PATH: Final = ("/usr/local/bin", "/usr/bin", "/bin", "/opt/homebrew/bin")
 """Where programs of the machine itself are (R, git), also on a Mac; nothing of the PATH the hub was started with."""
-
-HUB_SECRETS: Final = frozenset({"JUPYTERHUB_CRYPT_KEY", "JUPYTERHUB_COOKIE_SECRET"})
-"""Never a workspace's, though they begin as its own variables do and `env_keep` may name them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +67,7 @@ def render_process(
         env={
             **_locale(plan.env),
             **{name: value for name, value in plan.env if not is_reserved(name)},
-            **_from_hub(hub_env),
+            **from_hub(hub_env),
             **_of_the_person(plan, home=home, python=python, runtime=files.runtime),
             **_of_the_devices(gpus),
             **_of_the_server(plan, listen_fd=listen_fd, ready_fd=ready_fd),
@@ -90,15 +88,6 @@ def _locale(env: tuple[tuple[str, str], ...]) -> dict[str, str]:
     if any(name == "LANG" or name.startswith("LC_") for name, _ in env):
         return {"LANG": "C.UTF-8"}
     return {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-
-
-def _from_hub(hub_env: Mapping[str, str]) -> dict[str, str]:
-    """What JupyterHub's server has to know, and nothing that the hub happens to have (PATH, PYTHONPATH, proxies)."""
-    return {
-        name: value
-        for name, value in hub_env.items()
-        if (name.startswith("JUPYTERHUB_") or name == "JPY_API_TOKEN") and name not in HUB_SECRETS
-    }
 
 
 def _of_the_person(plan: LaunchPlan, *, home: Path, python: Path, runtime: Path) -> dict[str, str]:

@@ -55,6 +55,15 @@ def workspace_key(user: str, server: str) -> str:
     return f"{_safe_part(user)}--{part}"
 
 
+def pod_name(user: str, server: str) -> str:
+    """The pod of one workspace, and everything that comes and goes with it: `ws-alice--gpu`.
+
+    One label of DNS, as Kubernetes wants it. One-to-one: a key that is too long becomes `slug---hash`, which no key is.
+    """
+    key = workspace_key(user, server)
+    return f"ws-{key if len(key) <= _LONGEST_SAFE_NAME - len('ws-') else _hashed_part(key)}"
+
+
 def server_name_from_title(title: str, taken: Collection[str]) -> str:
     """A name JupyterHub accepts for a workspace that a person calls `title`: "Iris, 2nd try" -> `iris-2nd-try`.
 

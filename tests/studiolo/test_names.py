@@ -12,6 +12,7 @@ from studiolo.names import (
     check_server_name,
     home_name,
     is_slug,
+    pod_name,
     server_from_shown,
     server_name_from_title,
     shown_name,
@@ -171,3 +172,22 @@ def test_a_name_jupyterhub_accepts_has_no_problem(name: str) -> None:
 def test_a_suggested_slug_is_a_slug_or_nothing(name: str) -> None:
     suggestion = slug_like(name)
     assert suggestion == "" or is_slug(suggestion)
+
+
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@given(user=st.text(max_size=300), server=st.text(max_size=60))
+def test_a_pod_s_name_is_one_label_of_dns(user: str, server: str) -> None:
+    assert LABEL.fullmatch(pod_name(user, server))
+
+
+@given(one=st.tuples(st.text(), st.text()), other=st.tuples(st.text(), st.text()))
+def test_different_workspaces_have_different_pods(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert (pod_name(*one) == pod_name(*other)) == (workspace_key(*one) == workspace_key(*other))
+
+
+def test_a_pod_is_called_as_its_workspace_while_that_fits() -> None:
+    assert pod_name("alice", "gpu") == "ws-alice--gpu"
+    assert pod_name("alice", "") == "ws-alice--default"
+    assert pod_name("a" * 60, "gpu").startswith("ws-" + "a" * 32 + "---")

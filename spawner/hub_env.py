@@ -1,0 +1,20 @@
+"""Which of the variables that JupyterHub gives its spawner a server has to know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HUB_SECRETS: Final = frozenset({"JUPYTERHUB_CRYPT_KEY", "JUPYTERHUB_COOKIE_SECRET"})
+"""Never a workspace's, though they begin as its own variables do and `env_keep` may name them."""
+
+
+def from_hub(hub_env: Mapping[str, str]) -> dict[str, str]:
+    """What JupyterHub's server has to know, and nothing that the hub happens to have (PATH, PYTHONPATH, proxies)."""
+    return {
+        name: value
+        for name, value in hub_env.items()
+        if (name.startswith("JUPYTERHUB_") or name == "JPY_API_TOKEN") and name not in HUB_SECRETS
+    }

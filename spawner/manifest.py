@@ -1,0 +1,192 @@
+"""What a plan looks like as a pod: KubeSpawner's traits, the container's variables, the Secret beside it.
+
+Starts nothing: `spawner/cluster.py` does. Jobs and served models are rendered from the same traits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from spawner.env_rules import is_reserved
+from spawner.hub_env import from_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from spawner.installation import Installation
+    from spawner.plan import LaunchPlan
+    from studiolo.catalog_model import Hardware, NodeRule, Toleration
+
+HOME: Final = "/home/jovyan"
+"""In every pod, whoever it is for: images are made for it."""
+
+RUN: Final = "/run/studiolo"
+"""Sockets and connection files of the server, on the pod's own disk: neither a slow nor a full home hurts them."""
+
+PORT: Final = 8888
+
+SECRET_VARIABLES: Final = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")
+"""Variables whose values reach the container by the pod's own Secret, never in the pod itself: whoever may look at
+pods could act as the person."""
+
+START_CORES: Final = 2.0
+"""What every server may use until it answers. Its start is bound by the processor: half a core makes it take 5 s."""
+
+SHARED_MEMORY_SHARE: Final = 2
+"""Shared memory may hold one part in so many of the memory, and counts as memory. Kubernetes' own 64 MiB are too small
+for PyTorch's workers."""
+
+
+def pod_traits(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
+    """What KubeSpawner is set to for a plan. Everything not named here stays as the administrator configured it."""
+    hardware = plan.shape.hardware
+    return {
+        "namespace": installation.namespace,
+        "image": plan.shape.environment.image,
+        "image_pull_policy": "IfNotPresent",  # only a digest decides what runs, and it never changes
+        "image_pull_secrets": list(installation.image_pull_secrets),
+        "port": PORT,
+        **_resources(hardware, installation),
+        **_placement(hardware, installation),
+        **_security(installation),
+        **_volumes(plan, installation),
+        "extra_labels": {
+            **installation.labels,
+            "studiolo.dev/environment": plan.shape.environment.name,
+            "studiolo.dev/hardware": hardware.name,
+        },
+        "extra_pod_config": {
+            "restartPolicy": "Never",  # a server that ended is told of, not started again behind its person's back
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": installation.stop_seconds,
+            **({"runtimeClassName": hardware.runtime_class} if hardware.runtime_class else {}),
+        },
+    }
+
+
+def pod_env(plan: LaunchPlan, hub_env: Mapping[str, str], *, secret: str) -> dict[str, str | dict[str, Any]]:
+    """The container's variables. `hub_env` is what JupyterHub gives a spawner, `secret` the pod's Secret by name."""
+    hardware = plan.shape.hardware
+    return {
+        **{name: literal(value) for name, value in plan.env if not is_reserved(name)},
+        **{name: literal(value) for name, value in from_hub(hub_env).items()},
+        **{name: {"valueFrom": {"secretKeyRef": {"name": secret, "key": name}}} for name in secret_values(hub_env)},
+        "HOME": HOME,
+        "JUPYTER_RUNTIME_DIR": RUN,
+        "MEM_LIMIT": str(hardware.memory_bytes),
+        "CPU_LIMIT": str(hardware.cpu.limit),
+        "STUDIOLO_ENVIRONMENT": plan.shape.environment.name,
+        "STUDIOLO_HARDWARE": hardware.name,
+        "STUDIOLO_APPS": ",".join(plan.shape.environment.apps),
+        # The device plugin names the devices of those who asked for some. An image made for GPUs would see all others.
+        **({} if hardware.gpu else {"NVIDIA_VISIBLE_DEVICES": "void"}),
+    }
+
+
+def secret_values(hub_env: Mapping[str, str]) -> dict[str, str]:
+    """The values of the variables that the Secret holds."""
+    return {name: hub_env[name] for name in SECRET_VARIABLES if name in hub_env}
+
+
+def secret_manifest(
+    name: str, values: Mapping[str, str], *, pod_uid: str, installation: Installation
+) -> dict[str, Any]:
+    """The Secret of one pod. It belongs to the pod, and Kubernetes removes it with it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": name,
+            "namespace": installation.namespace,
+            "labels": installation.labels,
+            "ownerReferences": [
+                {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": pod_uid, "blockOwnerDeletion": False}
+            ],
+        },
+        "immutable": True,
+        "stringData": dict(values),
+    }
+
+
+def literal(value: str) -> str:
+    """A value as it is: Kubernetes would put another variable in the place of `$(NAME)`, and reads `$$` as `$`."""
+    return value.replace("$", "$$")
+
+
+def _resources(hardware: Hardware, installation: Installation) -> dict[str, Any]:
+    disk = str(hardware.ephemeral_storage_bytes or installation.ephemeral_storage_bytes)
+    devices = {hardware.gpu.resource: str(hardware.gpu.count)} if hardware.gpu else {}
+    return {
+        "cpu_guarantee": hardware.cpu.request,
+        "cpu_limit": max(hardware.cpu.limit, START_CORES),
+        # Equal: a node that promised more memory than it has would end somebody's work to keep another's.
+        "mem_guarantee": hardware.memory_bytes,
+        "mem_limit": hardware.memory_bytes,
+        "extra_resource_guarantees": {"ephemeral-storage": disk},
+        "extra_resource_limits": {"ephemeral-storage": disk, **devices},
+    }
+
+
+def _placement(hardware: Hardware, installation: Installation) -> dict[str, Any]:
+    required, preferred = hardware.affinity.required, hardware.affinity.preferred
+    return {
+        "node_selector": dict(hardware.node_selector),
+        "tolerations": [_toleration(one) for one in hardware.tolerations],
+        # Terms of a list are alternatives in Kubernetes; all of our rules must hold, so they are one term.
+        "node_affinity_required": [{"matchExpressions": [_expression(rule) for rule in required]}] if required else [],
+        "node_affinity_preferred": [
+            {"weight": one.weight, "preference": {"matchExpressions": [_expression(one.rule)]}} for one in preferred
+        ],
+        "priority_class_name": hardware.priority_class or installation.priority_class or "",
+    }
+
+
+def _security(installation: Installation) -> dict[str, Any]:
+    """What Pod Security restricted asks for, and a little more."""
+    return {
+        "uid": installation.uid,
+        "gid": installation.gid,
+        # No fsGroup: it is for a whole volume, and this one holds everybody's homes.
+        "allow_privilege_escalation": False,
+        "automount_service_account_token": False,
+        "pod_security_context": {
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "container_security_context": {
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": installation.has_read_only_root,
+        },
+    }
+
+
+def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
+    home: dict[str, Any] = {"name": "home", "emptyDir": {}}
+    home_mount: dict[str, Any] = {"name": "home", "mountPath": HOME}
+    if installation.homes is not None:
+        home = {"name": "home", "persistentVolumeClaim": {"claimName": installation.homes.claim}}
+        home_mount["subPath"] = installation.homes.sub_path(plan.identity.home)
+    shared_bytes = plan.shape.hardware.memory_bytes // SHARED_MEMORY_SHARE
+    return {
+        "volumes": [
+            home,
+            {"name": "tmp", "emptyDir": {}},
+            {"name": "run", "emptyDir": {}},
+            {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": str(shared_bytes)}},
+        ],
+        "volume_mounts": [
+            home_mount,
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod alone
+            {"name": "run", "mountPath": RUN},
+            {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 - as above
+        ],
+    }
+
+
+def _toleration(toleration: Toleration) -> dict[str, str]:
+    given = {"key": toleration.key, "value": toleration.value, "effect": toleration.effect}
+    return {"operator": toleration.operator, **{name: text for name, text in given.items() if text}}
+
+
+def _expression(rule: NodeRule) -> dict[str, Any]:
+    return {"key": rule.key, "operator": rule.operator, **({"values": list(rule.values)} if rule.values else {})}

@@ -1,0 +1,156 @@
+"""The pod of a plan: KubeSpawner's traits, the variables, the Secret. Golden files are whole pods, read as diffs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kubernetes_asyncio.client import ApiClient
+from kubespawner import KubeSpawner
+
+from spawner.installation import HomesVolume, Installation
+from spawner.manifest import literal, pod_env, pod_traits, secret_manifest, secret_values
+from spawner.plan import LaunchPlan, make_plan
+from studiolo.catalog import Catalog, CpuShare, Environment, Gpu, Hardware
+from studiolo.catalog_model import Affinity, NodePreference, NodeRule, Toleration
+from studiolo.choice import Choice
+
+GIB = 1024**3
+IMAGE = "registry.example.org/python@sha256:" + "0123456789abcdef" * 4
+INSTALLATION = Installation(
+    namespace="studiolo-work", release="studiolo", homes=HomesVolume(claim="homes", folder="users")
+)
+HUB_ENV = {
+    "JUPYTERHUB_API_TOKEN": "a-token",
+    "JPY_API_TOKEN": "a-token",
+    "JUPYTERHUB_USER": "ada",
+    "JUPYTERHUB_SERVICE_PREFIX": "/user/ada/detector/",
+    "JUPYTERHUB_COOKIE_SECRET": "the hub's",
+    "PATH": "/opt/hub/bin",
+    "AWS_SECRET_ACCESS_KEY": "the operator's",
+}
+HARDWARE = {
+    "small": Hardware(name="small", title="Small", cpu=CpuShare(request=0.5, limit=1), memory_bytes=2 * GIB),
+    "gpu": Hardware(
+        name="gpu",
+        title="One GPU",
+        cpu=CpuShare(request=4, limit=8),
+        memory_bytes=32 * GIB,
+        gpu=Gpu(resource="nvidia.com/mig-1g.18gb", count=2),
+        ephemeral_storage_bytes=50 * GIB,
+        node_selector=(("accelerator", "a100"),),
+        tolerations=(
+            Toleration(key="nvidia.com/gpu", operator="Exists"),
+            Toleration(key="team", value="vision", effect="NoSchedule"),
+        ),
+        affinity=Affinity(
+            required=(
+                NodeRule(key="zone", operator="In", values=("a", "b")),
+                NodeRule(key="spot", operator="DoesNotExist"),
+            ),
+            preferred=(NodePreference(weight=50, rule=NodeRule(key="cores", operator="Gt", values=("16",))),),
+        ),
+        priority_class="studiolo-batch",
+        runtime_class="nvidia",
+    ),
+}
+ENVIRONMENT = Environment(name="python", title="Python", image=IMAGE, apps=("tensorboard",))
+
+
+def plan(hardware: str = "small", *, env: tuple[tuple[str, str], ...] = ()) -> LaunchPlan:
+    catalog = Catalog(environments=(ENVIRONMENT,), hardware=tuple(HARDWARE.values()))
+    choice = Choice(environment="python", hardware=hardware, env=env)
+    return make_plan(choice, catalog=catalog, user="ada@example.org", server="detector", teams=["vision"])
+
+
+async def render(launch: LaunchPlan, installation: Installation, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The pod that the real KubeSpawner makes of the traits."""
+    monkeypatch.setattr("kubespawner.spawner.load_config", lambda **_: None)
+    monkeypatch.setattr("kubespawner.spawner.shared_client", lambda _: SimpleNamespace())
+    monkeypatch.setattr(KubeSpawner, "get_env", lambda _: pod_env(launch, HUB_ENV, secret="ws-ada"))
+    spawner = KubeSpawner(_mock=True)
+    spawner.pod_name = "ws-ada"
+    for name, value in pod_traits(launch, installation).items():
+        assert spawner.has_trait(name), name
+        setattr(spawner, name, value)
+    async with ApiClient() as client:
+        manifest: dict[str, Any] = client.sanitize_for_serialization(await spawner.get_pod_manifest())
+    for name in tuple(manifest["metadata"]["annotations"]):
+        if name.endswith("-version"):
+            manifest["metadata"]["annotations"][name] = "any"
+    return manifest
+
+
+@pytest.mark.parametrize("hardware", HARDWARE)
+async def test_a_plan_s_pod_is_what_the_golden_file_says(
+    hardware: str, golden: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden(f"pod_{hardware}", await render(plan(hardware), INSTALLATION, monkeypatch))
+
+
+async def test_no_token_stands_in_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = str(await render(plan(), INSTALLATION, monkeypatch))
+    assert "a-token" not in text
+    assert "operator's" not in text
+    assert "the hub's" not in text
+    assert secret_values(HUB_ENV) == {"JUPYTERHUB_API_TOKEN": "a-token", "JPY_API_TOKEN": "a-token"}
+
+
+def test_a_secret_belongs_to_its_pod_and_cannot_be_changed() -> None:
+    secret = secret_manifest("ws-ada", {"JUPYTERHUB_API_TOKEN": "x"}, pod_uid="1-2-3", installation=INSTALLATION)
+    (owner,) = secret["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"]) == ("Pod", "1-2-3")
+    assert secret["immutable"] is True
+    assert secret["stringData"] == {"JUPYTERHUB_API_TOKEN": "x"}
+    assert secret["metadata"]["labels"] == INSTALLATION.labels
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("plain", "plain"), ("$HOME", "$$HOME"), ("$(PATH)", "$$(PATH)"), ("$$(PATH)", "$$$$(PATH)")],
+)
+def test_a_value_reaches_the_container_as_it_was_typed(value: str, written: str) -> None:
+    assert literal(value) == written
+
+
+def test_a_person_s_variables_stand_behind_ours() -> None:
+    evil = replace(plan(), env=(("MODEL", "$(PATH)"), ("HOME", "/etc"), ("JUPYTERHUB_USER", "eve")))
+    env = pod_env(evil, HUB_ENV, secret="s")
+    assert env["MODEL"] == "$$(PATH)"
+    assert env["HOME"] == "/home/jovyan"
+    assert env["JUPYTERHUB_USER"] == "ada"
+
+
+def test_hardware_without_a_gpu_sees_none_and_with_one_what_the_device_plugin_gives() -> None:
+    assert pod_env(plan("small"), HUB_ENV, secret="s")["NVIDIA_VISIBLE_DEVICES"] == "void"
+    assert "NVIDIA_VISIBLE_DEVICES" not in pod_env(plan("gpu"), HUB_ENV, secret="s")
+
+
+def test_every_server_may_use_two_cores_until_it_answers() -> None:
+    assert pod_traits(plan("small"), INSTALLATION)["cpu_limit"] == 2
+    assert pod_env(plan("small"), HUB_ENV, secret="s")["CPU_LIMIT"] == "1.0"
+    assert pod_traits(plan("gpu"), INSTALLATION)["cpu_limit"] == 8
+
+
+def test_without_a_volume_a_home_lives_as_long_as_its_pod() -> None:
+    traits = pod_traits(plan(), replace(INSTALLATION, homes=None))
+    assert traits["volumes"][0] == {"name": "home", "emptyDir": {}}
+    assert "subPath" not in traits["volume_mounts"][0]
+
+
+def test_a_home_is_one_folder_of_the_volume_and_nobody_else_s() -> None:
+    (home, *_) = pod_traits(plan(), INSTALLATION)["volume_mounts"]
+    assert home["subPath"] == f"users/{plan().identity.home}"
+    (home, *_) = pod_traits(plan(), replace(INSTALLATION, homes=HomesVolume(claim="homes")))["volume_mounts"]
+    assert home["subPath"] == plan().identity.home
+
+
+def test_hardware_says_more_than_the_installation() -> None:
+    installation = replace(INSTALLATION, priority_class="studiolo-workspace", ephemeral_storage_bytes=GIB)
+    small, gpu = pod_traits(plan("small"), installation), pod_traits(plan("gpu"), installation)
+    assert (small["priority_class_name"], gpu["priority_class_name"]) == ("studiolo-workspace", "studiolo-batch")
+    assert small["extra_resource_limits"] == {"ephemeral-storage": str(GIB)}
+    assert gpu["extra_resource_limits"] == {"ephemeral-storage": str(50 * GIB), "nvidia.com/mig-1g.18gb": "2"}
