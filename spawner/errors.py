@@ -8,6 +8,8 @@ StartError                      a start failed; all below are public: their text
 ├── HomeNotUsable               the home directory cannot be made or written
 ├── ServerExited                the server ended before it was ready
 ├── ServerNeverReady            the server ran and never answered
+├── ClusterAway                 the cluster could not be asked
+├── ClusterStartError           (verdicts) the cluster did not start it; its code is the verdict's kind
 ├── StartStopped                somebody stopped the start
 └── UnexpectedStartFailure      everything else: a reference for the person, the rest for the log
 """
@@ -228,6 +230,20 @@ class ServerNeverReady(StartError):
             hint="Try again. If it goes on, tell an administrator the reference.",
             offers=offers,
             log_tail=log_tail,
+        )
+
+
+class ClusterAway(StartError):
+    """The cluster could not be asked."""
+
+    code = "cluster_away"
+
+    def __init__(self, seconds: float, *, offers: Sequence[Offer] = ()) -> None:
+        super().__init__(
+            "The cluster does not answer.",
+            cause=f"It was asked for {format_seconds(seconds)}.",
+            hint="Try again in a few minutes. Workspaces that run go on, and nothing of yours was changed.",
+            offers=offers,
         )
 
 

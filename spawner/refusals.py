@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from jupyterhub.spawner import SpawnException
 
 from spawner.errors import (
+    ClusterAway,
     DoesNotFitError,
     OptionsError,
     ProgramsMissing,
@@ -20,6 +21,7 @@ from spawner.errors import (
     StartStopped,
     UnexpectedStartFailure,
 )
+from spawner.verdicts.errors import ChoiceNotPossible
 from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ STATUS: Mapping[type[StartError], HTTPStatus] = MappingProxyType(
         DoesNotFitError: HTTPStatus.CONFLICT,
         ProgramsMissing: HTTPStatus.CONFLICT,
         StartStopped: HTTPStatus.CONFLICT,
+        ChoiceNotPossible: HTTPStatus.CONFLICT,
+        ClusterAway: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
 """What a person can change is 4xx. All else is 500: a monitor should see it, though the hub does not end for it."""

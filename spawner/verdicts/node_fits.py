@@ -1,0 +1,107 @@
+"""Which hardware of the catalog the cluster's nodes can hold at all: empty, and with nothing else in the way.
+
+What runs on them at this moment is the scheduler's business, and changes before anybody has read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from studiolo.quantities import QuantityError, cpu_cores, memory_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from spawner.pod_facts import NodeFacts
+    from studiolo.catalog_model import Hardware, NodeRule, Toleration
+
+_PASSING_TAINTS: Final = frozenset(
+    {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable", "node.kubernetes.io/unschedulable"}
+)
+"""Set by Kubernetes on nodes that are silent or cordoned, and taken away again: `is_ready` and `is_cordoned` say so."""
+
+_SOFT: Final = "PreferNoSchedule"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFit:
+    """The nodes that could hold one hardware, by name."""
+
+    usable: tuple[str, ...] = ()
+    out_of_use: tuple[str, ...] = ()
+    """Large enough and of the kind, and cordoned or silent at this moment."""
+
+
+def what_fits(hardware: Iterable[Hardware], nodes: Sequence[NodeFacts]) -> dict[str, NodeFit]:
+    """For each hardware, by name and in the given order, the nodes that could hold it if they were empty.
+
+    What agents of the cluster take of each node is not known here: a hardware that just fits may not.
+    """
+    return {entry.name: _fit(entry, nodes) for entry in hardware}
+
+
+def _fit(hardware: Hardware, nodes: Sequence[NodeFacts]) -> NodeFit:
+    fitting = [node for node in nodes if _is_of_kind(node, hardware) and _is_large_enough(node, hardware)]
+    return NodeFit(
+        usable=tuple(node.name for node in fitting if node.is_ready and not node.is_cordoned),
+        out_of_use=tuple(node.name for node in fitting if not node.is_ready or node.is_cordoned),
+    )
+
+
+def _is_of_kind(node: NodeFacts, hardware: Hardware) -> bool:
+    labels = dict(node.labels)
+    hard = [taint for taint in node.taints if taint[0] not in _PASSING_TAINTS and taint[2] != _SOFT]
+    return (
+        set(hardware.node_selector) <= set(node.labels)
+        and all(_holds(rule, labels) for rule in hardware.affinity.required)
+        and all(any(_tolerates(one, taint) for one in hardware.tolerations) for taint in hard)
+    )
+
+
+def _holds(rule: NodeRule, labels: Mapping[str, str]) -> bool:
+    value = labels.get(rule.key)
+    match rule.operator:
+        case "In" | "NotIn":
+            return (value in rule.values) == (rule.operator == "In")
+        case "Exists" | "DoesNotExist":
+            return (value is not None) == (rule.operator == "Exists")
+        case _:
+            return _is_beyond(rule, value)
+
+
+def _is_beyond(rule: NodeRule, value: str | None) -> bool:
+    """Of `Gt` and `Lt`, which compare whole numbers."""
+    try:
+        has, bound = int(value or ""), int(rule.values[0])
+    except (ValueError, IndexError):
+        return False
+    return has > bound if rule.operator == "Gt" else has < bound
+
+
+def _tolerates(one: Toleration, taint: tuple[str, str, str]) -> bool:
+    key, value, effect = taint
+    is_of_value = one.operator == "Exists" or one.value == value
+    return one.key in {"", key} and one.effect in {"", effect} and is_of_value
+
+
+def _is_large_enough(node: NodeFacts, hardware: Hardware) -> bool:
+    has = dict(node.allocatable)
+    if _memory(has.get("memory", "")) < hardware.memory_bytes or _cores(has.get("cpu", "")) < hardware.cpu.request:
+        return False
+    return hardware.gpu is None or _cores(has.get(hardware.gpu.resource, "")) >= hardware.gpu.count
+
+
+def _memory(text: str) -> int:
+    try:
+        return memory_bytes(text)
+    except QuantityError:
+        return 0
+
+
+def _cores(text: str) -> float:
+    """Cores or devices; none where the node says nothing that can be read."""
+    try:
+        return cpu_cores(text)
+    except QuantityError:
+        return 0
