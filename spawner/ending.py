@@ -7,6 +7,7 @@ import signal as signals
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from studiolo.quantities import format_memory
@@ -33,6 +34,8 @@ class EndingKind(StrEnum):
     """It is gone and nobody saw how: the machine went down, or the keeper was killed."""
     FAILED_TO_START = "failed_to_start"
     """The process could not be made at all."""
+    TAKEN_AWAY = "taken_away"
+    """The cluster ended it, for a reason of its own; `why` says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,18 @@ class Ending:
     peak_bytes: int | None = None
     """The most memory its processes used together."""
     limit_bytes: int | None = None
+    why: str = ""
+    """A plain sentence, where the kind alone does not say enough."""
     log_tail: tuple[str, ...] = ()
+
+
+_SENTENCES = MappingProxyType(
+    {
+        EndingKind.STOPPED: "It was stopped.",
+        EndingKind.LOST: "It is gone, and nothing saw how it ended: the machine may have been restarted.",
+        EndingKind.FAILED_TO_START: "Its server could not be started.",
+    }
+)
 
 
 def describe_ending(ending: Ending) -> str:
@@ -58,12 +72,10 @@ def describe_ending(ending: Ending) -> str:
             return f"It was killed by {_signal_name(ending.signal)}."
         case EndingKind.OUT_OF_MEMORY:
             return _describe_out_of_memory(ending)
-        case EndingKind.STOPPED:
-            return "It was stopped."
-        case EndingKind.LOST:
-            return "It is gone, and nothing saw how it ended: the machine may have been restarted."
-        case EndingKind.FAILED_TO_START:
-            return "Its server could not be started."
+        case EndingKind.TAKEN_AWAY:
+            return ending.why or "The cluster ended it."
+        case kind:
+            return _SENTENCES[kind]
 
 
 def tail(lines: list[str] | tuple[str, ...]) -> tuple[str, ...]:
@@ -81,6 +93,7 @@ def to_json(ending: Ending) -> str:
             "signal": ending.signal,
             "peak_bytes": ending.peak_bytes,
             "limit_bytes": ending.limit_bytes,
+            "why": ending.why,
             "log_tail": list(tail(ending.log_tail)),
         }
     )
@@ -97,6 +110,7 @@ def from_json(text: str | bytes) -> Ending | None:
             signal=_whole_number(raw.get("signal")),
             peak_bytes=_whole_number(raw.get("peak_bytes")),
             limit_bytes=_whole_number(raw.get("limit_bytes")),
+            why=_lines([raw.get("why", "")])[0],
             log_tail=_lines(raw.get("log_tail", [])),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):

@@ -50,6 +50,8 @@ def ended(kind: EndingKind, **facts: Any) -> Ending:
             "It is gone, and nothing saw how it ended: the machine may have been restarted.",
         ),
         (ended(EndingKind.FAILED_TO_START), "Its server could not be started."),
+        (ended(EndingKind.TAKEN_AWAY, why="Its machine was shut down."), "Its machine was shut down."),
+        (ended(EndingKind.TAKEN_AWAY), "The cluster ended it."),
     ],
 )
 def test_each_ending_is_one_plain_sentence(ending: Ending, sentence: str) -> None:

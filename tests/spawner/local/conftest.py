@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import sys
 import textwrap
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +13,6 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from jupyterhub import orm, roles
-from jupyterhub.httpclient import JupyterHubHTTPClient
-from jupyterhub.objects import Hub
-from jupyterhub.spawner import SpawnException
-from jupyterhub.user import User
-from sqlalchemy import StaticPool, create_engine
-from sqlalchemy.orm import sessionmaker
 
 from spawner.admission import Capacity
 from spawner.data_directory import DataDirectory
@@ -35,6 +26,7 @@ from spawner.processes import kill_all, started_as
 from spawner.progress import Phase
 from spawner.record import read_record
 from studiolo.catalog import Catalog
+from tests.fakes.hub_objects import HubObjects
 
 GIB = 1024**3
 PATIENCE_SECONDS = 30.0
@@ -168,26 +160,16 @@ class RememberedStarts:
         self.told.append(start)
 
 
-class SmallHub:
+class SmallHub(HubObjects[LocalWorkspaceSpawner]):
     """JupyterHub's own user and database objects around our spawner, without its web server and its proxy."""
 
     def __init__(self, data: DataDirectory, catalog: Catalog, environments: FakeEnvironments) -> None:
+        super().__init__(LocalWorkspaceSpawner)
         self.data = data
         self.environments = environments
         self.starts = RememberedStarts()
         self.capacity = Capacity(memory_bytes=10 * GIB, cpu_cores=4, gpus=("GPU-a",))
         self.catalogs = SimpleNamespace(current=catalog)
-        self.engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-        orm.register_foreign_keys(self.engine)
-        orm.Base.metadata.create_all(self.engine)
-        self.db = sessionmaker(self.engine, expire_on_commit=False)()
-        for role in roles.get_default_roles():
-            roles.create_role(self.db, role)
-        self.db.add(orm.OAuthClient(identifier="jupyterhub", redirect_uri=""))
-        self.orm_user = orm.User(name="alice")
-        self.db.add(self.orm_user)
-        self.db.commit()
-        roles.assign_default_roles(self.db, entity=self.orm_user)
         self.gate = Path()
         """Where a server that was told to waits for a word."""
         self.restart()
@@ -204,30 +186,11 @@ class SmallHub:
             starts=self.starts,
             gpus=WatchedGpus(SimulatedGpus(0)),
         )
-        hub = Hub()
-        hub.public_host = ""
-        settings = {"spawner_class": LocalWorkspaceSpawner, "hub": hub, "allow_named_servers": True}
-        self.user = User(self.orm_user, settings)
-
-    def spawner(self, server: str = "") -> LocalWorkspaceSpawner:
-        found: LocalWorkspaceSpawner = self.user.get_spawner(server)
-        return found
-
-    async def start(self, options: Any = None, server: str = "") -> LocalWorkspaceSpawner:
-        """As JupyterHub does on a request: it waits until the server answers."""
-        spawner: LocalWorkspaceSpawner = self.user.get_or_create_spawner(server, server, replace_failed=True)
-        await self.user.spawn(server, server, options=options)
-        return spawner
+        super().restart()
 
     def is_recorded(self) -> bool:
         """Whether the keeper has written down who runs, a moment after the server was made."""
         return any(record.server_process for record in running_records(self.data))
-
-    async def fails(self, options: Any = None, server: str = "") -> tuple[SpawnException, LocalWorkspaceSpawner]:
-        spawner = self.user.get_or_create_spawner(server, server)
-        with pytest.raises(SpawnException) as caught:
-            await self.user.spawn(server, server, options=options)
-        return caught.value, spawner
 
 
 @pytest.fixture
@@ -243,13 +206,7 @@ async def hub(tmp_path: Path, sample_catalog: Catalog) -> AsyncIterator[SmallHub
     for server in list(hub.user.orm_user.orm_spawners):
         await hub.spawner(server).stop(now=True)
         hub.spawner(server).stop_polling()
-    await JupyterHubHTTPClient.loop_instance().close()
-    hub.db.close()
-    hub.engine.dispose()
-    with warnings.catch_warnings():
-        # JupyterHub never reads the answers it waits for.
-        warnings.filterwarnings("ignore", "Unclosed connection", ResourceWarning)
-        gc.collect()
+    await hub.close()
 
 
 # One fixture for each way to fail: the hub of the test, and what goes wrong in it

@@ -1,0 +1,173 @@
+"""JupyterHub's spawner for Kubernetes: a workspace is a pod, and its end is told by events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from kubespawner import KubeSpawner
+
+from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
+from spawner.cluster_end import ending_of
+from spawner.cluster_pods import last_log_lines, pod_url, remove_pod
+from spawner.cluster_start import ClusterStart
+from spawner.ending import Ending, EndingKind, from_json, to_json
+from spawner.kube import KubeError
+from spawner.manifest import pod_env, pod_traits, secret_values
+from spawner.probe import wait_for_answer
+from spawner.progress import StartProgress
+from spawner.start_report import StartReport
+from studiolo.names import pod_name
+
+if TYPE_CHECKING:
+    from spawner.cluster_parts import ClusterParts
+    from spawner.plan import LaunchPlan
+
+STOP_AGAIN_SECONDS: Final = 5.0
+"""How long to wait before a pod that is still there is asked to end once more."""
+
+
+class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # untyped upstream
+    """One workspace of one person as a pod."""
+
+    parts: ClassVar[ClusterParts]
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.pod_name = pod_name(self.user.name, self.name)
+        self._ending: Ending | None = None
+        self._hub_env: dict[str, str] = {}
+
+    # What pages ask
+
+    def ending(self) -> Ending | None:
+        """How the workspace ended; None while it runs or where it never ran."""
+        return self._ending
+
+    # What JupyterHub asks
+
+    def get_state(self) -> dict[str, Any]:
+        """What is known again after a restart of the hub: the pod's name and namespace, and how the last one ended."""
+        ended = {"ending": to_json(self._ending)} if self._ending else {}
+        return {"pod_name": self.pod_name, "namespace": self.namespace, **ended}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Takes over what `get_state` gave. The name of the pod follows from the workspace's, and is not needed."""
+        self.namespace = state.get("namespace") or self.parts.installation.namespace
+        self._ending = from_json(str(state.get("ending", "")))
+
+    def clear_state(self) -> None:
+        """Before a start. How the last one ended stays known until the next has begun."""
+        self.api_token = ""
+
+    def get_env(self) -> dict[str, Any]:
+        """The container's variables. The token's value is kept apart: it reaches the container by the pod's Secret."""
+        env: dict[str, Any] = super().get_env()
+        self._hub_env = {name: value for name, value in env.items() if name.startswith(("JUPYTERHUB_", "JPY_"))}
+        if self.plan is None:
+            return dict(self._hub_env)
+        return pod_env(self.plan, self._hub_env, secret=self.pod_name)
+
+    async def start(self) -> str:
+        """The address of a server that answers. Everything that goes wrong is a SpawnException with its reason."""
+        # Saved before anything exists in Kubernetes: a hub that dies now finds what it had begun.
+        self.namespace = self.parts.installation.namespace
+        self.orm_spawner.state = self.get_state()
+        self.user.db.commit()
+        return await self._run_start(self._start_pod)
+
+    async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002 - JupyterHub's signature
+        """Ends the workspace, and does not return before it is gone: JupyterHub would forget an error in silence."""
+        parts = self.parts
+        while True:
+            try:
+                await self._note_end(is_asked_for=True)
+                await remove_pod(parts.kube, parts.pods, self.pod_name, grace_seconds=0 if now else None)
+            except KubeError as error:
+                self.log.warning("The workspace %s does not end, trying again: %s", self._log_name, error)
+                await asyncio.sleep(STOP_AGAIN_SECONDS)
+            else:
+                return
+
+    async def poll(self) -> int | None:
+        """None while it starts or runs, otherwise an exit code. Without data nothing is declared gone."""
+        pods = self.parts.pods
+        if self._is_starting or not pods.is_synced:
+            return None
+        pod = pods.get(self.pod_name)
+        if pod is None:
+            try:
+                pod = await pods.look(self.pod_name)
+            except KubeError as error:
+                self.log.warning("The workspace %s cannot be looked at: %s", self._log_name, error)
+                return None
+        if pod is not None and not pod.has_ended:
+            return None
+        await self._note_end()
+        code = self._ending.exit_code if self._ending else None
+        return 1 if code is None else code
+
+    async def get_url(self) -> str:
+        """Where the server is. One that was starting while the hub restarted is waited for, not given up."""
+        await self.parts.pods.wait_synced(self.http_timeout)
+        pod = self.parts.pods.get(self.pod_name)
+        if pod is None or not pod.ip:
+            return str(self.server.url)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.http_timeout):
+                await wait_for_answer(pod_url(pod), f"{self.server.base_url}api")
+        return f"{pod_url(pod)}{self.server.base_url}"
+
+    async def rename(self, old_name: str, new_name: str) -> None:  # noqa: ARG002 - JupyterHub's signature
+        """Nothing is kept under a stopped workspace's name but what JupyterHub keeps itself."""
+        self.pod_name = pod_name(self.user.name, new_name)
+
+    async def delete_forever(self) -> None:
+        """Nothing is left of a stopped workspace; the home is the person's."""
+
+    # How it is done
+
+    async def _start_pod(self, plan: LaunchPlan) -> str:
+        for name, value in pod_traits(plan, self.parts.installation).items():
+            setattr(self, name, value)
+        self._ending = None
+        expected = dict(self.parts.starts.expected(plan.shape.environment.image or ""))
+        self._board.show(StartProgress.expecting(expected))
+        self._report = StartReport(
+            starts=self.parts.starts,
+            plan=plan,
+            environment_digest=plan.shape.environment.image or "",
+            was_installed=False,
+            started_at=datetime.now(UTC),
+        )
+        start = ClusterStart(
+            kube=self.parts.kube,
+            pods=self.parts.pods,
+            plan=plan,
+            installation=self.parts.installation,
+            manifest=self.parts.kube.as_json(await self.get_pod_manifest()),
+            secrets=secret_values(self._hub_env),
+            board=self._board,
+            probe_path=f"{self.server.base_url}api",
+            seconds=self.start_timeout * OUR_SHARE,
+        )
+        return await start.run()
+
+    async def _note_end(self, *, is_asked_for: bool = False) -> None:
+        """Keeps how it ended while that can still be read: log and status go with the pod."""
+        if self._ending is not None:
+            return
+        parts, now = self.parts, datetime.now(UTC)
+        pod = parts.pods.get(self.pod_name)
+        if is_asked_for and pod is not None and not pod.has_ended:
+            self._ending = Ending(kind=EndingKind.STOPPED, ended_at=now)
+            return
+        self._ending = ending_of(
+            pod,
+            parts.pods.events_of(pod.uid) if pod else (),
+            log_tail=await last_log_lines(parts.kube, pod) if pod else (),
+            memory_limit_bytes=self.mem_limit,
+            now=now,
+        )

@@ -1,0 +1,24 @@
+"""What the spawner for Kubernetes works with: made once when the hub starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spawner.catalogs import CatalogHolder
+    from spawner.installation import Installation
+    from spawner.kube import Kube
+    from spawner.parts import StartHistory
+    from spawner.pod_watch import PodWatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterParts:
+    """Everything outside JupyterHub that a start on Kubernetes needs."""
+
+    catalogs: CatalogHolder
+    starts: StartHistory
+    kube: Kube
+    pods: PodWatch
+    installation: Installation

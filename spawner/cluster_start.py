@@ -1,0 +1,235 @@
+"""One start of one workspace as a pod: create it, give it its Secret, follow what is told of it, see it answer.
+
+A hub may die between any two lines. What is left then is a pod of a known name, with or without its Secret; the next
+start of the same workspace finds it by that name and removes it first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from spawner.cluster_pods import delete_pod, last_log_lines, pod_url, pods_path, remove_pod
+from spawner.errors import ClusterAway, ServerNeverReady, offer_again
+from spawner.installation import RELEASE_LABEL
+from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
+from spawner.manifest import secret_manifest
+from spawner.probe import wait_for_answer
+from spawner.progress import Phase, PhaseState
+from spawner.verdicts.create_refusals import judge_refusal
+from spawner.verdicts.errors import error_of
+from spawner.verdicts.judge import judge
+from spawner.verdicts.outcomes import Running, Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from spawner.errors import StartError
+    from spawner.installation import Installation
+    from spawner.kube import Json, Kube
+    from spawner.plan import LaunchPlan
+    from spawner.pod_facts import PodFacts
+    from spawner.pod_watch import PodWatch
+    from spawner.progress_board import ProgressBoard
+    from spawner.verdicts.errors import Verdict
+    from spawner.verdicts.outcomes import Outcome
+
+API_SECONDS: Final = 60.0
+"""How long an API server may be away before a start gives up: restarts of a control plane take less."""
+
+API_PAUSE_SECONDS: Final = 0.5
+"""Before it is asked again, where it does not say when."""
+
+LEFT_OVER_SECONDS: Final = 60.0
+"""For a pod that an earlier start left behind to go, beyond the time it has to save."""
+
+LOOK_AGAIN_SECONDS: Final = 1.0
+"""Some verdicts are about time alone: nothing happens, and it has been long enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStart:
+    """Everything one start needs, and the start itself."""
+
+    kube: Kube
+    pods: PodWatch
+    plan: LaunchPlan
+    installation: Installation
+    manifest: Json
+    secrets: Mapping[str, str]
+    """Variables whose values only the pod's Secret holds."""
+    board: ProgressBoard
+    probe_path: str
+    """What the server is asked for, to see that it answers."""
+    seconds: float
+    """How long all of it may take."""
+
+    async def run(self) -> str:
+        """The address of a server that answers. Raises StartError; cancelled or failed, no pod is left behind."""
+        try:
+            async with asyncio.timeout(self.seconds):
+                self.board.begin(Phase.ROOM)
+                created = await self._create()
+                return await self._follow(created)
+        except BaseException as error:
+            self._show_failure()
+            with contextlib.suppress(KubeError):  # the spawner's `stop` comes next, and insists
+                await self._clear_away()
+            if isinstance(error, TimeoutError):
+                raise ServerNeverReady(self.seconds, offers=(offer_again(self.plan.choice),)) from None
+            raise
+
+    async def _clear_away(self) -> None:
+        """Removes what this start made; also where the answer to its creation was lost, and never another's."""
+        pod = await self.pods.look(self._name)
+        if pod is not None and pod.label(RELEASE_LABEL) == self.installation.release:
+            await delete_pod(self.kube, pod, grace_seconds=0)
+
+    @property
+    def _name(self) -> str:
+        name: str = self.manifest["metadata"]["name"]
+        return name
+
+    async def _create(self) -> PodFacts:
+        """The pod first, and its Secret at once after, so that the Secret belongs to it from its first moment."""
+        pod = self.pods.learn(await self._insist(self._post_pod))
+        secret = secret_manifest(self._name, self.secrets, pod_uid=pod.uid, installation=self.installation)
+        await self._insist(lambda: self._post_secret(secret))
+        return pod
+
+    async def _post_pod(self) -> Json:
+        path = pods_path(self.installation)
+        try:
+            return await self.kube.create(path, self.manifest)
+        except KubeConflict as conflict:
+            if conflict.reason != "AlreadyExists":
+                raise  # a quota that two starts asked at the same moment; asking again is right
+            left = await self.pods.look(self._name)
+            if left is not None and left.label(RELEASE_LABEL) != self.installation.release:
+                raise  # not ours to remove
+            self.board.detail(Phase.ROOM, "Removing what an earlier start left behind")
+            # With the time to save that it was made with: what runs in it may be somebody's work.
+            async with asyncio.timeout(self.installation.stop_seconds + LEFT_OVER_SECONDS):
+                await remove_pod(self.kube, self.pods, self._name)
+            return await self.kube.create(path, self.manifest)
+
+    async def _post_secret(self, secret: Json) -> Json:
+        path = f"/api/v1/namespaces/{self.installation.namespace}/secrets"
+        try:
+            return await self.kube.create(path, secret)
+        except KubeConflict:
+            # Of a pod of the same name that is gone, and that Kubernetes is about to collect.
+            with contextlib.suppress(KubeNotFound):
+                await self.kube.delete(f"{path}/{self._name}")
+            return await self.kube.create(path, secret)
+
+    async def _insist(self, ask: Callable[[], Awaitable[Json]]) -> Json:
+        """Asks until there is an answer. A refusal is one; it is told with its reason, and at once."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + API_SECONDS
+        while True:
+            try:
+                return await ask()
+            except KubeRefused as refused:
+                verdict = judge_refusal(refused.status, refused.reason, str(refused))
+                raise self._error(verdict) from refused
+            except (KubeAway, KubeConflict) as away:
+                # The answer may have been lost, not the question: what was created then is found by its name.
+                if loop.time() > deadline:
+                    raise self._away(away) from away
+                self.board.detail(Phase.ROOM, "The cluster does not answer; trying again")
+                asked = away.retry_after if isinstance(away, KubeAway) else None
+                await asyncio.sleep(asked or API_PAUSE_SECONDS)
+
+    async def _follow(self, created: PodFacts) -> str:
+        """Until the server answers, or until what is told of its pod says that it never will."""
+        began = asyncio.get_running_loop().time()
+        probe: asyncio.Task[str] | None = None
+        async with aclosing(self.pods.changes(created.name)) as changes:
+            change = asyncio.ensure_future(anext(changes))
+            try:
+                while True:
+                    tasks = {change} if probe is None else {change, probe}
+                    await asyncio.wait(tasks, timeout=LOOK_AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                    if probe is not None and probe.done():
+                        self.board.finish(Phase.SERVER)
+                        return await probe
+                    if change.done():
+                        change = asyncio.ensure_future(anext(changes))
+                    pod = await self._now(created)
+                    is_running = await self._judge(pod, began)
+                    if is_running and probe is None and pod.ip:
+                        probe = asyncio.create_task(self._probe(pod))
+            finally:
+                left = (change,) if probe is None else (change, probe)
+                for task in left:
+                    task.cancel()
+                await asyncio.gather(*left, return_exceptions=True)
+
+    async def _judge(self, pod: PodFacts, began: float) -> bool:
+        """Shows what is waited for; whether the server's container runs. Raises what ends the start."""
+        match outcome := self._outcome(pod, began):
+            case Waiting():
+                self._reach(outcome.phase, outcome.detail)
+                return False
+            case Running():
+                self._reach(Phase.SERVER, "")
+                return True
+        log_tail = await last_log_lines(self.kube, pod) if pod.node else ()
+        # Once more: why a program could not run may stand in its log alone.
+        final = self._outcome(pod, began, log_tail=log_tail)
+        verdict = outcome if isinstance(final, Waiting | Running) else final
+        raise self._error(verdict, log_tail=log_tail)
+
+    def _outcome(self, pod: PodFacts, began: float, *, log_tail: tuple[str, ...] = ()) -> Outcome:
+        return judge(
+            pod,
+            self.pods.events_of(pod.uid),
+            waited_seconds=asyncio.get_running_loop().time() - began,
+            memory_limit_bytes=self.plan.shape.hardware.memory_bytes,
+            log_tail=log_tail,
+        )
+
+    async def _now(self, created: PodFacts) -> PodFacts:
+        """The pod that was created, also when it has gone meanwhile: then as one that is being deleted."""
+        found = self.pods.get(created.name)
+        if found is None:
+            try:
+                found = await self.pods.look(created.name)
+            except KubeError:
+                return created  # nobody knows; the next look tells
+        return found if found is not None and found.uid == created.uid else replace(created, is_deleting=True)
+
+    async def _probe(self, pod: PodFacts) -> str:
+        url = pod_url(pod)
+        await wait_for_answer(url, self.probe_path)
+        return url
+
+    def _reach(self, reached: Phase, detail: str) -> None:
+        """Show the phase that runs now; those before it are done, whether anybody told of them or not."""
+        for phase in Phase:
+            if phase is reached:
+                break
+            self.board.begin(phase)
+            if self.board.progress.of(phase).state is PhaseState.RUNNING:
+                self.board.finish(phase)
+        self.board.begin(reached)
+        if detail:
+            self.board.detail(reached, detail)
+
+    def _show_failure(self) -> None:
+        running = (entry.phase for entry in self.board.progress.phases if entry.state is PhaseState.RUNNING)
+        self.board.fail(next(running, Phase.ROOM))
+
+    def _away(self, error: KubeError) -> StartError:
+        """Nobody could be asked; or a rule of the cluster's own is silent, which looks like a fault of its server."""
+        if error.status:
+            return self._error(judge_refusal(error.status, error.reason, str(error)))
+        return ClusterAway(API_SECONDS, offers=(offer_again(self.plan.choice),))
+
+    def _error(self, verdict: Verdict, *, log_tail: tuple[str, ...] = ()) -> StartError:
+        again = (offer_again(self.plan.choice),)
+        return error_of(verdict, asked=self.plan.shape.hardware, offers=again, log_tail=log_tail)

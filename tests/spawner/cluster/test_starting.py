@@ -1,0 +1,249 @@
+"""A start against an API server that does what real ones do: it is away, refuses, loses answers, and says so late."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from spawner import cluster_pods, cluster_start
+from spawner.cluster_start import ClusterStart
+from spawner.errors import StartError
+from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE, Installation
+from spawner.kube import Kube
+from spawner.kube_feed import Pauses, Persistence
+from spawner.plan import LaunchPlan, make_plan
+from spawner.pod_watch import PodWatch
+from spawner.progress import Phase, PhaseState, StartProgress
+from spawner.progress_board import ProgressBoard
+from studiolo.catalog import Catalog
+from studiolo.choice import Choice
+from tests.fakes.fake_kubernetes import NAMESPACE, FakeKubernetes
+
+PATIENCE_SECONDS = 30.0
+NAME = "ws-alice--default"
+INSTALLATION = Installation(namespace=NAMESPACE, release="test", homes=None, stop_seconds=1)
+SECRETS = {"JUPYTERHUB_API_TOKEN": "the-token"}
+SCHEDULED = {"conditions": [{"type": "PodScheduled", "status": "True"}]}
+
+
+@dataclass
+class Cluster:
+    """A fake API server, the hub's picture of it, and a server that would run in the pod."""
+
+    api: FakeKubernetes
+    kube: Kube
+    pods: PodWatch
+    plan: LaunchPlan
+    board: ProgressBoard = field(default_factory=lambda: ProgressBoard(StartProgress()))
+
+    def start(self, *, seconds: float = PATIENCE_SECONDS) -> ClusterStart:
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": INSTALLATION.labels},
+            "spec": {"containers": [{"name": "notebook", "image": "x"}]},
+        }
+        return ClusterStart(
+            kube=self.kube,
+            pods=self.pods,
+            plan=self.plan,
+            installation=INSTALLATION,
+            manifest=manifest,
+            secrets=SECRETS,
+            board=self.board,
+            probe_path="/user/alice/api",
+            seconds=seconds,
+        )
+
+    def is_running(self) -> None:
+        """The kubelet tells that the container runs."""
+        running = {"name": "notebook", "ready": True, "state": {"running": {"startedAt": "2026-11-26T14:00:00Z"}}}
+        status = {**SCHEDULED, "phase": "Running", "podIP": "127.0.0.1", "containerStatuses": [running]}
+        self.api.change_for_test("pods", NAME, {"spec": {"nodeName": "node1"}, "status": status})
+
+    def has_ended(self, code: int) -> None:
+        """The kubelet tells that the container has ended."""
+        ended = {"name": "notebook", "state": {"terminated": {"exitCode": code, "reason": "Error"}}}
+        status = {**SCHEDULED, "phase": "Failed", "containerStatuses": [ended]}
+        self.api.change_for_test("pods", NAME, {"spec": {"nodeName": "node1"}, "status": status})
+
+    def names(self, resource: str = "pods") -> list[str]:
+        return sorted(self.api.objects_for_test(resource))
+
+
+@pytest.fixture
+async def cluster(sample_catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"version": "2"})
+
+    app = web.Application()
+    app.router.add_get("/user/alice/api", answer)
+    monkeypatch.setattr(cluster_start, "API_PAUSE_SECONDS", 0.01)
+    async with TestServer(app) as server, FakeKubernetes() as api, api.kube() as kube:
+        monkeypatch.setattr(cluster_pods, "PORT", server.port)
+        quick = Persistence(log=logging.getLogger(__name__), pauses=Pauses(first_seconds=0.01, most_seconds=0.05))
+        pods = PodWatch(kube, namespace=NAMESPACE, labels=INSTALLATION.labels, persistence=quick)
+        watching = asyncio.create_task(pods.run())
+        assert await pods.wait_synced(PATIENCE_SECONDS)
+        choice = Choice(environment="python", hardware="small")
+        plan = make_plan(choice, catalog=sample_catalog, user="alice", server="", teams=())
+        yield Cluster(api=api, kube=kube, pods=pods, plan=plan)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+def refusal(status: int, reason: str, message: str) -> str:
+    return json.dumps({"kind": "Status", "message": message, "reason": reason, "code": status})
+
+
+async def run(cluster: Cluster, **options: Any) -> asyncio.Task[str]:
+    """A start that has come to the point where the kubelet is waited for."""
+    begun = asyncio.create_task(cluster.start(**options).run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (cluster.names() and cluster.names("secrets")) and not begun.done():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+    return begun
+
+
+async def test_a_server_that_answers_is_ready_and_its_token_is_in_a_secret_of_its_pod(cluster: Cluster) -> None:
+    begun = await run(cluster)
+    pod, secret = cluster.api.objects_for_test("pods")[NAME], cluster.api.objects_for_test("secrets")[NAME]
+    assert secret["metadata"]["ownerReferences"][0]["uid"] == pod["metadata"]["uid"]
+    assert "the-token" not in str(pod)
+    cluster.is_running()
+    assert (await begun).startswith("http://127.0.0.1:")
+    assert cluster.board.progress.of(Phase.SERVER).state is PhaseState.DONE
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("times", [1, 3])
+async def test_an_api_server_that_is_busy_is_asked_again(cluster: Cluster, status: int, times: int) -> None:
+    cluster.api.fail_for_test(status, times=times, verb="create")
+    begun = await run(cluster)
+    cluster.is_running()
+    assert await begun
+
+
+async def test_an_api_server_that_stays_away_is_told_in_plain_words(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_start, "API_SECONDS", 0.1)
+    await cluster.api.refuse_for_test()
+    with pytest.raises(StartError) as refused:
+        await cluster.start().run()
+    assert refused.value.code == "cluster_away"
+    await cluster.api.accept_for_test()
+
+
+async def test_a_quota_that_two_starts_asked_at_once_is_asked_again(cluster: Cluster) -> None:
+    cluster.api.fail_for_test(
+        409, times=1, verb="create", body=refusal(409, "Conflict", "the object has been modified")
+    )
+    begun = await run(cluster)
+    cluster.is_running()
+    assert await begun
+
+
+async def test_a_refusal_leaves_nothing_behind_and_says_why(cluster: Cluster) -> None:
+    asked = "requested: limits.memory=2Gi, used: limits.memory=7Gi, limited: limits.memory=8Gi"
+    said = f'pods "x" is forbidden: exceeded quota: team, {asked}'
+    cluster.api.fail_for_test(403, times=1, verb="create", body=refusal(403, "Forbidden", said))
+    with pytest.raises(StartError) as refused:
+        await cluster.start().run()
+    assert refused.value.code == "quota_exceeded"
+    assert cluster.names() == []
+
+
+async def test_what_a_hub_that_died_left_behind_is_replaced(cluster: Cluster) -> None:
+    """A pod without its Secret: the crash between the two."""
+    left = {"metadata": {"name": NAME, "namespace": NAMESPACE, "labels": INSTALLATION.labels}, "spec": {}}
+    before = cluster.api.put_for_test("pods", left)["metadata"]["uid"]
+    begun = await run(cluster)
+    assert cluster.api.objects_for_test("pods")[NAME]["metadata"]["uid"] != before
+    cluster.is_running()
+    assert await begun
+
+
+async def test_a_secret_of_a_pod_that_is_gone_is_replaced(cluster: Cluster) -> None:
+    old = {"metadata": {"name": NAME, "namespace": NAMESPACE, "ownerReferences": [{"uid": "gone"}]}}
+    cluster.api.put_for_test("secrets", old)
+    begun = asyncio.create_task(cluster.start().run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while "gone" in str(cluster.api.objects_for_test("secrets")):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+    cluster.is_running()
+    assert await begun
+
+
+async def test_a_pod_of_somebody_else_s_that_has_the_name_is_left_alone(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_start, "API_SECONDS", 0.1)
+    labels = {RELEASE_LABEL: "another", KIND_LABEL: WORKSPACE}
+    cluster.api.put_for_test("pods", {"metadata": {"name": NAME, "namespace": NAMESPACE, "labels": labels}, "spec": {}})
+    with pytest.raises(StartError):
+        await cluster.start().run()
+    assert cluster.names() == [NAME]
+
+
+async def test_a_server_that_ends_ends_the_start_at_once_and_its_pod_goes(cluster: Cluster) -> None:
+    begun = await run(cluster)
+    cluster.has_ended(3)
+    with pytest.raises(StartError) as failed:
+        await begun
+    assert failed.value.code == "server_exited"
+    assert cluster.names() == []
+    assert cluster.board.progress.failed_phase is not None
+
+
+async def test_a_pod_that_somebody_deletes_ends_the_start(cluster: Cluster) -> None:
+    begun = await run(cluster)
+    cluster.api.remove_for_test("pods", NAME)
+    with pytest.raises(StartError) as failed:
+        await begun
+    assert failed.value.code == "deleted"
+
+
+async def test_a_watch_that_is_cut_while_a_pod_starts_hides_nothing(cluster: Cluster) -> None:
+    begun = await run(cluster)
+    cluster.api.end_watches_for_test()
+    cluster.api.forget_versions_for_test()
+    cluster.is_running()
+    assert await begun
+
+
+async def test_a_start_that_takes_too_long_is_ended_and_leaves_no_pod(cluster: Cluster) -> None:
+    begun = await run(cluster, seconds=0.5)
+    with pytest.raises(StartError) as late:
+        await begun
+    assert late.value.code == "server_never_ready"
+    assert cluster.names() == []
+
+
+async def test_a_start_that_is_cancelled_leaves_no_pod(cluster: Cluster) -> None:
+    begun = await run(cluster)
+    begun.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await begun
+    assert cluster.names() == []
+
+
+async def test_a_pod_is_gone_only_when_the_server_says_so(cluster: Cluster) -> None:
+    begun = await run(cluster)
+    cluster.api.lists_are_empty_for_test = True
+    cluster.api.forget_versions_for_test()
+    cluster.api.end_watches_for_test()
+    cluster.is_running()
+    assert await begun
+
+
+def test_no_two_installations_share_a_label() -> None:
+    assert replace(INSTALLATION, release="other").labels != INSTALLATION.labels
