@@ -11,11 +11,11 @@ from kubespawner import KubeSpawner
 
 from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
 from spawner.cluster_end import ending_of
-from spawner.cluster_pods import last_log_lines, pod_url, remove_pod
+from spawner.cluster_pods import last_log_lines, pod_url, remove_pod, settle_cpu
 from spawner.cluster_start import ClusterStart
 from spawner.ending import Ending, EndingKind, from_json, to_json
 from spawner.kube import KubeError
-from spawner.manifest import pod_env, pod_traits, secret_values
+from spawner.manifest import pod_env, pod_traits, secret_values, settled_cpu
 from spawner.probe import wait_for_answer
 from spawner.progress import StartProgress
 from spawner.start_report import StartReport
@@ -153,7 +153,17 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             probe_path=f"{self.server.base_url}api",
             seconds=self.start_timeout * OUR_SHARE,
         )
-        return await start.run()
+        url = await start.run()
+        await self._settle_cpu(plan)
+        return url
+
+    async def _settle_cpu(self, plan: LaunchPlan) -> None:
+        """Half a core is for working, not for starting. Where a running pod cannot be changed, it keeps what it has."""
+        pod, change = self.parts.pods.get(self.pod_name), settled_cpu(plan)
+        if pod is None or change is None:
+            return
+        if not await settle_cpu(self.parts.kube, pod, change):
+            self.log.info("The workspace %s keeps the cores that it started with", self._log_name)
 
     async def _note_end(self, *, is_asked_for: bool = False) -> None:
         """Keeps how it ended while that can still be read: log and status go with the pod."""

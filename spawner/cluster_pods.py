@@ -14,7 +14,7 @@ from spawner.pod_facts import CONTAINER
 
 if TYPE_CHECKING:
     from spawner.installation import Installation
-    from spawner.kube import Kube
+    from spawner.kube import Json, Kube
     from spawner.pod_facts import PodFacts
     from spawner.pod_watch import PodWatch
 
@@ -43,6 +43,15 @@ async def last_log_lines(kube: Kube, pod: PodFacts) -> tuple[str, ...]:
         return tail((await kube.text(path, query)).splitlines())
     except KubeError:
         return ()
+
+
+async def settle_cpu(kube: Kube, pod: PodFacts, change: Json) -> bool:
+    """Gives a running pod the cores that its hardware has; whether the cluster can do that."""
+    try:
+        await kube.merge(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/resize", change, by_name=True)
+    except KubeError:
+        return False
+    return True
 
 
 async def delete_pod(kube: Kube, pod: PodFacts, *, grace_seconds: int | None = None) -> None:

@@ -157,9 +157,13 @@ class Kube:
         """The created object as the server has it. KubeConflict where one of that name is there already."""
         return await self._ask("POST", path, body=body)
 
-    async def merge(self, path: str, body: Json) -> Json:
-        """The object after a merge patch. A resourceVersion or uid in it is a condition: else KubeConflict."""
-        return await self._ask("PATCH", path, body=body, content_type="application/merge-patch+json")
+    async def merge(self, path: str, body: Json, *, by_name: bool = False) -> Json:
+        """The object after a merge patch. A resourceVersion or uid in it is a condition: else KubeConflict.
+
+        `by_name`: items of lists are merged by their names (Kubernetes' strategic merge); else lists are replaced.
+        """
+        kind = "strategic-merge-patch" if by_name else "merge-patch"
+        return await self._ask("PATCH", path, body=body, content_type=f"application/{kind}+json")
 
     async def delete(self, path: str, *, uid: str = "", grace_seconds: int | None = None) -> None:
         """Asks for its end; it may be there for a while yet. `uid`: only that very object, else KubeConflict."""

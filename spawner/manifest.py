@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spawner.env_rules import is_reserved
 from spawner.hub_env import from_hub
+from spawner.pod_facts import CONTAINER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +82,14 @@ def pod_env(plan: LaunchPlan, hub_env: Mapping[str, str], *, secret: str) -> dic
         # The device plugin names the devices of those who asked for some. An image made for GPUs would see all others.
         **({} if hardware.gpu else {"NVIDIA_VISIBLE_DEVICES": "void"}),
     }
+
+
+def settled_cpu(plan: LaunchPlan) -> dict[str, Any] | None:
+    """The change to a pod once its server answers: the hardware's own limit of cores. None where it has that."""
+    limit = plan.shape.hardware.cpu.limit
+    if limit >= START_CORES:
+        return None
+    return {"spec": {"containers": [{"name": CONTAINER, "resources": {"limits": {"cpu": str(limit)}}}]}}
 
 
 def secret_values(hub_env: Mapping[str, str]) -> dict[str, str]:

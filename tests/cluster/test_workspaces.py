@@ -55,6 +55,19 @@ async def test_a_workspace_starts_answers_and_goes_without_a_trace(hub: ClusterH
     assert spawner.ending().kind is EndingKind.STOPPED
 
 
+async def test_a_server_that_answers_gets_the_cores_of_its_hardware(hub: ClusterHub, kube: Kube) -> None:
+    """It started with two."""
+    await hub.start(SMALL)
+
+    def cores(pod: Mapping[str, Any]) -> str:
+        (status,) = pod["status"]["containerStatuses"]
+        found: str = status.get("resources", {}).get("limits", {}).get("cpu", "")
+        return found
+
+    resized = await kube.until(manifest_of(hub), lambda pod: cores(pod) == "200m")
+    assert resized["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
 async def test_the_same_workspace_starts_again(hub: ClusterHub) -> None:
     for _ in range(2):
         await hub.start(SMALL)

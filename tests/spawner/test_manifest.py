@@ -12,7 +12,7 @@ from kubernetes_asyncio.client import ApiClient
 from kubespawner import KubeSpawner
 
 from spawner.installation import HomesVolume, Installation
-from spawner.manifest import literal, pod_env, pod_traits, secret_manifest, secret_values
+from spawner.manifest import literal, pod_env, pod_traits, secret_manifest, secret_values, settled_cpu
 from spawner.plan import LaunchPlan, make_plan
 from studiolo.catalog import Catalog, CpuShare, Environment, Gpu, Hardware
 from studiolo.catalog_model import Affinity, NodePreference, NodeRule, Toleration
@@ -133,6 +133,9 @@ def test_every_server_may_use_two_cores_until_it_answers() -> None:
     assert pod_traits(plan("small"), INSTALLATION)["cpu_limit"] == 2
     assert pod_env(plan("small"), HUB_ENV, secret="s")["CPU_LIMIT"] == "1.0"
     assert pod_traits(plan("gpu"), INSTALLATION)["cpu_limit"] == 8
+    limits = {"name": "notebook", "resources": {"limits": {"cpu": "1.0"}}}
+    assert settled_cpu(plan("small")) == {"spec": {"containers": [limits]}}
+    assert settled_cpu(plan("gpu")) is None
 
 
 def test_without_a_volume_a_home_lives_as_long_as_its_pod() -> None:
