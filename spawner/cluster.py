@@ -162,8 +162,10 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         pod, change = self.parts.pods.get(self.pod_name), settled_cpu(plan)
         if pod is None or change is None:
             return
-        if not await settle_cpu(self.parts.kube, pod, change):
-            self.log.info("The workspace %s keeps the cores that it started with", self._log_name)
+        try:
+            await settle_cpu(self.parts.kube, pod, change)
+        except KubeError as error:
+            self.log.info("The workspace %s keeps the cores that it started with: %s", self._log_name, error)
 
     async def _note_end(self, *, is_asked_for: bool = False) -> None:
         """Keeps how it ended while that can still be read: log and status go with the pod."""

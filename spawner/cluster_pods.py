@@ -45,13 +45,9 @@ async def last_log_lines(kube: Kube, pod: PodFacts) -> tuple[str, ...]:
         return ()
 
 
-async def settle_cpu(kube: Kube, pod: PodFacts, change: Json) -> bool:
-    """Gives a running pod the cores that its hardware has; whether the cluster can do that."""
-    try:
-        await kube.merge(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/resize", change, by_name=True)
-    except KubeError:
-        return False
-    return True
+async def settle_cpu(kube: Kube, pod: PodFacts, change: Json) -> None:
+    """Gives a running pod the cores that its hardware has. Raises KubeError where the cluster cannot do that."""
+    await kube.merge(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/resize", change, by_name=True)
 
 
 async def delete_pod(kube: Kube, pod: PodFacts, *, grace_seconds: int | None = None) -> None:

@@ -86,10 +86,12 @@ def pod_env(plan: LaunchPlan, hub_env: Mapping[str, str], *, secret: str) -> dic
 
 def settled_cpu(plan: LaunchPlan) -> dict[str, Any] | None:
     """The change to a pod once its server answers: the hardware's own limit of cores. None where it has that."""
-    limit = plan.shape.hardware.cpu.limit
-    if limit >= START_CORES:
+    cpu = plan.shape.hardware.cpu
+    if cpu.limit >= START_CORES:
         return None
-    return {"spec": {"containers": [{"name": CONTAINER, "resources": {"limits": {"cpu": str(limit)}}}]}}
+    # A thousandth more than it requests: equal, the pod would be of another QoS class, which Kubernetes does not allow.
+    millicores = round(max(cpu.limit, cpu.request + 0.001) * 1000)
+    return {"spec": {"containers": [{"name": CONTAINER, "resources": {"limits": {"cpu": f"{millicores}m"}}}]}}
 
 
 def secret_values(hub_env: Mapping[str, str]) -> dict[str, str]:

@@ -64,7 +64,7 @@ async def test_a_server_that_answers_gets_the_cores_of_its_hardware(hub: Cluster
         found: str = status.get("resources", {}).get("limits", {}).get("cpu", "")
         return found
 
-    resized = await kube.until(manifest_of(hub), lambda pod: cores(pod) == "200m")
+    resized = await kube.until(manifest_of(hub), lambda pod: cores(pod) == "201m")
     assert resized["status"]["containerStatuses"][0]["restartCount"] == 0
 
 

@@ -133,9 +133,17 @@ def test_every_server_may_use_two_cores_until_it_answers() -> None:
     assert pod_traits(plan("small"), INSTALLATION)["cpu_limit"] == 2
     assert pod_env(plan("small"), HUB_ENV, secret="s")["CPU_LIMIT"] == "1.0"
     assert pod_traits(plan("gpu"), INSTALLATION)["cpu_limit"] == 8
-    limits = {"name": "notebook", "resources": {"limits": {"cpu": "1.0"}}}
+    limits = {"name": "notebook", "resources": {"limits": {"cpu": "1000m"}}}
     assert settled_cpu(plan("small")) == {"spec": {"containers": [limits]}}
     assert settled_cpu(plan("gpu")) is None
+
+
+def test_a_pod_keeps_its_qos_class_when_it_gets_its_own_cores() -> None:
+    """Requests and limits that are equal everywhere would make it another, and Kubernetes refuses that."""
+    launch = plan("small")
+    equal = launch.shape.hardware.model_copy(update={"cpu": CpuShare(request=0.5, limit=0.5)})
+    change = settled_cpu(replace(launch, shape=replace(launch.shape, hardware=equal)))
+    assert change["spec"]["containers"][0]["resources"]["limits"]["cpu"] == "501m"
 
 
 def test_without_a_volume_a_home_lives_as_long_as_its_pod() -> None:
