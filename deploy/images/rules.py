@@ -165,7 +165,7 @@ def slow_import(facts: Facts) -> Finding | None:
     found = slow_packages(facts.on_disk(environment.packages)) if environment else ()
     return _finding(
         "slow-import",
-        [f"{name} is installed" for name in found],
+        [f"the package {name} is installed" for name in found],
         cost="One second of every start, for a format that no schema of Jupyter uses.",
         mend="uv pip uninstall rfc3987-syntax lark, or lock with images/overrides.txt.",
     )
@@ -190,7 +190,7 @@ def jupyterhub(facts: Facts) -> Finding | None:
     version = found[0].removeprefix("jupyterhub-").removesuffix(".dist-info") if found else None
     if version is not None and version.split(".")[:2] == facts.hub_version.split(".")[:2]:
         return None
-    what = f"jupyterhub {version} is installed" if version else "No jupyterhub is installed in the first Python on PATH"
+    what = f"JupyterHub {version} is installed" if version else "No JupyterHub is installed in the first Python on PATH"
     return Finding(
         rule="jupyterhub",
         what=f"{what}; the hub is {facts.hub_version}.",

@@ -151,7 +151,7 @@ def test_an_image_without_python_is_told_so(tmp_path: Path) -> None:
     made.files = {path: file for path, file in made.files.items() if "python" not in path and PYTHON not in path}
     made.config["Cmd"] = []
     (found,) = findings(made, tmp_path)
-    assert found.what.startswith("No jupyterhub is installed in the first Python on PATH")
+    assert found.what.startswith("No JupyterHub is installed in the first Python on PATH")
 
 
 def test_the_command_prints_what_it_costs_and_how_to_mend_it_and_exits_1(tmp_path: Path) -> None:
