@@ -42,7 +42,7 @@ from tests.fakes.verdict_samples import BY_NAME, SAMPLES
 pytestmark = pytest.mark.usefixtures("on_this_machine")
 
 PAUSE = "localhost/pause:1"
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 90.0
 POLL_SECONDS = 0.1
 MEASURED = CHECKOUT / "build" / "verdicts.json"
 NODE = "studiolo-node1"
