@@ -128,7 +128,7 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
             async for event in events:
                 yield event
 
-    # What JupyterHub asks
+    # What JupyterHub asks. It refuses a class without these three, though nobody ever makes one of this.
 
     async def start(self) -> str:
         """The address of a server that answers."""

@@ -118,7 +118,7 @@ def error_of(status: int, answer: str, *, retry_after: str | None = None) -> Kub
 
 
 class Kube:
-    """One API server. Paths are those of its REST API: `/api/v1/namespaces/work/pods`."""
+    """One API server. Paths are those of its REST API: `/api/v1/namespaces/lab/pods`."""
 
     def __init__(
         self, api: Any, *, watch_seconds: float = WATCH_SECONDS, silence_seconds: float = SILENCE_SECONDS

@@ -32,7 +32,7 @@ __all__ = ["NAMESPACE", "PATIENCE_SECONDS", "FakeKubernetes", "event", "pod"]
 PATIENCE_SECONDS: Final = 20.0
 """For what takes milliseconds."""
 
-NAMESPACE: Final = "work"
+NAMESPACE: Final = "lab"
 """Of objects that do not name another."""
 
 

@@ -12,9 +12,9 @@ from spawner.kube import Kube, KubeAway, KubeConflict, KubeExpired, KubeNotFound
 from tests.fakes.fake_kubernetes import FakeKubernetes, event, pod
 from tests.fakes.kubernetes_objects import Json
 
-PODS = "/api/v1/namespaces/work/pods"
-EVENTS = "/api/v1/namespaces/work/events"
-SECRETS = "/api/v1/namespaces/work/secrets"
+PODS = "/api/v1/namespaces/lab/pods"
+EVENTS = "/api/v1/namespaces/lab/events"
+SECRETS = "/api/v1/namespaces/lab/secrets"
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def test_a_created_object_has_a_uid_a_version_and_a_beginning(kube: Kube) 
     made = await kube.create(PODS, pod("alice", phase="Running"))
     assert made["metadata"]["uid"]
     assert made["metadata"]["resourceVersion"].isdecimal()
-    assert made["metadata"]["namespace"] == "work"
+    assert made["metadata"]["namespace"] == "lab"
     assert made["status"] == {"phase": "Pending"}
     assert await kube.get(f"{PODS}/alice") == made
     with pytest.raises(KubeConflict) as caught:

@@ -23,7 +23,7 @@ from spawner.kube import (
 from tests.fakes.fake_kubernetes import FakeKubernetes, pod
 from tests.fakes.kubernetes_objects import Json
 
-PODS = "/api/v1/namespaces/work/pods"
+PODS = "/api/v1/namespaces/lab/pods"
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ async def test_a_server_that_is_away_is_asked_less_and_less_often_and_for_ever(
             yield {}
 
     persistence = Persistence(log=LOG, chance=lambda: 1.0)
-    watch = PodWatch(Away(), namespace="work", labels=LABELS, persistence=persistence)
+    watch = PodWatch(Away(), namespace="lab", labels=LABELS, persistence=persistence)
     task = asyncio.create_task(watch.run())
     await asyncio.sleep(3600)
     task.cancel()
@@ -89,7 +89,7 @@ async def test_a_watch_that_ends_at_once_is_not_asked_for_again_at_once() -> Non
 
     loop = asyncio.get_running_loop()
     persistence = Persistence(log=LOG, chance=lambda: 1.0, clock=loop.time)
-    watch = PodWatch(Closes(), namespace="work", labels=LABELS, persistence=persistence)
+    watch = PodWatch(Closes(), namespace="lab", labels=LABELS, persistence=persistence)
     task = asyncio.create_task(watch.run())
     await asyncio.sleep(60)
     task.cancel()

@@ -15,7 +15,7 @@ LABELS = {"component": "server"}
 
 def facts(name: str = "alice", uid: str = "1", version: str = "1", **more: Any) -> PodFacts:
     labels = more.pop("labels", tuple(LABELS.items()))
-    return PodFacts(name=name, namespace="work", uid=uid, resource_version=version, labels=labels, **more)
+    return PodFacts(name=name, namespace="lab", uid=uid, resource_version=version, labels=labels, **more)
 
 
 def cache_of(*pods: PodFacts) -> PodCache:

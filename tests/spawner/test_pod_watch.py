@@ -41,7 +41,7 @@ async def kubernetes() -> AsyncIterator[FakeKubernetes]:
 async def watch(kubernetes: FakeKubernetes) -> AsyncIterator[PodWatch]:
     """A watch that does not run yet: a test puts its pods first."""
     async with kubernetes.kube(silence_seconds=0.5) as kube:
-        yield PodWatch(kube, namespace="work", labels=LABELS, persistence=QUICK)
+        yield PodWatch(kube, namespace="lab", labels=LABELS, persistence=QUICK)
 
 
 @contextlib.asynccontextmanager
@@ -533,7 +533,7 @@ async def test_silence_is_counted_from_the_last_thing_told(kubernetes: FakeKuber
     now = 100.0
     persistence = Persistence(log=QUICK.log, pauses=QUICK.pauses, clock=lambda: now)
     async with kubernetes.kube() as kube:
-        watch = PodWatch(kube, namespace="work", labels=LABELS, persistence=persistence)
+        watch = PodWatch(kube, namespace="lab", labels=LABELS, persistence=persistence)
         assert watch.seconds_silent(130.0) == 30.0
         async with running(watch, kubernetes):
             now = 200.0
