@@ -11,12 +11,11 @@ from kubespawner import KubeSpawner
 
 from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
 from spawner.cluster_end import ending_of
-from spawner.cluster_pods import last_log_lines, pod_url, remove_pod, settle_cpu
+from spawner.cluster_pods import last_log_lines, look_for_own, remove_pod, settle_cpu, wait_until_serving
 from spawner.cluster_start import ClusterStart
 from spawner.ending import Ending, EndingKind, from_json, to_json
 from spawner.kube import KubeError
 from spawner.manifest import pod_env, pod_traits, secret_values, settled_cpu
-from spawner.probe import wait_for_answer
 from spawner.progress import StartProgress
 from spawner.start_report import StartReport
 from studiolo.names import pod_name
@@ -27,6 +26,10 @@ if TYPE_CHECKING:
 
 STOP_AGAIN_SECONDS: Final = 5.0
 """How long to wait before a pod that is still there is asked to end once more."""
+
+
+RESUME_SECONDS: Final = 120.0
+"""For a pod that was starting while the hub restarted. One that waits for a node for longer is started anew."""
 
 
 class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # untyped upstream
@@ -74,6 +77,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         """The address of a server that answers. Everything that goes wrong is a SpawnException with its reason."""
         # Saved before anything exists in Kubernetes: a hub that dies now finds what it had begun.
         self.namespace = self.parts.installation.namespace
+        self._ending = None
         self.orm_spawner.state = self.get_state()
         self.user.db.commit()
         return await self._run_start(self._start_pod)
@@ -84,7 +88,8 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         while True:
             try:
                 await self._note_end(is_asked_for=True)
-                await remove_pod(parts.kube, parts.pods, self.pod_name, grace_seconds=0 if now else None)
+                grace = 0 if now else None
+                await remove_pod(parts.kube, parts.pods, parts.installation, self.pod_name, grace_seconds=grace)
             except KubeError as error:
                 self.log.warning("The workspace %s does not end, trying again: %s", self._log_name, error)
                 await asyncio.sleep(STOP_AGAIN_SECONDS)
@@ -99,7 +104,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         pod = pods.get(self.pod_name)
         if pod is None:
             try:
-                pod = await pods.look(self.pod_name)
+                pod = await look_for_own(pods, self.parts.installation, self.pod_name)
             except KubeError as error:
                 self.log.warning("The workspace %s cannot be looked at: %s", self._log_name, error)
                 return None
@@ -111,14 +116,13 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
 
     async def get_url(self) -> str:
         """Where the server is. One that was starting while the hub restarted is waited for, not given up."""
-        await self.parts.pods.wait_synced(self.http_timeout)
-        pod = self.parts.pods.get(self.pod_name)
-        if pod is None or not pod.ip:
-            return str(self.server.url)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.http_timeout):
-                await wait_for_answer(pod_url(pod), f"{self.server.base_url}api")
-        return f"{pod_url(pod)}{self.server.base_url}"
+        pods = self.parts.pods
+        url = None
+        if await pods.wait_synced(self.http_timeout):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RESUME_SECONDS):
+                    url = await wait_until_serving(pods, self.pod_name, f"{self.server.base_url}api")
+        return str(self.server.url) if url is None else f"{url}{self.server.base_url}"
 
     async def rename(self, old_name: str, new_name: str) -> None:  # noqa: ARG002 - JupyterHub's signature
         """Nothing is kept under a stopped workspace's name but what JupyterHub keeps itself."""
@@ -132,7 +136,6 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
     async def _start_pod(self, plan: LaunchPlan) -> str:
         for name, value in pod_traits(plan, self.parts.installation).items():
             setattr(self, name, value)
-        self._ending = None
         expected = dict(self.parts.starts.expected(plan.shape.environment.image or ""))
         self._board.show(StartProgress.expecting(expected))
         self._report = StartReport(

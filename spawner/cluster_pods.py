@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from spawner.ending import TAIL_LINES, tail
+from spawner.installation import RELEASE_LABEL
 from spawner.kube import KubeConflict, KubeError, KubeNotFound
 from spawner.manifest import PORT
 from spawner.pod_facts import CONTAINER
+from spawner.probe import wait_for_answer
+from spawner.verdicts.judge import judge
+from spawner.verdicts.outcomes import Running, Waiting
 
 if TYPE_CHECKING:
     from spawner.installation import Installation
@@ -35,19 +40,46 @@ def pod_url(pod: PodFacts) -> str:
     return f"http://[{pod.ip}]:{PORT}" if ":" in pod.ip else f"http://{pod.ip}:{PORT}"
 
 
+async def look_for_own(pods: PodWatch, installation: Installation, name: str) -> PodFacts | None:
+    """The truth about the workspace's pod. One of that name that another installation made is not ours: None."""
+    pod = await pods.look(name)
+    return pod if pod is not None and pod.label(RELEASE_LABEL) == installation.release else None
+
+
+async def wait_until_serving(pods: PodWatch, name: str, probe_path: str) -> str | None:
+    """The address of a pod's server once it answers, for a start that a restart of the hub cut off.
+
+    None where the pod is gone, or never will serve: one that died before it got its Secret can get it from nobody.
+    """
+    async with aclosing(pods.changes(name)) as changes:
+        async for pod in changes:
+            if pod is None:
+                return None
+            age = datetime.now(UTC) - pod.created_at if pod.created_at else timedelta()
+            match judge(pod, pods.events_of(pod.uid), waited_seconds=age.total_seconds()):
+                case Waiting():
+                    continue
+                case Running() if pod.ip:
+                    await wait_for_answer(pod_url(pod), probe_path)
+                    return pod_url(pod)
+                case Running():
+                    continue
+            return None
+    return None
+
+
 async def last_log_lines(kube: Kube, pod: PodFacts) -> tuple[str, ...]:
     """What the server said last; nothing where that cannot be read any more."""
-    path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/log"
     query = {"container": CONTAINER, "tailLines": str(TAIL_LINES), "limitBytes": str(LOG_BYTES)}
     try:
-        return tail((await kube.text(path, query)).splitlines())
+        return tail((await kube.text(f"{_path(pod)}/log", query)).splitlines())
     except KubeError:
         return ()
 
 
 async def settle_cpu(kube: Kube, pod: PodFacts, change: Json) -> None:
     """Gives a running pod the cores that its hardware has. Raises KubeError where the cluster cannot do that."""
-    await kube.merge(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/resize", change, by_name=True)
+    await kube.merge(f"{_path(pod)}/resize", change, by_name=True)
 
 
 async def delete_pod(kube: Kube, pod: PodFacts, *, grace_seconds: int | None = None) -> None:
@@ -55,18 +87,19 @@ async def delete_pod(kube: Kube, pod: PodFacts, *, grace_seconds: int | None = N
 
     `grace_seconds`: None gives it the time it was made with.
     """
-    path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
     with contextlib.suppress(KubeNotFound, KubeConflict):
-        await kube.delete(path, uid=pod.uid, grace_seconds=grace_seconds)
+        await kube.delete(_path(pod), uid=pod.uid, grace_seconds=grace_seconds)
 
 
-async def remove_pod(kube: Kube, pods: PodWatch, name: str, *, grace_seconds: int | None = None) -> None:
+async def remove_pod(
+    kube: Kube, pods: PodWatch, installation: Installation, name: str, *, grace_seconds: int | None = None
+) -> None:
     """Deletes it, and returns once the API server says that it is gone. Raises KubeError where it cannot be asked."""
     async with aclosing(pods.changes(name)) as changes:
         change = asyncio.ensure_future(anext(changes))
         try:
             is_asked = False
-            while (pod := await pods.look(name)) is not None:
+            while (pod := await look_for_own(pods, installation, name)) is not None:
                 if not is_asked:
                     await delete_pod(kube, pod, grace_seconds=grace_seconds)
                     is_asked = True
@@ -76,3 +109,7 @@ async def remove_pod(kube: Kube, pods: PodWatch, name: str, *, grace_seconds: in
         finally:
             change.cancel()
             await asyncio.gather(change, return_exceptions=True)
+
+
+def _path(pod: PodFacts) -> str:
+    return f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"

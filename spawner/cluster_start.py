@@ -12,9 +12,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from spawner.cluster_pods import delete_pod, last_log_lines, pod_url, pods_path, remove_pod
+from spawner.cluster_pods import delete_pod, last_log_lines, look_for_own, pod_url, pods_path, remove_pod
 from spawner.errors import ClusterAway, ServerNeverReady, offer_again
-from spawner.installation import RELEASE_LABEL
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
 from spawner.manifest import secret_manifest
 from spawner.probe import wait_for_answer
@@ -84,8 +83,7 @@ class ClusterStart:
 
     async def _clear_away(self) -> None:
         """Removes what this start made; also where the answer to its creation was lost, and never another's."""
-        pod = await self.pods.look(self._name)
-        if pod is not None and pod.label(RELEASE_LABEL) == self.installation.release:
+        if (pod := await look_for_own(self.pods, self.installation, self._name)) is not None:
             await delete_pod(self.kube, pod, grace_seconds=0)
 
     @property
@@ -107,13 +105,17 @@ class ClusterStart:
         except KubeConflict as conflict:
             if conflict.reason != "AlreadyExists":
                 raise  # a quota that two starts asked at the same moment; asking again is right
-            left = await self.pods.look(self._name)
-            if left is not None and left.label(RELEASE_LABEL) != self.installation.release:
-                raise  # not ours to remove
+            is_there = await self.pods.look(self._name) is not None
+            if is_there and await look_for_own(self.pods, self.installation, self._name) is None:
+                raise KubeRefused(
+                    f"The pod {self._name} belongs to another installation in this namespace.",
+                    status=conflict.status,
+                    reason=conflict.reason,
+                ) from conflict
             self.board.detail(Phase.ROOM, "Removing what an earlier start left behind")
             # With the time to save that it was made with: what runs in it may be somebody's work.
             async with asyncio.timeout(self.installation.stop_seconds + LEFT_OVER_SECONDS):
-                await remove_pod(self.kube, self.pods, self._name)
+                await remove_pod(self.kube, self.pods, self.installation, self._name)
             return await self.kube.create(path, self.manifest)
 
     async def _post_secret(self, secret: Json) -> Json:
@@ -138,11 +140,14 @@ class ClusterStart:
                 raise self._error(verdict) from refused
             except (KubeAway, KubeConflict) as away:
                 # The answer may have been lost, not the question: what was created then is found by its name.
-                if loop.time() > deadline:
+                left = deadline - loop.time()
+                if left < 0:
                     raise self._away(away) from away
-                self.board.detail(Phase.ROOM, "The cluster does not answer; trying again")
-                asked = away.retry_after if isinstance(away, KubeAway) else None
-                await asyncio.sleep(asked or API_PAUSE_SECONDS)
+                pause, why = API_PAUSE_SECONDS, "Something else changed at the same moment"
+                if isinstance(away, KubeAway):
+                    pause, why = away.retry_after or pause, "The cluster does not answer"
+                self.board.detail(Phase.ROOM, f"{why}; trying again")
+                await asyncio.sleep(min(left, pause))
 
     async def _follow(self, created: PodFacts) -> str:
         """Until the server answers, or until what is told of its pod says that it never will."""

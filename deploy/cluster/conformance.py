@@ -42,6 +42,7 @@ def run_conformance(layout: Layout, *, focus: str, say: Callable[[str], None]) -
     images = RESULTS / "images.yaml"
     images.write_text(f"promoterE2eRegistry: {REGISTRY}\n")
     say(f"Kubernetes' own tests of {focus}, about 25 s each; the whole output is in {RESULTS / 'output.log'}.")
+    say(f"Not run, because this cluster cannot: {NOT_HERE.replace('|', ', ')}.")
     code = _run(command(layout, focus=focus), images, say)
     if code:
         raise ClusterError(

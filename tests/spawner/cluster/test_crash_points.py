@@ -13,7 +13,7 @@ import pytest
 
 from spawner.cluster_pods import remove_pod
 from spawner.kube import Kube, KubeAway
-from tests.spawner.cluster.conftest import NAME, PATIENCE_SECONDS, Cluster, run
+from tests.spawner.cluster.conftest import INSTALLATION, NAME, PATIENCE_SECONDS, Cluster, run
 
 
 class HubDied(BaseException):
@@ -87,10 +87,10 @@ async def test_a_hub_that_dies_in_a_stop_leaves_none_after_the_next(cluster: Clu
     await begun
     dying = DyingHub(kube=cluster.kube, write=1, is_after=is_after)
     with pytest.raises(HubDied):
-        await remove_pod(dying, cluster.pods, NAME)  # type: ignore[arg-type]  # as above
+        await remove_pod(dying, cluster.pods, INSTALLATION, NAME)  # type: ignore[arg-type]  # what a stop writes with
     async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
         kubelet = group.create_task(cluster.kubelet())
-        await remove_pod(cluster.kube, cluster.pods, NAME)
+        await remove_pod(cluster.kube, cluster.pods, INSTALLATION, NAME)
         kubelet.cancel()
     assert cluster.names() == []
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from spawner import cluster_start
+from spawner.cluster_pods import remove_pod, wait_until_serving
 from spawner.errors import StartError
 from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
 from spawner.progress import Phase, PhaseState
@@ -85,15 +86,38 @@ async def test_a_secret_of_a_pod_that_is_gone_is_replaced(cluster: Cluster) -> N
     assert await begun
 
 
-async def test_a_pod_of_somebody_else_s_that_has_the_name_is_left_alone(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cluster_start, "API_SECONDS", 0.1)
+async def test_a_pod_of_somebody_else_s_that_has_the_name_is_left_alone(cluster: Cluster) -> None:
     labels = {RELEASE_LABEL: "another", KIND_LABEL: WORKSPACE}
     cluster.api.put_for_test("pods", {"metadata": {"name": NAME, "namespace": NAMESPACE, "labels": labels}, "spec": {}})
-    with pytest.raises(StartError):
+    with pytest.raises(StartError) as refused:
         await cluster.start().run()
+    assert refused.value.code == "refused"
+    # JupyterHub stops what did not start, and that must not be somebody else's either.
+    await remove_pod(cluster.kube, cluster.pods, INSTALLATION, NAME)
     assert cluster.names() == [NAME]
+
+
+async def resume(cluster: Cluster) -> str | None:
+    """What a hub does that was restarted in the middle of a start."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        return await wait_until_serving(cluster.pods, NAME, "/user/alice/api")
+
+
+async def test_a_pod_that_was_starting_while_the_hub_restarted_is_waited_for(cluster: Cluster) -> None:
+    begun = await run(cluster)
+    resumed = asyncio.create_task(resume(cluster))
+    await asyncio.sleep(0)
+    assert not resumed.done()
+    cluster.is_running()
+    assert await resumed == await begun
+
+
+async def test_a_pod_that_ended_while_the_hub_restarted_is_given_up(cluster: Cluster) -> None:
+    begun = await run(cluster)
+    cluster.has_ended(3)
+    with pytest.raises(StartError):
+        await begun
+    assert await resume(cluster) is None
 
 
 async def test_a_server_that_ends_ends_the_start_at_once_and_its_pod_goes(cluster: Cluster) -> None:
