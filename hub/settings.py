@@ -8,22 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 from annotated_types import Ge, Interval
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError, model_validator
 
 from hub.settings_problems import as_problem, plain_values
+from hub.settings_types import Duration, HttpUrl, Memory, Port, Section
 from spawner.data_directory import DataDirectory
 from studiolo import quantities
 from studiolo.errors import StudioloError
@@ -39,59 +29,11 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SETTINGS_VARIABLE = "STUDIOLO_SETTINGS"
 """Where hub and services learn which settings file is theirs."""
 
-MIB = 1024**2
-
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 
 
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, str):
-        return quantities.duration(value)
-    raise ValueError("A duration is text with its unit, such as 90s, 10m or 2h")
-
-
-def _memory(value: object) -> int:
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-        return quantities.memory_bytes(value)
-    raise ValueError("An amount of memory carries its unit, such as 512Mi or 2Gi")
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("This must be an address such as http://127.0.0.1:8000")
-    return value.rstrip("/")
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration, json_schema_input_type=str),
-    PlainSerializer(lambda value: f"{round(value.total_seconds())}s", return_type=str),
-]
-Memory = Annotated[
-    int,
-    BeforeValidator(_memory, json_schema_input_type=str | int),
-    PlainSerializer(lambda value: value if value % MIB else f"{value // MIB}Mi", return_type=str | int),
-]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Port = Annotated[int, Interval(ge=1, le=65535)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        validate_by_alias=True,
-        use_attribute_docstrings=True,
-    )
-
-
-class ProxySettings(_Section):
+class ProxySettings(Section):
     """The proxy: the one address people open, and the one the hub tells routes to."""
 
     host: str = DEFAULT_HOST
@@ -102,7 +44,7 @@ class ProxySettings(_Section):
     """Where the hub reaches the proxy's own API. Absent: one port above `proxy.port`, on loopback."""
 
 
-class HubSettings(_Section):
+class HubSettings(Section):
     """JupyterHub itself, behind the proxy."""
 
     port: Port = DEFAULT_PORT + 2
@@ -112,14 +54,14 @@ class HubSettings(_Section):
     """
 
 
-class DatabaseSettings(_Section):
+class DatabaseSettings(Section):
     """The services' own database."""
 
     url: str = ""
     """A SQLAlchemy address. Absent: `studiolo.sqlite` in the data directory."""
 
 
-class ServicesSettings(_Section):
+class ServicesSettings(Section):
     """The services process, behind the proxy at `/services/studiolo/`."""
 
     url: HttpUrl = f"http://127.0.0.1:{DEFAULT_PORT + 3}"
@@ -127,7 +69,7 @@ class ServicesSettings(_Section):
     database: DatabaseSettings = DatabaseSettings()
 
 
-class WorkspacesSettings(_Section):
+class WorkspacesSettings(Section):
     """Limits that hold for every workspace."""
 
     named_limit: Annotated[int, Ge(1)] = 10
@@ -140,21 +82,21 @@ class WorkspacesSettings(_Section):
     """Memory of this machine that workspaces never get: the hub and the desktop need some."""
 
 
-class GpuSettings(_Section):
+class GpuSettings(Section):
     """The GPUs of this machine."""
 
     simulate: Annotated[int, Interval(ge=0, le=64)] = 0
     """Pretend this many GPUs, for trying out. 0: use the real ones."""
 
 
-class PackagesSettings(_Section):
+class PackagesSettings(Section):
     """Where environments are installed from."""
 
     index_url: HttpUrl | None = None
     """A package index instead of the one uv is configured for."""
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything an operator can set, complete: defaults filled in, addresses derived."""
 
     data_directory: Path = Field(strict=False)
