@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
+
+from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hub.settings import Settings
     from spawner.data_directory import DataDirectory
 
 KEY_BYTES = 32
@@ -28,6 +31,25 @@ class Keys:
     """The services process shows it to the hub's API."""
     hub_token: str = field(repr=False)
     """Hub and spawner show it to the services process."""
+
+
+def keys_for(settings: Settings) -> Keys:
+    """The keys of this installation: those of its Secret, which are only read, or those of the data directory.
+
+    Raises StudioloError naming every file of the Secret that is missing or empty.
+    """
+    folder = settings.secrets_directory
+    if folder is None:
+        return ensure_keys(settings.data)
+    names = tuple(entry.name for entry in fields(Keys))
+    found = {name: _read_key(folder / name) for name in names}
+    if missing := [name for name, key in found.items() if not key]:
+        raise StudioloError(
+            f"{folder} lacks the keys {', '.join(missing)}.",
+            hint="They are entries of the installation's Secret. The chart makes them; an existing Secret needs all "
+            f"of {', '.join(names)}.",
+        )
+    return Keys(**found)
 
 
 def ensure_keys(data: DataDirectory) -> Keys:
@@ -68,3 +90,10 @@ def _ensure_key(path: Path) -> str:
     if not key:
         raise ValueError(f"{path} is empty. Remove it; the next start makes a new key (everybody signs in again).")
     return key
+
+
+def _read_key(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,4 +1,4 @@
-"""What an operator can set: the schema of `studiolo.yaml`, and later of the chart's values."""
+"""What an operator can set: the schema of `studiolo.yaml` and of the chart's values."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge, Interval
 from pydantic import Field, ValidationError, model_validator
 
+from hub.settings_cluster import KubernetesSettings
 from hub.settings_problems import as_problem, plain_values
 from hub.settings_types import Duration, HttpUrl, Memory, Port, Section
 from spawner.data_directory import DataDirectory
@@ -44,28 +45,36 @@ class ProxySettings(Section):
     """Where the hub reaches the proxy's own API. Absent: one port above `proxy.port`, on loopback."""
 
 
+class DatabaseSettings(Section):
+    """A database of our own processes."""
+
+    url: str = ""
+    """A SQLAlchemy address. Absent: an SQLite file in the data directory."""
+
+
 class HubSettings(Section):
     """JupyterHub itself, behind the proxy."""
 
+    host: str = DEFAULT_HOST
+    """The interface that the hub listens on. In a pod it is `0.0.0.0`: workspaces and services call from outside."""
     port: Port = DEFAULT_PORT + 2
-    """Loopback port of the hub. Running workspaces remember it, so it stays the same over restarts.
+    """Port of the hub. Running workspaces remember it, so it stays the same over restarts.
 
     Absent: two ports above `proxy.port`.
     """
-
-
-class DatabaseSettings(Section):
-    """The services' own database."""
-
-    url: str = ""
-    """A SQLAlchemy address. Absent: `studiolo.sqlite` in the data directory."""
+    connect_url: HttpUrl | None = None
+    """Where workspaces, proxy and services reach the hub, such as `http://hub.studiolo:8081`. Absent: its port on
+    loopback."""
+    database: DatabaseSettings = DatabaseSettings()
 
 
 class ServicesSettings(Section):
     """The services process, behind the proxy at `/services/studiolo/`."""
 
     url: HttpUrl = f"http://127.0.0.1:{DEFAULT_PORT + 3}"
-    """Where the services process listens. Absent: three ports above `proxy.port`, on loopback."""
+    """Where proxy and hub reach the services process. Absent: three ports above `proxy.port`, on loopback."""
+    host: str = ""
+    """The interface that it listens on, at the port of `services.url`. Absent: the host of `services.url`."""
     database: DatabaseSettings = DatabaseSettings()
 
 
@@ -111,6 +120,10 @@ class Settings(Section):
     workspaces: WorkspacesSettings = WorkspacesSettings()
     gpus: GpuSettings = GpuSettings()
     packages: PackagesSettings = PackagesSettings()
+    secrets_directory: Path | None = Field(default=None, strict=False)
+    """A folder with the keys between our processes, one file each, such as a mounted Secret. Absent: they are made in
+    the data directory."""
+    kubernetes: KubernetesSettings | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -123,9 +136,19 @@ class Settings(Section):
         return DataDirectory(root=self.data_directory)
 
     @property
+    def hub_connect_url(self) -> str:
+        """Where our other processes and workspaces reach the hub: `http://127.0.0.1:8002`."""
+        return self.hub.connect_url or f"http://127.0.0.1:{self.hub.port}"
+
+    @property
     def hub_url(self) -> str:
-        """The hub's own address, on loopback, with JupyterHub's prefix: `http://127.0.0.1:8002/hub/`."""
-        return f"http://127.0.0.1:{self.hub.port}/hub/"
+        """The same with JupyterHub's prefix: `http://127.0.0.1:8002/hub/`."""
+        return f"{self.hub_connect_url}/hub/"
+
+    @property
+    def hub_database_url(self) -> str:
+        """JupyterHub's database as SQLAlchemy reads it."""
+        return self.hub.database.url or f"sqlite:///{self.data.hub_database}"
 
     @property
     def database_url(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
@@ -35,11 +35,17 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]
     defaults = model.model_construct().model_dump(mode="json", by_alias=True)
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _rows(field.annotation, f"{key}.")
+        if section := _section(field.annotation):
+            yield from _rows(section, f"{key}.")
             continue
         text = " ".join((field.description or "").split())
         is_derived = "Absent:" in text or field.is_required() or name == "catalog_directory"
         value = defaults.get(str(field.alias))
         default = DERIVED if is_derived else "none" if value is None else f"`{value}`"
         yield key, default, text.replace("|", "\\|")
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The block that a field holds, also where it may be absent."""
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.keys import ensure_keys
+from hub.keys import ensure_keys, keys_for
+from hub.settings import Settings
 from spawner.data_directory import DataDirectory
+from studiolo.errors import StudioloError
 
 
 def test_keys_are_made_once_and_kept(tmp_path: Path) -> None:
@@ -50,3 +52,16 @@ def test_a_key_file_that_is_empty_is_refused_with_a_way_out(tmp_path: Path) -> N
 def test_keys_do_not_show_in_a_traceback_or_log(tmp_path: Path) -> None:
     keys = ensure_keys(DataDirectory(root=tmp_path))
     assert keys.hub_token not in repr(keys)
+
+
+def test_the_keys_of_a_mounted_secret_are_read_and_never_made(tmp_path: Path) -> None:
+    folder = tmp_path / "secret"
+    folder.mkdir()
+    settings = Settings.model_validate({"dataDirectory": tmp_path, "secretsDirectory": folder})
+    (folder / "cookie_secret").write_text("ab12\n")
+    with pytest.raises(StudioloError, match="lacks the keys proxy_token, services_token, hub_token"):
+        keys_for(settings)
+    for name in ("proxy_token", "services_token", "hub_token"):
+        (folder / name).write_text(name)
+    assert keys_for(settings).cookie_secret == "ab12"
+    assert not (tmp_path / "secrets").exists()
