@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping  # noqa: TC003 - pydantic reads annotations while the program runs
 from dataclasses import dataclass
-from decimal import Decimal  # noqa: TC003 - pydantic reads annotations while the program runs
+from decimal import Decimal
 from enum import StrEnum
-from pathlib import Path  # noqa: TC003 - pydantic reads annotations while the program runs
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime  # noqa: TC003 - pydantic reads the annotations when it runs
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
