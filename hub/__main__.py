@@ -10,7 +10,7 @@ import sys
 import structlog
 
 from hub.app import RunningServices
-from hub.keys import ensure_keys
+from hub.keys import keys_for
 from hub.settings import settings_of_this_process
 from studiolo.errors import StudioloError
 
@@ -20,10 +20,11 @@ def main() -> int:
     configure_logs()
     try:
         settings = settings_of_this_process()
+        keys = keys_for(settings)
     except StudioloError as error:
         print(f"{error}\n{error.hint}", file=sys.stderr)  # noqa: T201 - said to whoever started this
         return 2
-    asyncio.run(_serve_until_stopped(RunningServices(settings, ensure_keys(settings.data))))
+    asyncio.run(_serve_until_stopped(RunningServices(settings, keys)))
     return 0
 
 

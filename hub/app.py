@@ -16,6 +16,7 @@ from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.database import Database
 from hub.roles import SERVICE_PREFIX
 from hub.services import Services
+from hub.settings import DEFAULT_HOST
 from hub.starts.routes import ExpectationsHandler, StartsHandler
 from hub.workspaces.routes import LogHandler
 
@@ -97,7 +98,9 @@ class RunningServices:
         )
         self._server = HTTPServer(make_app(services), max_body_size=MAX_BODY_BYTES, xheaders=True)
         address = urlsplit(self._settings.services.url)
-        self._server.listen(address.port or 80, address=address.hostname or "127.0.0.1")
+        self._server.listen(
+            address.port or 80, address=self._settings.services.host or address.hostname or DEFAULT_HOST
+        )
         log.info("services.listening", url=self._settings.services.url)
         return self
 

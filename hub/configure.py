@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientTimeout
 
 from hub import pages
-from hub.keys import cookie_secret_file
 from hub.passwords import ADMIN
 from hub.roles import SERVICE, USER_SCOPES, WORKSPACE_SCOPES, roles
 
@@ -32,9 +31,9 @@ REQUEST_TIMEOUT = ClientTimeout(total=10, sock_connect=2)
 
 
 def configure(c: Any, settings: Settings, keys: Keys) -> None:
-    """Set up JupyterHub and its parts as one machine needs them."""
+    """Set up JupyterHub and its parts, on one machine and on Kubernetes."""
     _configure_addresses(c, settings, keys)
-    _configure_database(c, settings)
+    _configure_database(c, settings, keys)
     _configure_people(c, settings)
     _configure_service(c, settings, keys)
     _configure_workspaces(c, settings)
@@ -45,8 +44,8 @@ def configure(c: Any, settings: Settings, keys: Keys) -> None:
 def _configure_addresses(c: Any, settings: Settings, keys: Keys) -> None:
     c.JupyterHub.bind_url = f"http://{settings.proxy.host}:{settings.proxy.port}/"
     c.JupyterHub.public_url = f"{settings.public_url}/"
-    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{settings.hub.port}"
-    c.JupyterHub.hub_connect_url = f"http://127.0.0.1:{settings.hub.port}"
+    c.JupyterHub.hub_bind_url = f"http://{settings.hub.host}:{settings.hub.port}"
+    c.JupyterHub.hub_connect_url = settings.hub_connect_url
     c.ConfigurableHTTPProxy.should_start = False  # the supervisor runs it, so that workspaces outlive the hub
     c.ConfigurableHTTPProxy.api_url = settings.proxy.api_url
     c.ConfigurableHTTPProxy.auth_token = keys.proxy_token
@@ -55,10 +54,10 @@ def _configure_addresses(c: Any, settings: Settings, keys: Keys) -> None:
     c.JupyterHubHTTPClient.connector_options = {"limit": 0}
 
 
-def _configure_database(c: Any, settings: Settings) -> None:
-    c.JupyterHub.db_url = f"sqlite:///{settings.data.hub_database}"
+def _configure_database(c: Any, settings: Settings, keys: Keys) -> None:
+    c.JupyterHub.db_url = settings.hub_database_url
     c.JupyterHub.upgrade_db = True  # JupyterHub saves a copy beside it first
-    c.JupyterHub.cookie_secret_file = str(cookie_secret_file(settings.data))
+    c.JupyterHub.cookie_secret = bytes.fromhex(keys.cookie_secret)
 
 
 def _configure_people(c: Any, settings: Settings) -> None:
@@ -86,7 +85,9 @@ def _configure_service(c: Any, settings: Settings, keys: Keys) -> None:
 
 
 def _configure_workspaces(c: Any, settings: Settings) -> None:
-    c.JupyterHub.spawner_class = "spawner.local.LocalWorkspaceSpawner"
+    c.JupyterHub.spawner_class = (
+        "spawner.local.LocalWorkspaceSpawner" if settings.kubernetes is None else "spawner.cluster.WorkspaceSpawner"
+    )
     c.Spawner.start_timeout = round(settings.workspaces.start_timeout.total_seconds())
     c.Spawner.default_url = "/lab"
     c.Spawner.server_token_scopes = list(WORKSPACE_SCOPES)

@@ -10,19 +10,19 @@ from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
 from hub import pages
+from hub.backends import make_backend
 from hub.keep_running import keep_running
 from hub.metrics import CatalogMetrics
 from hub.missing_teams import missing_teams
 from hub.proxy_watch import LOOK_EVERY, ProxyWatch, ServiceRoute
 from hub.settings import settings_of_this_process
 from hub.starts.history import StartHistory
-from hub.wiring import build_parts, services_client
-from spawner.local import LocalWorkspaceSpawner
-from spawner.orphans import end_orphans
+from hub.wiring import services_client
+from hub.workspace_rows import active_rows
 from studiolo.errors import StudioloError
-from studiolo.names import workspace_key
 
 if TYPE_CHECKING:
+    from hub.workspace_rows import WorkspaceRow
     from spawner.catalogs import CatalogStatus
 
 
@@ -37,32 +37,36 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         self.services_client = services_client(settings)
         self.history = StartHistory(self.services_client, log=self.log)
         try:
-            self.parts = build_parts(settings, starts=self.history, log=self.log)
+            self.backend = make_backend(settings, starts=self.history, log=self.log)
         except StudioloError as error:
             self.log.critical("Studiolo cannot start.\n%s\n%s", error, error.hint)
             self.exit(1)
-        LocalWorkspaceSpawner.parts = self.parts
         metrics = CatalogMetrics()
         for tell in (metrics.show, self._log_missing_teams):
-            tell(self.parts.catalogs.status)
-            self.parts.catalogs.subscribe(tell)
+            tell(self.backend.place.catalogs.status)
+            self.backend.place.catalogs.subscribe(tell)
         super().init_tornado_settings()
-        self.tornado_settings["studiolo"] = self.parts
+        self.tornado_settings["studiolo"] = self.backend.place
 
     def init_handlers(self) -> None:
         """Our pages come first: where both have an address, ours answers."""
         super().init_handlers()
         self.handlers[:0] = self.add_url_prefix(self.hub_prefix, pages.handlers())
 
+    async def init_spawners(self) -> None:
+        """The stock look at what runs, once there is a way to look."""
+        await self.backend.open()
+        await super().init_spawners()
+
     async def start(self) -> None:
         """Start the hub, and what runs beside it as long as it does."""
         await super().start()
-        await end_orphans(self.parts, known=self._known_workspaces(), log=self.log)
+        await self.backend.settle(self._active_rows)
         watched = {
-            "Watching the catalogs": self.parts.catalogs.watch,
+            "Watching the catalogs": self.backend.place.catalogs.watch,
             "Asking for earlier starts": self.history.run,
             "Watching the proxy": self._proxy_watch().run,
-            "Watching the GPUs": self.parts.gpus.watch,
+            **self.backend.watched(self._active_rows),
         }
         # Held here: asyncio itself forgets tasks that nobody holds. The hub's own shutdown cancels them.
         self._beside = [
@@ -72,15 +76,15 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
     async def cleanup(self) -> None:
         """The stock end, and ours."""
         await super().cleanup()
+        await self.backend.close()
         await self.services_client.aclose()
 
-    def _known_workspaces(self) -> set[str]:
-        rows = self.db.query(orm.Spawner).filter(orm.Spawner.server != None)  # noqa: E711 - SQLAlchemy makes it SQL
-        return {workspace_key(row.user.name, row.name) for row in rows}
+    def _active_rows(self) -> frozenset[WorkspaceRow]:
+        return active_rows(self.db, self.users.values())
 
     def _log_missing_teams(self, _status: CatalogStatus) -> None:
         teams = {group.name for group in self.db.query(orm.Group)}
-        for sentence in missing_teams(self.parts.catalogs.current, teams):
+        for sentence in missing_teams(self.backend.place.catalogs.current, teams):
             self.log.warning("%s", sentence)
 
     def _proxy_watch(self) -> ProxyWatch:

@@ -60,16 +60,11 @@ def ensure_keys(data: DataDirectory) -> Keys:
     data.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
     data.secrets.chmod(0o700)
     return Keys(
-        cookie_secret=_ensure_key(cookie_secret_file(data)),
+        cookie_secret=_ensure_key(data.secrets / "cookie_secret"),
         proxy_token=_ensure_key(data.secrets / "proxy_token"),
         services_token=_ensure_key(data.secrets / "services_token"),
         hub_token=_ensure_key(data.secrets / "hub_token"),
     )
-
-
-def cookie_secret_file(data: DataDirectory) -> Path:
-    """Where the hub reads the key of its cookies."""
-    return data.secrets / "cookie_secret"
 
 
 def _ensure_key(path: Path) -> str:

@@ -8,8 +8,8 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.handlers.pages import AdminHandler
 
 from hub.pages.admin_view import admin_view
-from hub.pages.facts import catalog_facts, environments_on_disk, gpu_facts
 from hub.pages.page import OwnPage
+from hub.pages.place import catalog_facts
 
 
 class AdminPage(OwnPage, AdminHandler):  # type: ignore[misc]  # JupyterHub has no types
@@ -23,10 +23,10 @@ class AdminPage(OwnPage, AdminHandler):  # type: ignore[misc]  # JupyterHub has 
         """The page with our panel, to be awaited; any other (an error, rendered at once) as it is."""
         if name == "admin.html":
             names["view"] = admin_view(
-                machine=self.parts.machine.state(),
-                gpus=gpu_facts(self.parts),
-                catalog=catalog_facts(self.parts),
-                environments=environments_on_disk(self.parts),
+                place=self.place.title,
+                figures=self.place.figures(),
+                catalog=catalog_facts(self.place.catalogs),
+                environments=self.place.environments_on_disk(),
                 now=self.now,
             )
         return super().render_template(name, sync=sync, **names)

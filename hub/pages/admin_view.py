@@ -75,46 +75,42 @@ class GpuFacts:
 class AdminView:
     """The administrator's panel."""
 
+    place: str
     figures: tuple[Figure, ...]
     catalog_tone: Tone
     catalog_state: str
     catalog_problems: tuple[str, ...]
     environments: tuple[EnvironmentRow, ...]
+    has_disk: bool
+    """Whether environments are built here; on a cluster images are what runs."""
 
 
 def admin_view(
     *,
-    machine: MachineState,
-    gpus: GpuFacts,
+    place: str,
+    figures: tuple[Figure, ...],
     catalog: CatalogFacts,
-    environments: Iterable[EnvironmentFacts],
+    environments: Iterable[EnvironmentFacts] | None,
     now: datetime,
 ) -> AdminView:
     """The panel: what is free, whether the catalogs are valid, what lies on disk."""
     tone, state = _catalog_state(catalog, now)
     return AdminView(
-        figures=_figures(machine, gpus),
+        place=place,
+        figures=figures,
         catalog_tone=tone,
         catalog_state=state,
         catalog_problems=tuple(str(problem) for problem in catalog.problems),
         environments=tuple(
             _environment_row(facts, now)
-            for facts in sorted(environments, key=lambda facts: (not facts.names, facts.names))
+            for facts in sorted(environments or (), key=lambda facts: (not facts.names, facts.names))
         ),
+        has_disk=environments is not None,
     )
 
 
-def _catalog_state(catalog: CatalogFacts, now: datetime) -> tuple[Tone, str]:
-    loaded = f"loaded {when(catalog.loaded_at, now)}"
-    if not catalog.is_valid:
-        return Tone.NO, f"the last edit was refused; what serves was {loaded}"
-    counts = f"{catalog.environment_count} environments, {catalog.hardware_count} hardware"
-    if catalog.problems:
-        return Tone.SOON, f"valid with warnings, {loaded}: {counts}"
-    return Tone.OK, f"valid, {loaded}: {counts}"
-
-
-def _figures(machine: MachineState, gpus: GpuFacts) -> tuple[Figure, ...]:
+def machine_figures(machine: MachineState, gpus: GpuFacts) -> tuple[Figure, ...]:
+    """What is free of one machine."""
     free, whole = machine.free, machine.capacity
     cores = f"{format_cores(whole.cpu_cores)} cores"
     if machine.cpu_overcommit != 1:
@@ -133,6 +129,16 @@ def _figures(machine: MachineState, gpus: GpuFacts) -> tuple[Figure, ...]:
         ),
         Figure(title="Workspaces", value=f"{len(machine.held)} running"),
     )
+
+
+def _catalog_state(catalog: CatalogFacts, now: datetime) -> tuple[Tone, str]:
+    loaded = f"loaded {when(catalog.loaded_at, now)}"
+    if not catalog.is_valid:
+        return Tone.NO, f"the last edit was refused; what serves was {loaded}"
+    counts = f"{catalog.environment_count} environments, {catalog.hardware_count} hardware"
+    if catalog.problems:
+        return Tone.SOON, f"valid with warnings, {loaded}: {counts}"
+    return Tone.OK, f"valid, {loaded}: {counts}"
 
 
 def _environment_row(facts: EnvironmentFacts, now: datetime) -> EnvironmentRow:

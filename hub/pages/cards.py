@@ -131,24 +131,31 @@ def software_card(facts: SoftwareFacts, *, is_selected: bool) -> SoftwareCard:
     )
 
 
-def hardware_card(hardware: Hardware, machine: MachineFacts, *, currency: str, is_selected: bool) -> HardwareCard:
-    """The card of one hardware: its shape, its price, and whether it fits at this moment."""
-    verdict = machine.verdicts[hardware.name]
-    match verdict:
-        case Fits():
-            tone, state = Tone.OK, f"fits now{_gpus_free(hardware, machine.state)}"
-        case DoesNotFit():
-            tone, state = Tone.NO, f"{'not now' if verdict.later else 'not on this machine'}: {verdict.reason}"
+def hardware_card(
+    hardware: Hardware, machine: MachineFacts | None, *, currency: str, is_selected: bool
+) -> HardwareCard:
+    """The card of one hardware: its shape, its price, and whether it fits at this moment.
+
+    `machine`: None for a cluster, which says only when it is asked whether there is room.
+    """
+    tone, state, fits = Tone.OK, "offered", True
+    if machine is not None:
+        match machine.verdicts[hardware.name]:
+            case Fits():
+                state = f"fits now{_gpus_free(hardware, machine.state)}"
+            case DoesNotFit() as verdict:
+                tone, fits = Tone.NO, False
+                state = f"{'not now' if verdict.later else 'not on this machine'}: {verdict.reason}"
     return HardwareCard(
         name=hardware.name,
         title=hardware.title,
         summary=hardware.summary,
         shape=shape(hardware),
         price=price(hardware.price_per_hour, currency),
-        notes=_not_enforced(machine),
+        notes=_not_enforced(machine) if machine else (),
         tone=tone,
         state=state,
-        fits=isinstance(verdict, Fits),
+        fits=fits,
         is_selected=is_selected,
     )
 

@@ -1,55 +1,26 @@
-"""Facts for the views, gathered from the spawner's parts. The one place where pages touch them; decides nothing."""
+"""Facts about people and workspaces for the views, gathered from JupyterHub's objects; decides nothing."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hub.pages.admin_view import CatalogFacts, EnvironmentFacts, GpuFacts
-from hub.pages.cards import MachineFacts, SoftwareFacts
 from hub.pages.home_view import WorkspaceFacts, WorkspaceState
-from hub.pages.spawn_view import Offer
-from spawner.admission import what_fits
 from spawner.ending import EndingKind, describe_ending
-from spawner.environments import BuildFailed
-from spawner.progress import Phase
 from spawner.refusals import public_error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from logging import Logger
 
     from spawner.ending import Ending
     from spawner.errors import StartError
-    from spawner.parts import SpawnerParts
-    from studiolo.catalog import Catalog, Environment
+    from studiolo.catalog import Catalog
     from studiolo.choice import Choice
 
 
 def teams_of(user: Any) -> tuple[str, ...]:
     """The teams of a person: JupyterHub's groups."""
     return tuple(sorted(group.name for group in user.orm_user.groups))
-
-
-def offer_to(parts: SpawnerParts, teams: Collection[str]) -> Offer:
-    """All that is on offer to people in these teams, with what is known of it at this moment."""
-    catalog = parts.catalogs.current
-    machine = parts.machine
-    state = machine.state()
-    hardware = catalog.offered_hardware(teams)
-    return Offer(
-        software=tuple(_software(parts, environment) for environment in catalog.offered_environments(teams)),
-        hardware=hardware,
-        machine=MachineFacts(
-            state=state,
-            verdicts=what_fits(hardware, state),
-            memory_is_enforced=machine.memory_is_enforced,
-            cpu_is_enforced=machine.cpu_is_enforced,
-        ),
-        currency=catalog.currency,
-        default=catalog.default_choice(teams),
-        knows_estimates=not parts.starts.is_away,
-    )
 
 
 def workspaces_of(user: Any, *, now: float, log: Logger) -> tuple[WorkspaceFacts, ...]:
@@ -100,50 +71,6 @@ def is_trouble(ending: Ending | None) -> bool:
     return ending is not None and ending.kind is not EndingKind.STOPPED
 
 
-def catalog_facts(parts: SpawnerParts) -> CatalogFacts:
-    """What the hub knows of the catalogs."""
-    status, catalog = parts.catalogs.status, parts.catalogs.current
-    return CatalogFacts(
-        loaded_at=status.loaded_at,
-        is_valid=status.is_valid,
-        problems=status.problems,
-        environment_count=len(catalog.environments),
-        hardware_count=len(catalog.hardware),
-    )
-
-
-def environments_on_disk(parts: SpawnerParts) -> tuple[EnvironmentFacts, ...]:
-    """The environments that are built on this machine."""
-    titles = {environment.name: environment.title for environment in parts.catalogs.current.environments}
-    return tuple(
-        EnvironmentFacts(
-            names=tuple(titles.get(name, name) for name in built.names) if built.is_named else (),
-            digest=built.digest,
-            size_bytes=built.bytes,
-            built_at=built.built_at,
-            last_used=built.last_used,
-            is_in_use=built.in_use,
-        )
-        for built in parts.environments.on_disk(parts.catalogs.current.environments)
-    )
-
-
-def _software(parts: SpawnerParts, environment: Environment) -> SoftwareFacts:
-    store = parts.environments
-    try:
-        is_ready = store.is_ready(environment)
-        expected = parts.starts.expected(store.identify(environment).digest)
-    except BuildFailed as error:
-        return SoftwareFacts(environment=environment, is_ready=False, problem=str(error))
-    known = sum(seconds for phase, seconds in expected.items() if not (is_ready and phase is Phase.SOFTWARE))
-    return SoftwareFacts(
-        environment=environment,
-        is_ready=is_ready,
-        missing_programs=store.missing_programs(environment),
-        expected_seconds=known or None,
-    )
-
-
 def _workspace(user: Any, server: str, *, now: float, log: Logger) -> WorkspaceFacts:
     spawner = user.get_spawner(server)
     state = _state(spawner)
@@ -192,9 +119,3 @@ def _aware(moment: datetime | None) -> datetime | None:
 
 def _was_never_used(facts: WorkspaceFacts) -> bool:
     return facts.state is WorkspaceState.STOPPED and facts.choice is None
-
-
-def gpu_facts(parts: SpawnerParts) -> GpuFacts:
-    """Which GPUs there are, and whether the driver answers."""
-    names = dict.fromkeys(gpu.name if gpu.is_healthy else f"{gpu.name} (lost)" for gpu in parts.gpus.gpus())
-    return GpuFacts(names=tuple(names), problem=parts.gpus.problem)

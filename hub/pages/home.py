@@ -15,12 +15,12 @@ class HomePage(OwnPage):
     @web.authenticated
     async def get(self) -> None:
         """The page, which also asks for itself every few seconds."""
-        parts = self.parts
+        place = self.place
         view = home_view(
             workspaces_of(self.current_user, now=self.start_clock, log=self.log),
-            catalog=parts.catalogs.current,
+            catalog=place.catalogs.current,
             base_url=self.hub.base_url,
             now=self.now,
-            knows_estimates=not parts.starts.is_away,
+            knows_estimates=not place.starts.is_away,
         )
         self.finish(await self.render_template("home.html", view=view))

@@ -15,7 +15,7 @@ from studiolo.names import server_from_shown, shown_name
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from spawner.parts import SpawnerParts
+    from hub.pages.place import Place
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -34,10 +34,10 @@ class OwnPage(BaseHandler):  # type: ignore[misc]  # JupyterHub has no types
         self.set_header("Cache-Control", "no-store")
 
     @property
-    def parts(self) -> SpawnerParts:
-        """Catalogs, machine, environments, starts."""
-        parts: SpawnerParts = self.settings["studiolo"]
-        return parts
+    def place(self) -> Place:
+        """Where workspaces run, with the catalogs and what is known of earlier starts."""
+        place: Place = self.settings["studiolo"]
+        return place
 
     @property
     def now(self) -> datetime:

@@ -16,7 +16,7 @@ from jupyterhub.spawner import SpawnException
 from tornado import web
 
 from hub.pages.actions import path_part
-from hub.pages.facts import offer_to, teams_of
+from hub.pages.facts import teams_of
 from hub.pages.page import OwnPage
 from hub.pages.spawn_request import NewName, check_room, errors_from_options, name_workspace, typed_wish
 from hub.pages.spawn_view import FieldError, SpawnView, Target, Wish, linked_wish, remembered_wish, spawn_view
@@ -104,7 +104,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
         return pending
 
     def _wish(self, user: Any, target: Target) -> Wish:
-        catalog, teams = self.parts.catalogs.current, teams_of(user)
+        catalog, teams = self.place.catalogs.current, teams_of(user)
         asked = {
             name.removeprefix("opt-"): [value.decode("utf-8", "replace") for value in values]
             for name, values in self.request.query_arguments.items()
@@ -124,7 +124,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
     def _check(
         self, user: Any, fields: dict[str, list[str]]
     ) -> tuple[Choice | None, tuple[FieldError, ...], HTTPStatus]:
-        catalog, teams = self.parts.catalogs.current, teams_of(user)
+        catalog, teams = self.place.catalogs.current, teams_of(user)
         missing = tuple(
             FieldError(field=place, message=f"Choose {place}.")
             for field, place in (("environment", "software"), ("hardware", "hardware"))
@@ -137,7 +137,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             return None, (*missing, *errors_from_options(error)), HTTPStatus.BAD_REQUEST
         if missing:
             return None, missing, HTTPStatus.BAD_REQUEST
-        return choice, check_room(choice, offer_to(self.parts, teams)), HTTPStatus.CONFLICT
+        return choice, check_room(choice, self.place.offer_to(teams)), HTTPStatus.CONFLICT
 
     async def _spawn(self, user: Any, named: NewName, choice: Choice) -> None:
         server = named.server
@@ -186,7 +186,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
         user = self.owner_named(target.owner)
         view: SpawnView = spawn_view(
             target,
-            offer_to(self.parts, teams_of(user)),
+            self.place.offer_to(teams_of(user)),
             wish,
             typed_name=typed_name,
             errors=errors,

@@ -67,9 +67,9 @@ def check_room(choice: Choice, offer: Offer) -> tuple[FieldError, ...]:
         errors.append(_as_field_error("software", ProgramsMissing(software.environment, software.missing_programs)))
     if software.problem:
         errors.append(FieldError(field="software", message=software.problem))
-    verdict = offer.machine.verdicts[hardware.name]
-    if isinstance(verdict, DoesNotFit):
-        others = alternatives(offer.hardware, offer.machine.state, hardware)
+    machine = offer.machine
+    if machine is not None and isinstance(verdict := machine.verdicts[hardware.name], DoesNotFit):
+        others = alternatives(offer.hardware, machine.state, hardware)
         errors.append(_as_field_error("hardware", DoesNotFitError(hardware, verdict, alternatives=others)))
     return tuple(errors)
 

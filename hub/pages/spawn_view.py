@@ -60,7 +60,8 @@ class Offer:
 
     software: tuple[SoftwareFacts, ...]
     hardware: tuple[Hardware, ...]
-    machine: MachineFacts
+    machine: MachineFacts | None
+    """None: a cluster, which says only when it is asked whether there is room."""
     currency: str
     default: Choice | None
     knows_estimates: bool = True
@@ -123,8 +124,9 @@ def spawn_view(
 ) -> SpawnView:
     """The page: every card, the one that is selected in each row, and what has to be said about it."""
     able_software = tuple(facts.environment.name for facts in offer.software if facts.can_start)
+    verdicts = offer.machine.verdicts if offer.machine else {}
     able_hardware = tuple(
-        entry.name for entry in offer.hardware if not isinstance(offer.machine.verdicts[entry.name], DoesNotFit)
+        entry.name for entry in offer.hardware if not isinstance(verdicts.get(entry.name), DoesNotFit)
     )
     default = offer.default
     software, software_note = _select(

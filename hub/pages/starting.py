@@ -11,7 +11,7 @@ from typing import Any
 from jupyterhub.handlers.base import UserUrlHandler
 from jupyterhub.handlers.pages import SpawnPendingHandler
 
-from hub.pages.actions import log_address, workspace_url
+from hub.pages.actions import workspace_url
 from hub.pages.facts import choice_of, failure_of, is_trouble, subject_of
 from hub.pages.not_running_view import NotRunningView, Reader, failed_view, stopped_view
 from hub.pages.page import OwnPage
@@ -53,11 +53,11 @@ class WorkspacePage(OwnPage):
             spawner.progress_now(),
             server=spawner.name,
             title=title,
-            subject=subject_of(choice_of(spawner), self.parts.catalogs.current),
+            subject=subject_of(choice_of(spawner), self.place.catalogs.current),
             now=self.start_clock,
             stop_url=workspace_url(self.hub.base_url, user.name, spawner.name, "stop"),
             next_url=self._next_url,
-            log_url=log_address(user.name, spawner.name) if user.name == self.current_user.name else "",
+            log_url=self.place.log_address(user.name, spawner.name) if user.name == self.current_user.name else "",
         )
 
     def _not_running(self, user: Any, server: str) -> NotRunningView:
@@ -71,7 +71,7 @@ class WorkspacePage(OwnPage):
             "user": user.name,
             "server": server,
             "title": self.title_of(user, server),
-            "subject": subject_of(choice, self.parts.catalogs.current),
+            "subject": subject_of(choice, self.place.catalogs.current),
             "base_url": self.hub.base_url,
             "reader": reader,
             "next_url": self._next_url,

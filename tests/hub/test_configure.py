@@ -53,3 +53,21 @@ def test_a_workspaces_token_starts_and_stops_nothing(c: Config) -> None:
 def test_a_hanging_server_holds_a_call_of_the_hub_for_seconds_only(c: Config) -> None:
     assert c.JupyterHubHTTPClient.session_options["timeout"].total <= 10
     assert c.JupyterHubHTTPClient.connector_options == {"limit": 0}
+
+
+@pytest.fixture
+def on_kubernetes(settings: Settings, keys: Keys) -> Config:
+    raw = {
+        **settings.model_dump(by_alias=True),
+        "kubernetes": {"namespace": "workspaces", "release": "studiolo"},
+        "hub": {"host": "0.0.0.0", "port": 8081, "connectUrl": "http://hub.studiolo:8081"},
+    }
+    config = Config()
+    configure(config, Settings.model_validate(raw), keys)
+    return config
+
+
+def test_on_kubernetes_workspaces_are_pods_that_reach_the_hub_by_its_name(on_kubernetes: Config) -> None:
+    assert on_kubernetes.JupyterHub.spawner_class == "spawner.cluster.WorkspaceSpawner"
+    assert on_kubernetes.JupyterHub.hub_bind_url == "http://0.0.0.0:8081"
+    assert on_kubernetes.JupyterHub.hub_connect_url == "http://hub.studiolo:8081"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hub.pages.admin_view import CatalogFacts, EnvironmentFacts, GpuFacts, admin_view
+from hub.pages.admin_view import CatalogFacts, EnvironmentFacts, GpuFacts, admin_view, machine_figures
 from hub.pages.cards import Tone
 from hub.pages.delete_view import delete_view
 from hub.pages.not_running_view import Reader, failed_view, stopped_view
@@ -157,8 +157,8 @@ def test_the_panel_says_what_is_free_and_what_is_on_disk(
     )
     orphan = replace(built, names=(), digest="f" * 16, last_used=now, is_in_use=False)
     view = admin_view(
-        machine=machine(held_gib=4, held_gpus=1),
-        gpus=CARDS,
+        place="This machine",
+        figures=machine_figures(machine(held_gib=4, held_gpus=1), CARDS),
         catalog=catalog_facts,
         environments=(orphan, built),
         now=now,
@@ -181,11 +181,17 @@ def test_a_refused_edit_is_shown_with_the_lines_of_the_check(
 ) -> None:
     problem = Problem(file="environments.yaml", line=3, column=5, path="environments.x.imag", message="unknown key.")
     refused = replace(catalog_facts, is_valid=False, problems=(problem,))
-    view = admin_view(machine=machine(), gpus=CARDS, catalog=refused, environments=(), now=now)
+    view = admin_view(
+        place="This machine", figures=machine_figures(machine(), CARDS), catalog=refused, environments=(), now=now
+    )
     assert view.catalog_tone is Tone.NO
     assert view.catalog_problems == (str(problem),)
     warned = admin_view(
-        machine=machine(), gpus=CARDS, catalog=replace(catalog_facts, problems=(problem,)), environments=(), now=now
+        place="This machine",
+        figures=machine_figures(machine(), CARDS),
+        catalog=replace(catalog_facts, problems=(problem,)),
+        environments=(),
+        now=now,
     )
     assert warned.catalog_tone is Tone.SOON
 
@@ -194,5 +200,11 @@ def test_a_driver_that_does_not_answer_is_said(
     machine: Callable[..., MachineState], catalog_facts: CatalogFacts, now: datetime
 ) -> None:
     silent = GpuFacts(names=("NVIDIA A100 (lost)",), problem="The GPUs of this machine do not answer: lost.")
-    view = admin_view(machine=machine(), gpus=silent, catalog=catalog_facts, environments=(), now=now)
+    view = admin_view(
+        place="This machine",
+        figures=machine_figures(machine(), silent),
+        catalog=catalog_facts,
+        environments=(),
+        now=now,
+    )
     assert view.figures[2].note == "The GPUs of this machine do not answer: lost."

@@ -1,0 +1,44 @@
+"""What makes workspaces: processes of this machine, or pods. Everything that differs between the two in the hub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hub.cluster_backend import ClusterBackend
+from hub.machine_backend import MachineBackend
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from hub.pages.place import Place
+    from hub.settings import Settings
+    from hub.workspace_rows import WorkspaceRow
+    from spawner.parts import StartHistory
+
+
+class Backend(Protocol):
+    """One way to run workspaces."""
+
+    @property
+    def place(self) -> Place:
+        """The same as pages see it."""
+
+    async def open(self) -> None:
+        """Before anything asks for a spawner. Never waits long: a hub without its cluster still answers people."""
+
+    async def settle(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
+        """Once, when the hub has looked at all workspaces it knows: ends what nobody knows."""
+
+    def watched(self, known: Callable[[], frozenset[WorkspaceRow]]) -> Mapping[str, Callable[[], Awaitable[Any]]]:
+        """What runs beside the hub as long as it does, by what it is."""
+
+    async def close(self) -> None:
+        """Lets go of connections; workspaces go on."""
+
+
+def make_backend(settings: Settings, *, starts: StartHistory, log: logging.Logger) -> Backend:
+    """The one that the settings ask for. Raises CatalogError where the catalogs cannot be used."""
+    if settings.kubernetes is None:
+        return MachineBackend(settings, starts=starts, log=log)
+    return ClusterBackend(settings, settings.kubernetes, starts=starts, log=log)

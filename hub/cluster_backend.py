@@ -1,0 +1,105 @@
+"""Workspaces as pods of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import kubespawner.spawner
+
+from hub.pages.cluster_place import ClusterPlace
+from spawner.catalogs import CatalogHolder
+from spawner.cluster import WorkspaceSpawner
+from spawner.cluster_orphans import end_orphan_pods
+from spawner.cluster_parts import ClusterParts
+from spawner.kube import Kube
+from spawner.kube_feed import Persistence
+from spawner.pod_watch import PodWatch
+from studiolo.catalog import Platform
+from studiolo.names import pod_name
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from hub.settings import Settings
+    from hub.settings_cluster import KubernetesSettings
+    from hub.workspace_rows import WorkspaceRow
+    from spawner.parts import StartHistory
+
+FIRST_LIST_SECONDS: Final = 10.0
+"""How long the hub's start waits for the first list of pods. Without it, workspaces are taken to be as they were."""
+
+
+class ClusterBackend:
+    """One namespace of one cluster."""
+
+    def __init__(
+        self, settings: Settings, kubernetes: KubernetesSettings, *, starts: StartHistory, log: logging.Logger
+    ) -> None:
+        """Connects to nothing yet. Raises CatalogError where the catalogs cannot be used."""
+        self._kubernetes = kubernetes
+        self._installation = kubernetes.installation
+        self._starts = starts
+        self._log = log
+        self._catalogs = CatalogHolder(settings.catalog_directory, log=log, platform=Platform.KUBERNETES)
+        self._kube: Kube | None = None
+        self._pods: PodWatch | None = None
+        self._watching: asyncio.Task[Any] | None = None
+        self.place = ClusterPlace(catalogs=self._catalogs, starts=starts, pods=lambda: self._pods, clock=time.monotonic)
+
+    async def open(self) -> None:
+        """Connects, and reads what pods there are, for a few seconds at most: the watch goes on trying for ever."""
+        _keep_kubespawner_from_connecting()
+        self._kube = await Kube.connect(self._kubernetes.kubeconfig)
+        self._pods = PodWatch(
+            self._kube,
+            namespace=self._installation.namespace,
+            labels=self._installation.labels,
+            persistence=Persistence(log=self._log),
+        )
+        self._watching = asyncio.create_task(self._pods.run(), name="Watching the pods")
+        WorkspaceSpawner.parts = ClusterParts(
+            catalogs=self._catalogs,
+            starts=self._starts,
+            kube=self._kube,
+            pods=self._pods,
+            installation=self._installation,
+        )
+        if not await self._pods.wait_synced(FIRST_LIST_SECONDS):
+            self._log.warning("Kubernetes has not told yet which pods there are; workspaces are left as they are.")
+
+    async def settle(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
+        """Pods are looked at again and again: see `watched`."""
+
+    def watched(self, known: Callable[[], frozenset[WorkspaceRow]]) -> Mapping[str, Callable[[], Awaitable[Any]]]:
+        """Pods that no workspace knows."""
+
+        async def look_for_orphans() -> None:
+            while True:
+                await asyncio.sleep(self._kubernetes.look_for_orphans_every.total_seconds())
+                await self._end_orphans(known)
+
+        return {"Looking for pods that no workspace knows": look_for_orphans}
+
+    async def close(self) -> None:
+        """Ends the watch and the connections; no pod is touched."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        if self._kube is not None:
+            await self._kube.close()
+
+    async def _end_orphans(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
+        if self._kube is None or self._pods is None:
+            return
+        names = {pod_name(row.user, row.server) for row in known()}
+        await end_orphan_pods(self._kube, self._pods, known=names, now=datetime.now(UTC), log=self._log)
+
+
+def _keep_kubespawner_from_connecting() -> None:
+    """It opens a connection of its own for every spawner, and asks for settings of a pod; nothing of ours uses it."""
+    kubespawner.spawner.load_config = lambda **_: None
+    kubespawner.spawner.shared_client = lambda _: None

@@ -1,0 +1,76 @@
+"""Workspaces as processes of this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hub.pages.machine_place import MachinePlace
+from spawner.catalogs import CatalogHolder
+from spawner.environments import EnvironmentStore
+from spawner.gpu_watch import WatchedGpus
+from spawner.gpus import NvmlGpus, SimulatedGpus
+from spawner.limits import find_scope
+from spawner.local import LocalWorkspaceSpawner
+from spawner.machine import Machine, ThisMachine, running_records
+from spawner.orphans import end_orphans
+from spawner.parts import SpawnerParts
+from studiolo.names import workspace_key
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from hub.settings import Settings
+    from hub.workspace_rows import WorkspaceRow
+    from spawner.parts import StartHistory
+
+
+class MachineBackend:
+    """One machine, its GPUs, and the environments built on it."""
+
+    def __init__(self, settings: Settings, *, starts: StartHistory, log: logging.Logger) -> None:
+        """Knows at once what runs already. Raises CatalogError where the catalogs cannot be used."""
+        self._log = log
+        self._parts = _parts(settings, starts=starts, log=log)
+        self.place = MachinePlace(self._parts)
+        LocalWorkspaceSpawner.parts = self._parts
+
+    async def open(self) -> None:
+        """Everything is here."""
+
+    async def settle(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
+        """Ends processes that nobody knows."""
+        keys = {workspace_key(row.user, row.server) for row in known()}
+        await end_orphans(self._parts, known=keys, log=self._log)
+
+    def watched(
+        self,
+        known: Callable[[], frozenset[WorkspaceRow]],  # noqa: ARG002 - a backend's: processes are settled once
+    ) -> Mapping[str, Callable[[], Awaitable[Any]]]:
+        """The GPUs: one may fall off the bus."""
+        return {"Watching the GPUs": self._parts.gpus.watch}
+
+    async def close(self) -> None:
+        """Nothing was opened."""
+
+
+def _parts(settings: Settings, *, starts: StartHistory, log: logging.Logger) -> SpawnerParts:
+    data = settings.data
+    gpus = WatchedGpus(SimulatedGpus(settings.gpus.simulate) if settings.gpus.simulate else NvmlGpus())
+    machine = Machine(
+        ThisMachine(gpus, memory_reserve_bytes=settings.workspaces.memory_reserve),
+        cpu_overcommit=settings.workspaces.cpu_overcommit,
+        scope=find_scope(),
+    )
+    # Workspaces outlive the hub: what they hold is known before the first new start is admitted.
+    machine.restore(record.held for record in running_records(data))
+    return SpawnerParts(
+        data=data,
+        catalogs=CatalogHolder(settings.catalog_directory, log=log),
+        machine=machine,
+        environments=EnvironmentStore(
+            data.environments, index_url=settings.packages.index_url, workspaces=data.workspaces, log=log
+        ),
+        starts=starts,
+        gpus=gpus,
+    )
