@@ -1,6 +1,7 @@
 """A small API server on a real socket: enough of Kubernetes for `spawner.kube`, and every way in which it can fail.
 
-It knows namespaced objects of core/v1: list (pages, selectors), watch (bookmarks), get, create, delete, merge patch.
+It knows namespaced objects of core/v1, and leases: list (pages, selectors), watch (bookmarks), get, create, delete,
+merge patch.
 Secrets go in and never come out, as with the rights that a hub should have. Nothing runs: pods stay as they are put.
 
     async with FakeKubernetes() as kubernetes, kubernetes.kube() as kube:
@@ -96,8 +97,9 @@ class FakeKubernetes:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**22)
-        app.router.add_route("*", "/api/v1/namespaces/{namespace}/{resource}", self._answer)
-        app.router.add_route("*", "/api/v1/namespaces/{namespace}/{resource}/{name}", self._answer)
+        for api in ("/api/v1", "/apis/coordination.k8s.io/v1"):
+            app.router.add_route("*", api + "/namespaces/{namespace}/{resource}", self._answer)
+            app.router.add_route("*", api + "/namespaces/{namespace}/{resource}/{name}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         await self.accept_for_test()

@@ -15,6 +15,7 @@ Json = dict[str, Any]
 KINDS: Final[Mapping[str, str]] = {
     "configmaps": "ConfigMap",
     "events": "Event",
+    "leases": "Lease",
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "pods": "Pod",
     "secrets": "Secret",
