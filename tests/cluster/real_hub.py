@@ -21,7 +21,7 @@ SMALL = {"environment": "minimal", "hardware": "small"}
 
 
 def write_catalog(folder: Path, images: Mapping[str, str]) -> Path:
-    """Two environments, one of them for the team vision alone, and hardware that a machine of two cores has room for."""
+    """Two environments, one of them for the team vision alone, and hardware that two cores have room for."""
     folder.mkdir(parents=True)
     environments = {
         "minimal": {"title": "Minimal", "image": images["minimal"], "default": True},
