@@ -50,6 +50,29 @@ class DatabaseSettings(Section):
 
     url: str = ""
     """A SQLAlchemy address. Absent: an SQLite file in the data directory."""
+    url_file: Path | None = Field(default=None, strict=False)
+    """A file that holds the address instead, such as a mounted Secret: an address may hold a password."""
+
+    def address(self, otherwise: Path) -> str:
+        """As SQLAlchemy reads it; `otherwise` is the SQLite file where none is named.
+
+        Raises StudioloError where the file cannot be read or is empty.
+        """
+        if self.url_file is None:
+            return self.url or f"sqlite:///{otherwise}"
+        try:
+            address = self.url_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise StudioloError(
+                f"The database's address cannot be read: {error.strerror}: {self.url_file}.",
+                hint="In a cluster it is the key `url` of the Secret that database.existingSecret names.",
+            ) from error
+        if not address:
+            raise StudioloError(
+                f"{self.url_file} is empty, so there is no database to open.",
+                hint="In a cluster it is the key `url` of the Secret that database.existingSecret names.",
+            )
+        return address
 
 
 class HubSettings(Section):
@@ -148,12 +171,12 @@ class Settings(Section):
     @property
     def hub_database_url(self) -> str:
         """JupyterHub's database as SQLAlchemy reads it."""
-        return self.hub.database.url or f"sqlite:///{self.data.hub_database}"
+        return self.hub.database.address(self.data.hub_database)
 
     @property
     def database_url(self) -> str:
         """The services' database as SQLAlchemy reads it."""
-        return self.services.database.url or f"sqlite:///{self.data.services_database}"
+        return self.services.database.address(self.data.services_database)
 
     def write(self, path: Path) -> None:
         """Save the settings for hub and services; for the owner alone: a database address may hold a password."""

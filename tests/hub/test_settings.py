@@ -97,6 +97,25 @@ def test_the_database_lies_in_the_data_directory_unless_another_is_named(tmp_pat
     assert effective(tmp_path, {"services.database.url": "postgresql://db/x"}).database_url == "postgresql://db/x"
 
 
+def test_a_database_s_address_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://studiolo:word@db/studiolo\n")
+    settings = effective(tmp_path, {"hub.database.urlFile": secret, "services.database.urlFile": secret})
+    assert settings.hub_database_url == settings.database_url == "postgresql://studiolo:word@db/studiolo"
+    assert "word" not in settings.model_dump_json()
+
+
+@pytest.mark.parametrize("content", [None, " \n"])
+def test_a_database_whose_address_is_missing_is_never_another_one(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "url").write_text(content)
+    settings = effective(tmp_path, {"hub.database.urlFile": tmp_path / "url"})
+    with pytest.raises(StudioloError) as refused:
+        _ = settings.hub_database_url
+    assert str(tmp_path / "url") in str(refused.value)
+    assert "existingSecret" in refused.value.hint
+
+
 def test_all_problems_are_told_at_once_each_with_its_place_and_a_way_out(tmp_path: Path) -> None:
     text = """\
 proxy: {prt: 3, port: x, host: 5}
