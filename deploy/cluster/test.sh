@@ -32,6 +32,10 @@ else
   make --no-print-directory images
 fi
 
+# Some tests look at what was installed with a browser.
+STUDIOLO_CHROMIUM=$(deploy/local/chromium.sh)
+export STUDIOLO_CHROMIUM
+
 rm -rf "$results"
 mkdir -p "$results"
 began=$SECONDS

@@ -27,6 +27,9 @@ from tests.cluster.pods import RESTRICTED
 OWN_CLUSTER = layout_here().kubeconfig
 CATALOG = layout_here().state / "catalog"
 FAILURES = CHECKOUT / "build" / "cluster-failures"
+LAST = ("test_nodes", "test_cluster_components_come_back", "test_cluster_leaves_no_trace")
+"""Test files, in the order in which they end the run."""
+
 Namespaces = Callable[..., Awaitable[str]]
 T = TypeVar("T")
 
@@ -46,6 +49,11 @@ def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
 def pytest_report_header() -> str:
     """Which cluster this is about."""
     return f"cluster: {chosen_kubeconfig()}, namespaces {RUN}-*"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What kills components, and what ends the whole cluster, comes last: others share what was installed on it."""
+    items.sort(key=lambda item: LAST.index(item.path.stem) if item.path.stem in LAST else -1)
 
 
 def pytest_sessionstart() -> None:
