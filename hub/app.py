@@ -14,6 +14,8 @@ from tornado.httpserver import HTTPServer
 
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.database import Database
+from hub.metrics.port import serve_metrics
+from hub.metrics.services import MetricsHandler, ServicesMetrics
 from hub.roles import SERVICE_PREFIX
 from hub.services import Services
 from hub.settings import DEFAULT_HOST
@@ -61,18 +63,25 @@ def make_app(services: Services) -> web.Application:
     routes: list[tuple[str, type[web.RequestHandler]]] = [
         ("", StartPageHandler),
         ("oauth_callback", SignedInHandler),
+        ("metrics", MetricsHandler),
         ("api/health", HealthHandler),
         ("api/starts", StartsHandler),
         ("api/expectations", ExpectationsHandler),
         ("api/workspaces/([^/]+)/([^/]+)/log", LogHandler),
     ]
+    services.metrics.know_routes(routes)
+
+    def request_ended(handler: web.RequestHandler) -> None:
+        services.metrics.request_ended(handler)
+        _log_request(handler)
+
     return web.Application(
         [(SERVICE_PREFIX + path, handler, {"services": services}) for path, handler in routes],
         default_handler_class=UnknownHandler,
         default_handler_args={"services": services},
         cookie_secret=cookie_secret(services.keys),
         xsrf_cookies=True,
-        log_function=_log_request,
+        log_function=request_ended,
     )
 
 
@@ -94,13 +103,14 @@ class RunningServices:
             settings=self._settings,
             keys=self._keys,
             database=self._database,
+            metrics=ServicesMetrics(self._database),
             hub_auth=hub_oauth(self._settings, self._keys),
         )
         self._server = HTTPServer(make_app(services), max_body_size=MAX_BODY_BYTES, xheaders=True)
         address = urlsplit(self._settings.services.url)
-        self._server.listen(
-            address.port or 80, address=self._settings.services.host or address.hostname or DEFAULT_HOST
-        )
+        host = self._settings.services.host or address.hostname or DEFAULT_HOST
+        self._server.listen(address.port or 80, address=host)
+        self._metrics_server = self._serve_metrics(services.metrics, host)
         log.info("services.listening", url=self._settings.services.url)
         return self
 
@@ -108,11 +118,19 @@ class RunningServices:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Answer what was asked, then let go of everything."""
+        if self._metrics_server is not None:
+            self._metrics_server.stop()
         self._server.stop()
         await self._server.close_all_connections()
         await JupyterHubHTTPClient.instance().close()
         self._database.close()
         log.info("services.stopped")
+
+    def _serve_metrics(self, metrics: ServicesMetrics, host: str) -> HTTPServer | None:
+        port = self._settings.metrics.services_port
+        if port is None:
+            return None
+        return serve_metrics(metrics.registry, host=host, port=port, before=metrics.look)
 
 
 def _log_request(handler: web.RequestHandler) -> None:

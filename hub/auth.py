@@ -81,6 +81,9 @@ class HubOnlyHandler(Handler):
 class PersonHandler(HubOAuthenticated, Handler):  # type: ignore[misc]  # JupyterHub has no types
     """For people and their workspaces: a token of the hub, or the cookie after signing in."""
 
+    needed_scope = ACCESS_SERVICE
+    """What a refusal names."""
+
     def initialize(self, services: Services) -> None:
         """`services` knows whom to ask about a caller."""
         super().initialize(services)
@@ -101,7 +104,7 @@ class PersonHandler(HubOAuthenticated, Handler):  # type: ignore[misc]  # Jupyte
         if model is None and self._is_somebody_clicking():
             self.redirect(self.get_login_url())
             return
-        raise web.HTTPError(403, f"Sign in, or send a token that has the scope {ACCESS_SERVICE}.")
+        raise web.HTTPError(403, f"Sign in, or send a token that has the scope {self.needed_scope}.")
 
     def _is_somebody_clicking(self) -> bool:
         """Whether a browser shows this to a person, who can be sent to sign in; programs are told no."""

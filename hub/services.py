@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hub.database import Database
     from hub.keys import Keys
+    from hub.metrics.services import ServicesMetrics
     from hub.settings import Settings
 
 
@@ -18,5 +19,6 @@ class Services:
     settings: Settings
     keys: Keys
     database: Database
+    metrics: ServicesMetrics
     hub_auth: Any
     """Asks the hub who a caller is."""

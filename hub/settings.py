@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import Ge, Interval
 from pydantic import Field, ValidationError, model_validator
 
+from hub.metrics.settings import MetricsSettings
 from hub.settings_cluster import KubernetesSettings
 from hub.settings_problems import as_problem, plain_values
 from hub.settings_types import Duration, HttpUrl, Memory, Port, Section
@@ -147,6 +148,7 @@ class Settings(Section):
     """A folder with the keys between our processes, one file each, such as a mounted Secret. Absent: they are made in
     the data directory."""
     kubernetes: KubernetesSettings | None = None
+    metrics: MetricsSettings = MetricsSettings()
 
     @model_validator(mode="before")
     @classmethod

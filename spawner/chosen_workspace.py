@@ -15,10 +15,11 @@ from traitlets import default
 
 from spawner import options
 from spawner.errors import OptionsError, ServerNeverReady, StartStopped, offer_again
+from spawner.meter import EndedStart, NoMeter
 from spawner.plan import make_plan
 from spawner.progress import Phase, StartProgress
 from spawner.progress_board import ProgressBoard
-from spawner.refusals import to_spawn_exception
+from spawner.refusals import public_error, to_spawn_exception
 from spawner.start_report import READY, StartReport
 from studiolo.choice import Choice
 from studiolo.names import check_server_name, workspace_key
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from spawner.catalogs import CatalogHolder
     from spawner.errors import Offer, StartError
+    from spawner.meter import Meter
     from spawner.parts import StartHistory
     from spawner.plan import LaunchPlan
 
@@ -58,6 +60,8 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
 
     parts: ClassVar[Any]
     """`Parts` and more. Set once, by whoever makes the hub, before the first spawner is made."""
+    meter: ClassVar[Meter] = NoMeter()
+    """Who counts starts. Set as `parts` is."""
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
@@ -69,6 +73,8 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         self._board = ProgressBoard(StartProgress())
         self._report: StartReport | None = None
         self._is_starting = False
+        self._began_at: float | None = None
+        """When the start began whose end nobody has counted yet."""
         # JupyterHub saves what was asked for before it is checked. This is what goes back in when it is refused.
         self._remembered = self.choice
 
@@ -156,6 +162,7 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         """Runs one start of the plan. Everything that goes wrong in it is a SpawnException with its reason."""
         self.failure = self._report = None
         self._is_starting = True
+        self._began_at = asyncio.get_running_loop().time()
         try:
             url = await start(self._plan_or_refusal())
         except asyncio.CancelledError:
@@ -218,6 +225,8 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
                 self._note_failure(StartStopped(offers=self._again()))
             elif is_late:
                 self._note_failure(ServerNeverReady(self.http_timeout, offers=self._again()))
+            elif (problem := start.exception()) is not None:
+                self._count_start(public_error(problem).code)
 
         whole_start.add_done_callback(is_over)
 
@@ -229,11 +238,23 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         self.log.info("The workspace %s is ready: %s", self._log_name, took)
         if self._report is not None:
             self._report.send(self._board.progress, READY)
+        self._count_start(READY)
 
     def _note_failure(self, failure: StartError) -> None:
         self.failure = failure
         if self._report is not None:
             self._report.send(self._board.progress, failure.code)
+        self._count_start(failure.code)
+
+    def _count_start(self, outcome: str) -> None:
+        """Counts the end of a start, once. Where it was refused, the board still shows the one before."""
+        if self._began_at is None:
+            return
+        seconds = asyncio.get_running_loop().time() - self._began_at
+        self._began_at = None
+        phases = self._board.progress.spent_seconds() if self._report is not None else {}
+        choice = self.plan.choice if self.plan else None
+        self.meter.start_ended(EndedStart(choice=choice, outcome=outcome, seconds=seconds, phases=phases))
 
 
 def choice_in(user_options: Any) -> Choice | None:

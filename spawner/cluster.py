@@ -92,6 +92,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
                 await remove_pod(parts.kube, parts.pods, parts.installation, self.pod_name, grace_seconds=grace)
             except KubeError as error:
                 self.log.warning("The workspace %s does not end, trying again: %s", self._log_name, error)
+                self.meter.stop_retried()
                 await asyncio.sleep(STOP_AGAIN_SECONDS)
             else:
                 return

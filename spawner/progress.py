@@ -270,6 +270,14 @@ class StartProgress:
             if entry.state is PhaseState.DONE and entry.seconds is not None
         }
 
+    def spent_seconds(self) -> dict[Phase, float]:
+        """What each phase that is over took, failed ones included; one that was passed over is not in it."""
+        return {
+            entry.phase: entry.seconds
+            for entry in self.phases
+            if entry.is_over and entry.started is not None and entry.seconds is not None
+        }
+
     def _end(self, phase: Phase, state: PhaseState, now: float) -> StartProgress:
         def ended(entry: PhaseProgress) -> PhaseProgress:
             return entry if entry.is_over else replace(entry, state=state, seconds=entry.elapsed(now))

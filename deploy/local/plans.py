@@ -84,6 +84,7 @@ def _plan_proxy(settings: Settings, keys: Keys, base: Mapping[str, str]) -> Proc
             *("--api-port", str(api.port)),
             # The hub's own page for a workspace that does not answer, as stock JupyterHub has it.
             *("--error-target", f"{settings.hub_url}error"),
+            *_metrics_of_proxy(settings),
         ),
         env={**base, "CONFIGPROXY_AUTH_TOKEN": keys.proxy_token},
         cwd=settings.data.run,
@@ -92,6 +93,11 @@ def _plan_proxy(settings: Settings, keys: Keys, base: Mapping[str, str]) -> Proc
             url=f"{settings.proxy.api_url}/api/routes", headers={"Authorization": f"token {keys.proxy_token}"}
         ),
     )
+
+
+def _metrics_of_proxy(settings: Settings) -> tuple[str, ...]:
+    port = settings.metrics.proxy_port
+    return () if port is None else ("--metrics-ip", "127.0.0.1", "--metrics-port", str(port))
 
 
 def _log(settings: Settings, name: str) -> Path:

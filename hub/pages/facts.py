@@ -73,7 +73,7 @@ def is_trouble(ending: Ending | None) -> bool:
 
 def _workspace(user: Any, server: str, *, now: float, log: Logger) -> WorkspaceFacts:
     spawner = user.get_spawner(server)
-    state = _state(spawner)
+    state = state_of(spawner)
     ending: Ending | None = spawner.ending() if state is WorkspaceState.STOPPED else None
     failure = failure_of(spawner, log)
     progress = spawner.progress_now() if state is WorkspaceState.STARTING else None
@@ -91,7 +91,8 @@ def _workspace(user: Any, server: str, *, now: float, log: Logger) -> WorkspaceF
     )
 
 
-def _state(spawner: Any) -> WorkspaceState:
+def state_of(spawner: Any) -> WorkspaceState:
+    """Where a workspace stands, for pages and metrics alike."""
     match spawner.pending:
         case "spawn":
             return WorkspaceState.STARTING

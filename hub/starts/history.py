@@ -47,6 +47,7 @@ class StartHistory:
         self._clock = clock
         self._known: Mapping[str, Mapping[Phase, float]] = {}
         self._asked_at: float | None = None
+        self._answered_at: float | None = None
         self._unsent: deque[StartRecord] = deque(maxlen=MAX_UNSENT)
         self._wanted = asyncio.Event()
         self._is_away = False
@@ -56,6 +57,10 @@ class StartHistory:
         """Whether the services process did not answer when last asked: pages say then that estimates are missing."""
         self._want_news()
         return self._is_away
+
+    def seconds_silent(self) -> float | None:
+        """Since the services process last answered; None where it never did."""
+        return None if self._answered_at is None else max(0.0, self._clock() - self._answered_at)
 
     def expected(self, environment_digest: str) -> Mapping[Phase, float]:
         """Seconds each phase is expected to take, as far as is known; asks for news in the background."""
@@ -90,6 +95,7 @@ class StartHistory:
             if self._is_away:
                 self._log.info("The services process answers again.")
             self._is_away = False
+            self._answered_at = self._clock()
 
     def _want_news(self) -> None:
         """Have the background ask again when the last answer is old."""

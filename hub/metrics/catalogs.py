@@ -1,10 +1,12 @@
-"""What Prometheus is told of us, at JupyterHub's own `/hub/metrics`."""
+"""What Prometheus is told of the catalogs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import REGISTRY, CollectorRegistry, Gauge
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from hub.metrics.declared import CATALOG_LOADED, CATALOG_PROBLEM, CATALOG_VALID
 
 if TYPE_CHECKING:
     from spawner.catalogs import CatalogStatus
@@ -15,20 +17,9 @@ class CatalogMetrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         """Registers with the process's registry, which `/hub/metrics` shows, unless a test gives another."""
-        self._valid = Gauge(
-            "studiolo_catalog_valid",
-            "1: the catalogs on disk are in use; 0: they were refused and the last good ones go on",
-            registry=registry,
-        )
-        self._loaded = Gauge(
-            "studiolo_catalog_loaded_timestamp_seconds", "When the catalogs in use were loaded", registry=registry
-        )
-        self._problem = Gauge(
-            "studiolo_catalog_problem",
-            "1 for each problem of the catalogs on disk, with the text of `studiolo catalog check`",
-            ["problem"],
-            registry=registry,
-        )
+        self._valid = CATALOG_VALID.gauge(registry)
+        self._loaded = CATALOG_LOADED.gauge(registry)
+        self._problem = CATALOG_PROBLEM.gauge(registry)
 
     def show(self, status: CatalogStatus) -> None:
         """Tell the present state; called again at each change."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.utils import floatToGoString
 
-from hub.metrics import CatalogMetrics
+from hub.metrics.catalogs import CatalogMetrics
 from spawner.catalogs import CatalogStatus
 from studiolo.problems import Problem
 

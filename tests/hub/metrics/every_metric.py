@@ -1,0 +1,59 @@
+"""The registries of hub and services as a scrape finds them once everything has happened that is counted."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+from prometheus_client import CollectorRegistry
+from tornado import web
+
+from hub.metrics.hub import show_hub_metrics
+from hub.metrics.services import ServicesMetrics
+from spawner.catalogs import CatalogStatus
+from spawner.meter import EndedStart
+from spawner.progress import Phase
+from studiolo.catalog import Catalog
+from studiolo.problems import Problem
+
+BROKEN = CatalogStatus(
+    loaded_at=datetime(2026, 5, 1, tzinfo=UTC),
+    is_valid=False,
+    problems=(Problem(file="hardware.yaml", line=1, column=1, path="hardware", message="Not known."),),
+    changed_at=datetime(2026, 5, 1, tzinfo=UTC),
+)
+
+
+class FakeCatalogs:
+    """Broken catalogs that nobody edits."""
+
+    status = BROKEN
+    current = Catalog(environments=(), hardware=())
+
+    def subscribe(self, tell: Any) -> None:
+        """Nothing changes."""
+
+
+def hub_registry() -> CollectorRegistry:
+    """The hub's, without what JupyterHub itself counts."""
+    registry = CollectorRegistry()
+    meter = show_hub_metrics(
+        catalogs=cast("Any", FakeCatalogs()),
+        history=cast("Any", SimpleNamespace(seconds_silent=lambda: 1.0)),
+        spawners=lambda: (),
+        pods=cast("Any", SimpleNamespace(is_synced=True, seconds_silent=lambda _now: 1.0)),
+        clock=time.monotonic,
+        registry=registry,
+    )
+    meter.start_ended(EndedStart(choice=None, outcome="ready", seconds=1, phases=dict.fromkeys(Phase, 0.25)))
+    return registry
+
+
+def services_registry() -> CollectorRegistry:
+    """The services process's."""
+    metrics = ServicesMetrics(cast("Any", None))
+    request = SimpleNamespace(method="GET", request_time=lambda: 0.1)
+    metrics.request_ended(cast("web.RequestHandler", SimpleNamespace(request=request, get_status=lambda: 200)))
+    return metrics.registry
