@@ -118,4 +118,5 @@ def _configure_pages(c: Any) -> None:
 def _configure_restarts(c: Any) -> None:
     c.JupyterHub.cleanup_servers = False  # workspaces go on while the hub restarts
     c.JupyterHub.cleanup_proxy = False
-    c.JupyterHub.init_spawners_timeout = 5  # the hub answers meanwhile; what it has not looked at yet is "checking"
+    # Nobody gets an answer before this is over; what was not looked at by then is "checking", and its pages say so.
+    c.JupyterHub.init_spawners_timeout = 1

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from kubespawner import KubeSpawner
+from traitlets import default
 
 from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
 from spawner.cluster_end import ending_of
-from spawner.cluster_pods import last_log_lines, look_for_own, remove_pod, settle_cpu, wait_until_serving
+from spawner.cluster_pods import last_log_lines, look_for_own, pod_url, remove_pod, settle_cpu
+from spawner.cluster_resume import KeptServer, resume_start
 from spawner.cluster_start import ClusterStart
 from spawner.ending import Ending, EndingKind, from_json, to_json
 from spawner.kube import KubeError
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 STOP_AGAIN_SECONDS: Final = 5.0
 """How long to wait before a pod that is still there is asked to end once more."""
 
-
-RESUME_SECONDS: Final = 120.0
-"""For a pod that was starting while the hub restarted. One that waits for a node for longer is started anew."""
+HTTP_SECONDS: Final = 120
+"""For JupyterHub's own look at a server that has just answered us. The workspace is ended after it, so it is long."""
 
 
 class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # untyped upstream
@@ -42,6 +42,12 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         self.pod_name = pod_name(self.user.name, self.name)
         self._ending: Ending | None = None
         self._hub_env: dict[str, str] = {}
+        self._is_resumed = False
+        """Whether its start was cut off by the end of an earlier hub, and goes on in this one."""
+
+    @default("http_timeout")
+    def _http_timeout_default(self) -> int:
+        return HTTP_SECONDS
 
     # What pages ask
 
@@ -78,8 +84,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         # Saved before anything exists in Kubernetes: a hub that dies now finds what it had begun.
         self.namespace = self.parts.installation.namespace
         self._ending = None
-        self.orm_spawner.state = self.get_state()
-        self.user.db.commit()
+        self._save_state()
         return await self._run_start(self._start_pod)
 
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002 - JupyterHub's signature
@@ -88,6 +93,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         while True:
             try:
                 await self._note_end(is_asked_for=True)
+                self._save_state()  # a hub that dies now goes on with this stop in its next life
                 grace = 0 if now else None
                 await remove_pod(parts.kube, parts.pods, parts.installation, self.pod_name, grace_seconds=grace)
             except KubeError as error:
@@ -99,6 +105,54 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
 
     async def poll(self) -> int | None:
         """None while it starts or runs, otherwise an exit code. Without data nothing is declared gone."""
+        try:
+            return await self._poll()
+        except Exception:
+            # JupyterHub would take this for the end of a workspace, when it restarts.
+            self.log.exception("This is a bug. The workspace %s is taken to run", self._log_name)
+            return None
+
+    async def get_url(self) -> str:
+        """Where the server is, asked by a hub that restarted. A start that this cut off goes on meanwhile."""
+        pods, server = self.parts.pods, self.server
+        if server.ip:  # it has answered once
+            self._server = KeptServer(server.orm_server, is_over=self._is_over)
+            pod = pods.get(self.pod_name)
+            return f"{pod_url(pod)}{server.base_url}" if pod is not None and pod.ip else str(server.url)
+        self._is_resumed = True
+        url = await resume_start(
+            pods,
+            self.parts.installation,
+            self.pod_name,
+            probe_path=f"{server.base_url}api",
+            seconds=self.start_timeout * OUR_SHARE,
+        )
+        if url is None:
+            self._ending = Ending(kind=EndingKind.CUT_OFF, ended_at=datetime.now(UTC))
+        self._server = KeptServer(server.orm_server, is_over=self._is_over)
+        return str(server.url) if url is None else f"{url}{server.base_url}"
+
+    def start_polling(self) -> None:
+        """As JupyterHub has it. A start that went on in this hub gets its route now: nobody else would add it soon."""
+        super().start_polling()
+        if self._is_resumed:
+            self._is_resumed = False
+            self._adding_route = asyncio.ensure_future(self._add_route())
+
+    async def rename(self, old_name: str, new_name: str) -> None:  # noqa: ARG002 - JupyterHub's signature
+        """Nothing is kept under a stopped workspace's name but what JupyterHub keeps itself."""
+        self.pod_name = pod_name(self.user.name, new_name)
+
+    async def delete_forever(self) -> None:
+        """Nothing is left of a stopped workspace; the home is the person's."""
+
+    # How it is done
+
+    def _save_state(self) -> None:
+        self.orm_spawner.state = self.get_state()
+        self.user.db.commit()
+
+    async def _poll(self) -> int | None:
         pods = self.parts.pods
         if self._is_starting or not pods.is_synced:
             return None
@@ -111,28 +165,23 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
                 return None
         if pod is not None and not pod.has_ended:
             return None
+        if pod is None and self._ending is None and self.server is not None and not self.server.ip:
+            self._ending = Ending(kind=EndingKind.CUT_OFF, ended_at=datetime.now(UTC))
         await self._note_end()
         code = self._ending.exit_code if self._ending else None
         return 1 if code is None else code
 
-    async def get_url(self) -> str:
-        """Where the server is. One that was starting while the hub restarted is waited for, not given up."""
-        pods = self.parts.pods
-        url = None
-        if await pods.wait_synced(self.http_timeout):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RESUME_SECONDS):
-                    url = await wait_until_serving(pods, self.pod_name, f"{self.server.base_url}api")
-        return str(self.server.url) if url is None else f"{url}{self.server.base_url}"
+    async def _is_over(self) -> bool:
+        return self._ending is not None or await self.poll() is not None
 
-    async def rename(self, old_name: str, new_name: str) -> None:  # noqa: ARG002 - JupyterHub's signature
-        """Nothing is kept under a stopped workspace's name but what JupyterHub keeps itself."""
-        self.pod_name = pod_name(self.user.name, new_name)
-
-    async def delete_forever(self) -> None:
-        """Nothing is left of a stopped workspace; the home is the person's."""
-
-    # How it is done
+    async def _add_route(self) -> None:
+        proxy = self.user.settings.get("proxy")
+        if proxy is None:
+            return
+        try:
+            await proxy.add_user(self.user, self.name)
+        except Exception:
+            self.log.exception("The workspace %s has no route yet; the next look at all routes adds it", self._log_name)
 
     async def _start_pod(self, plan: LaunchPlan) -> str:
         for name, value in pod_traits(plan, self.parts.installation).items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from spawner.ending import TAIL_LINES, tail
@@ -13,9 +12,6 @@ from spawner.installation import RELEASE_LABEL
 from spawner.kube import KubeConflict, KubeError, KubeNotFound
 from spawner.manifest import PORT
 from spawner.pod_facts import CONTAINER
-from spawner.probe import wait_for_answer
-from spawner.verdicts.judge import judge
-from spawner.verdicts.outcomes import Running, Waiting
 
 if TYPE_CHECKING:
     from spawner.installation import Installation
@@ -44,28 +40,6 @@ async def look_for_own(pods: PodWatch, installation: Installation, name: str) ->
     """The truth about the workspace's pod. One of that name that another installation made is not ours: None."""
     pod = await pods.look(name)
     return pod if pod is not None and pod.label(RELEASE_LABEL) == installation.release else None
-
-
-async def wait_until_serving(pods: PodWatch, name: str, probe_path: str) -> str | None:
-    """The address of a pod's server once it answers, for a start that a restart of the hub cut off.
-
-    None where the pod is gone, or never will serve: one that died before it got its Secret can get it from nobody.
-    """
-    async with aclosing(pods.changes(name)) as changes:
-        async for pod in changes:
-            if pod is None:
-                return None
-            age = datetime.now(UTC) - pod.created_at if pod.created_at else timedelta()
-            match judge(pod, pods.events_of(pod.uid), waited_seconds=age.total_seconds()):
-                case Waiting():
-                    continue
-                case Running() if pod.ip:
-                    await wait_for_answer(pod_url(pod), probe_path)
-                    return pod_url(pod)
-                case Running():
-                    continue
-            return None
-    return None
 
 
 async def last_log_lines(kube: Kube, pod: PodFacts) -> tuple[str, ...]:

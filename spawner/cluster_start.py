@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from spawner.cluster_pods import delete_pod, last_log_lines, look_for_own, pod_url, pods_path, remove_pod
+from spawner.cluster_follow import follow_until_serving
+from spawner.cluster_pods import delete_pod, last_log_lines, look_for_own, pods_path, remove_pod
 from spawner.errors import ClusterAway, ServerNeverReady, offer_again
+from spawner.installation import RELEASE_LABEL
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
 from spawner.manifest import secret_manifest
-from spawner.probe import wait_for_answer
 from spawner.progress import Phase, PhaseState
 from spawner.verdicts.create_refusals import judge_refusal
 from spawner.verdicts.errors import error_of
@@ -45,8 +46,15 @@ API_PAUSE_SECONDS: Final = 0.5
 LEFT_OVER_SECONDS: Final = 60.0
 """For a pod that an earlier start left behind to go, beyond the time it has to save."""
 
-LOOK_AGAIN_SECONDS: Final = 1.0
-"""Some verdicts are about time alone: nothing happens, and it has been long enough."""
+START_ANNOTATION: Final = "studiolo.dev/start"
+"""On each pod: which start made it."""
+
+Answer = TypeVar("Answer")
+
+
+def new_mark() -> str:
+    """A name for one start, that no other has."""
+    return secrets.token_hex(8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +73,8 @@ class ClusterStart:
     """What the server is asked for, to see that it answers."""
     seconds: float
     """How long all of it may take."""
+    mark: str = field(default_factory=new_mark)
+    """Stands on the pod: it is of this very start, also where the answer to its creation was lost."""
 
     async def run(self) -> str:
         """The address of a server that answers. Raises StartError; cancelled or failed, no pod is left behind."""
@@ -93,30 +103,32 @@ class ClusterStart:
 
     async def _create(self) -> PodFacts:
         """The pod first, and its Secret at once after, so that the Secret belongs to it from its first moment."""
-        pod = self.pods.learn(await self._insist(self._post_pod))
+        pod = await self._insist(self._post_pod)
         secret = secret_manifest(self._name, self.secrets, pod_uid=pod.uid, installation=self.installation)
         await self._insist(lambda: self._post_secret(secret))
         return pod
 
-    async def _post_pod(self) -> Json:
-        path = pods_path(self.installation)
+    async def _post_pod(self) -> PodFacts:
+        path, marked = pods_path(self.installation), marked_with(self.manifest, self.mark)
         try:
-            return await self.kube.create(path, self.manifest)
+            return self.pods.learn(await self.kube.create(path, marked))
         except KubeConflict as conflict:
             if conflict.reason != "AlreadyExists":
                 raise  # a quota that two starts asked at the same moment; asking again is right
-            is_there = await self.pods.look(self._name) is not None
-            if is_there and await look_for_own(self.pods, self.installation, self._name) is None:
+            found = await self.pods.look(self._name)
+            if found is not None and found.label(RELEASE_LABEL) != self.installation.release:
                 raise KubeRefused(
                     f"The pod {self._name} belongs to another installation in this namespace.",
                     status=conflict.status,
                     reason=conflict.reason,
                 ) from conflict
+            if found is not None and found.annotation(START_ANNOTATION) == self.mark and not found.is_deleting:
+                return found  # our own question reached the server, and its answer was lost
             self.board.detail(Phase.ROOM, "Removing what an earlier start left behind")
             # With the time to save that it was made with: what runs in it may be somebody's work.
             async with asyncio.timeout(self.installation.stop_seconds + LEFT_OVER_SECONDS):
                 await remove_pod(self.kube, self.pods, self.installation, self._name)
-            return await self.kube.create(path, self.manifest)
+            return self.pods.learn(await self.kube.create(path, marked))
 
     async def _post_secret(self, secret: Json) -> Json:
         path = f"/api/v1/namespaces/{self.installation.namespace}/secrets"
@@ -128,7 +140,7 @@ class ClusterStart:
                 await self.kube.delete(f"{path}/{self._name}")
             return await self.kube.create(path, secret)
 
-    async def _insist(self, ask: Callable[[], Awaitable[Json]]) -> Json:
+    async def _insist(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """Asks until there is an answer. A refusal is one; it is told with its reason, and at once."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + API_SECONDS
@@ -152,27 +164,14 @@ class ClusterStart:
     async def _follow(self, created: PodFacts) -> str:
         """Until the server answers, or until what is told of its pod says that it never will."""
         began = asyncio.get_running_loop().time()
-        probe: asyncio.Task[str] | None = None
-        async with aclosing(self.pods.changes(created.name)) as changes:
-            change = asyncio.ensure_future(anext(changes))
-            try:
-                while True:
-                    tasks = {change} if probe is None else {change, probe}
-                    await asyncio.wait(tasks, timeout=LOOK_AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                    if probe is not None and probe.done():
-                        self.board.finish(Phase.SERVER)
-                        return await probe
-                    if change.done():
-                        change = asyncio.ensure_future(anext(changes))
-                    pod = await self._now(created)
-                    is_running = await self._judge(pod, began)
-                    if is_running and probe is None and pod.ip:
-                        probe = asyncio.create_task(self._probe(pod))
-            finally:
-                left = (change,) if probe is None else (change, probe)
-                for task in left:
-                    task.cancel()
-                await asyncio.gather(*left, return_exceptions=True)
+
+        async def running() -> PodFacts | None:
+            pod = await self._now(created)
+            return pod if await self._judge(pod, began) else None
+
+        url = await follow_until_serving(self.pods, created.name, running, self.probe_path)
+        self.board.finish(Phase.SERVER)
+        return url
 
     async def _judge(self, pod: PodFacts, began: float) -> bool:
         """Shows what is waited for; whether the server's container runs. Raises what ends the start."""
@@ -208,11 +207,6 @@ class ClusterStart:
                 return created  # nobody knows; the next look tells
         return found if found is not None and found.uid == created.uid else replace(created, is_deleting=True)
 
-    async def _probe(self, pod: PodFacts) -> str:
-        url = pod_url(pod)
-        await wait_for_answer(url, self.probe_path)
-        return url
-
     def _reach(self, reached: Phase, detail: str) -> None:
         """Show the phase that runs now; those before it are done, whether anybody told of them or not."""
         for phase in Phase:
@@ -238,3 +232,10 @@ class ClusterStart:
     def _error(self, verdict: Verdict, *, log_tail: tuple[str, ...] = ()) -> StartError:
         again = (offer_again(self.plan.choice),)
         return error_of(verdict, asked=self.plan.shape.hardware, offers=again, log_tail=log_tail)
+
+
+def marked_with(manifest: Json, mark: str) -> Json:
+    """The manifest of a pod that tells which start made it."""
+    metadata = manifest["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), START_ANNOTATION: mark}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}

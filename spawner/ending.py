@@ -34,6 +34,8 @@ class EndingKind(StrEnum):
     """It is gone and nobody saw how: the machine went down, or the keeper was killed."""
     FAILED_TO_START = "failed_to_start"
     """The process could not be made at all."""
+    CUT_OFF = "cut_off"
+    """The hub ended while it started, and the start could not go on in the next one."""
     TAKEN_AWAY = "taken_away"
     """The cluster ended it, for a reason of its own; `why` says which."""
 
@@ -58,6 +60,7 @@ _SENTENCES = MappingProxyType(
     {
         EndingKind.STOPPED: "It was stopped.",
         EndingKind.LOST: "It is gone, and nothing saw how it ended: the machine may have been restarted.",
+        EndingKind.CUT_OFF: "Studiolo was restarted while it started. Start it again.",
         EndingKind.FAILED_TO_START: "Its server could not be started.",
     }
 )

@@ -84,8 +84,8 @@ class PodWatch:
         """Whether a whole list was read once. Stays true: an old picture is better than none."""
         return self._synced.is_set()
 
-    async def wait_synced(self, seconds: float) -> bool:
-        """Waits at most so long for the first list to be read; gives `is_synced`."""
+    async def wait_synced(self, seconds: float | None) -> bool:
+        """Waits at most so long for the first list to be read, for ever with None; gives `is_synced`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._synced.wait()

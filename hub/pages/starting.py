@@ -95,6 +95,13 @@ class WorkspacePage(OwnPage):
 class PendingPage(WorkspacePage, SpawnPendingHandler):  # type: ignore[misc]  # JupyterHub has no types
     """The waiting page of one workspace, the page of its failed start, or the way on when it runs."""
 
+    async def get(self, user_name: str, server_name: str = "") -> None:
+        """JupyterHub's, which says 404 of a named workspace that it has not met since it was started."""
+        user = self.find_user(user_name) if self.current_user else None
+        if user is not None and server_name in user.orm_spawners:
+            user.get_spawner(server_name)
+        await super().get(user_name, server_name)
+
 
 class UserUrlPage(WorkspacePage, UserUrlHandler):  # type: ignore[misc]  # JupyterHub has no types
     """The address of a workspace that does not run; started again, it opens where the person wanted to go."""

@@ -36,3 +36,17 @@ def test_people_stay_signed_in_while_the_hub_is_killed_and_comes_back(running_hu
         assert browser.get("/hub/home", follow_redirects=False).status_code == 200
     with running_hub.api(token) as api:
         assert api.get("user").status_code == 200
+
+
+def test_the_page_of_a_named_workspace_is_there_after_the_hub_was_killed(running_hub: ThrowawayHub) -> None:
+    token = running_hub.token(ADMIN, running_hub.admin_password)
+    with running_hub.api(token) as api:
+        assert api.put(f"users/{ADMIN}/servers/waits", json={"display_name": "Waits"}).status_code == 201
+    running_hub.kill(HUB)
+    running_hub.start(HUB)
+    with contextlib.closing(running_hub.browser(ADMIN, running_hub.admin_password)) as browser:
+        page = browser.get(f"/hub/spawn-pending/{ADMIN}/waits")
+    assert page.status_code == 200
+    assert "Waits" in page.text
+    with running_hub.api(token) as api:
+        api.request("DELETE", f"users/{ADMIN}/servers/waits", json={"remove": True})

@@ -107,8 +107,8 @@ async def cluster(sample_catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> A
         await asyncio.gather(watching, return_exceptions=True)
 
 
-def refusal(status: int, reason: str, message: str) -> str:
-    return json.dumps({"kind": "Status", "message": message, "reason": reason, "code": status})
+def refusal(status: int, reason: str, message: str) -> bytes:
+    return json.dumps({"kind": "Status", "message": message, "reason": reason, "code": status}).encode()
 
 
 async def run(cluster: Cluster, **options: Any) -> asyncio.Task[str]:

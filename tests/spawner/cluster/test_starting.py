@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from spawner import cluster_start
-from spawner.cluster_pods import remove_pod, wait_until_serving
+from spawner.cluster_pods import remove_pod
+from spawner.cluster_resume import resume_start
 from spawner.errors import StartError
 from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
+from spawner.kube import Kube, KubeAway
 from spawner.progress import Phase, PhaseState
 from tests.fakes.fake_kubernetes import NAMESPACE
 from tests.spawner.cluster.conftest import INSTALLATION, NAME, PATIENCE_SECONDS, Cluster, refusal, run
@@ -75,6 +78,38 @@ async def test_what_a_hub_that_died_left_behind_is_replaced(cluster: Cluster) ->
     assert await begun
 
 
+@dataclass
+class LosesTheAnswer:
+    """A door to Kubernetes: what the nth creation made is there, and nobody is told."""
+
+    kube: Kube
+    write: int
+    written: int = 0
+
+    async def create(self, path: str, body: Any) -> Any:
+        self.written += 1
+        answer = await self.kube.create(path, body)
+        if self.written == self.write:
+            raise KubeAway("The connection was reset.")
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.kube, name)
+
+
+@pytest.mark.parametrize("write", [1, 2], ids=["pod", "Secret"])
+async def test_a_pod_whose_creation_was_answered_into_the_void_is_the_one_that_serves(
+    cluster: Cluster, write: int
+) -> None:
+    loses = LosesTheAnswer(kube=cluster.kube, write=write)
+    begun = await run(cluster, kube=loses)
+    cluster.is_running()
+    assert await begun
+    assert cluster.api.requests_for_test["delete pods"] == 0
+    pod, secret = cluster.api.objects_for_test("pods")[NAME], cluster.api.objects_for_test("secrets")[NAME]
+    assert secret["metadata"]["ownerReferences"][0]["uid"] == pod["metadata"]["uid"]
+
+
 async def test_a_secret_of_a_pod_that_is_gone_is_replaced(cluster: Cluster) -> None:
     old = {"metadata": {"name": NAME, "namespace": NAMESPACE, "ownerReferences": [{"uid": "gone"}]}}
     cluster.api.put_for_test("secrets", old)
@@ -97,10 +132,10 @@ async def test_a_pod_of_somebody_else_s_that_has_the_name_is_left_alone(cluster:
     assert cluster.names() == [NAME]
 
 
-async def resume(cluster: Cluster) -> str | None:
+async def resume(cluster: Cluster, *, seconds: float = PATIENCE_SECONDS) -> str | None:
     """What a hub does that was restarted in the middle of a start."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        return await wait_until_serving(cluster.pods, NAME, "/user/alice/api")
+        return await resume_start(cluster.pods, INSTALLATION, NAME, probe_path="/user/alice/api", seconds=seconds)
 
 
 async def test_a_pod_that_was_starting_while_the_hub_restarted_is_waited_for(cluster: Cluster) -> None:
