@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import kubespawner.spawner
 
 from hub.pages.cluster_place import ClusterPlace
 from spawner.catalogs import CatalogHolder
 from spawner.cluster import WorkspaceSpawner
-from spawner.cluster_orphans import end_orphan_pods
+from spawner.cluster_orphans import ForeignDatabase, end_orphan_pods
 from spawner.cluster_parts import ClusterParts
 from spawner.kube import Kube
 from spawner.kube_feed import Persistence
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from hub.settings_cluster import KubernetesSettings
     from hub.workspace_rows import WorkspaceRow
     from spawner.parts import StartHistory
-
-FIRST_LIST_SECONDS: Final = 10.0
-"""How long the hub's start waits for the first list of pods. Without it, workspaces are taken to be as they were."""
 
 
 class ClusterBackend:
@@ -48,10 +45,14 @@ class ClusterBackend:
         self._kube: Kube | None = None
         self._pods: PodWatch | None = None
         self._watching: asyncio.Task[Any] | None = None
+        self._told = ""
         self.place = ClusterPlace(catalogs=self._catalogs, starts=starts, pods=lambda: self._pods, clock=time.monotonic)
 
     async def open(self) -> None:
-        """Connects, and reads what pods there are, for a few seconds at most: the watch goes on trying for ever."""
+        """Begins to read what pods there are, and waits for nothing: JupyterHub's look at its workspaces comes next.
+
+        It must come before the hub answers anybody, or workspaces that were not looked at would be taken to run.
+        """
         _keep_kubespawner_from_connecting()
         self._kube = await Kube.connect(self._kubernetes.kubeconfig)
         self._pods = PodWatch(
@@ -68,8 +69,6 @@ class ClusterBackend:
             pods=self._pods,
             installation=self._installation,
         )
-        if not await self._pods.wait_synced(FIRST_LIST_SECONDS):
-            self._log.warning("Kubernetes has not told yet which pods there are; workspaces are left as they are.")
 
     async def settle(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
         """Pods are looked at again and again: see `watched`."""
@@ -96,7 +95,14 @@ class ClusterBackend:
         if self._kube is None or self._pods is None:
             return
         names = {pod_name(row.user, row.server) for row in known()}
-        await end_orphan_pods(self._kube, self._pods, known=names, now=datetime.now(UTC), log=self._log)
+        try:
+            await end_orphan_pods(self._kube, self._pods, known=names, now=datetime.now(UTC), log=self._log)
+        except ForeignDatabase as error:
+            if str(error) != self._told:  # not again each time that it is looked for
+                self._told = str(error)
+                self._log.error("%s\n%s", error, error.hint)
+        else:
+            self._told = ""
 
 
 def _keep_kubespawner_from_connecting() -> None:

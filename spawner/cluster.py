@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 STOP_AGAIN_SECONDS: Final = 5.0
 """How long to wait before a pod that is still there is asked to end once more."""
 
+FIRST_LIST_SECONDS: Final = 3.0
+"""How long a hub that starts waits for the first list of pods. Without it, workspaces are taken to be as they were."""
+
 HTTP_SECONDS: Final = 120
 """For JupyterHub's own look at a server that has just answered us. The workspace is ended after it, so it is long."""
 
@@ -154,6 +157,8 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
 
     async def _poll(self) -> int | None:
         pods = self.parts.pods
+        if self._check_pending:  # asked by a hub that has just started
+            await pods.wait_synced(FIRST_LIST_SECONDS)
         if self._is_starting or not pods.is_synced:
             return None
         pod = pods.get(self.pod_name)
