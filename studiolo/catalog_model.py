@@ -52,7 +52,7 @@ APPS: Final[Mapping[str, App]] = MappingProxyType(
         )
     }
 )
-"""Every app a catalog may name. How each is run stands in `images/base/start_server.py`, which images carry alone."""
+"""Every app a catalog may name. How each is run stands in `images/base/workspace_server/apps.py`: images carry that."""
 
 
 class Entry(BaseModel):

@@ -70,6 +70,7 @@ def recipes(checkout: Path) -> tuple[Recipe, ...]:
                 *tools,
                 ("files", images / "base" / "files"),
                 ("start_server.py", images / "base" / "start_server.py"),
+                ("workspace_server", images / "base" / "workspace_server"),
                 ("lock/requirements.lock", minimal),
             ),
             ingredients=("tools/uv",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import re
@@ -12,10 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,74 +22,13 @@ import pytest
 from spawner.data_directory import default_cache_directory
 from spawner.environments import EnvironmentStore
 from studiolo.catalog import Environment
+from tests.fakes.hub_of_servers import SERVER_TOKEN, HubOfServers, running_hub
 
 CHECKOUT = Path(__file__).parents[2]
 START_SERVER = CHECKOUT / "images" / "base" / "start_server.py"
 PREFIX = "/user/alice/"
-SERVER_TOKEN = "token-of-the-server"
 PATIENCE_SECONDS = 60.0
 """For a server to answer, on a machine that is busy with other tests."""
-
-PEOPLE = {
-    "token-of-alice": {"kind": "user", "name": "alice", "scopes": ["access:servers!user=alice"]},
-    "token-of-bob": {"kind": "user", "name": "bob", "scopes": ["access:servers!user=bob"]},
-}
-
-
-@dataclass
-class FakeHub:
-    """The part of the hub's API that a single-user server talks to. Notes what it was asked."""
-
-    url: str
-    asked: list[tuple[str, str, Mapping[str, str], bytes]] = field(default_factory=list)
-    told_of_activity: threading.Event = field(default_factory=threading.Event)
-    asked_for_version: threading.Event = field(default_factory=threading.Event)
-
-    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
-        self.asked.append((method, path, headers, body))
-        match method, path.partition("?")[0]:
-            case "GET", "/hub/api":
-                self.asked_for_version.set()
-                return 200, {"version": "6.1.1"}
-            case "GET", "/hub/api/user":
-                person = PEOPLE.get(headers.get("Authorization", "").removeprefix("token "))
-                return (200, {**person, "groups": [], "admin": False}) if person else (403, {"message": "who?"})
-            case "POST", "/hub/api/oauth2/token":
-                return 200, {"access_token": "token-of-alice", "token_type": "Bearer", "scope": "access:servers"}
-            case "POST", "/hub/api/users/alice/activity":
-                self.told_of_activity.set()
-                return 200, {}
-            case _:
-                return 404, {"message": path}
-
-
-@contextlib.contextmanager
-def running_hub() -> Iterator[FakeHub]:
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, answer = known.answer(self.command, self.path, dict(self.headers), body)
-            text = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("X-JupyterHub-Version", "6.1.1")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        do_GET = do_POST = _answer  # noqa: N815 - the names http.server looks for
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    known = FakeHub(url=f"http://127.0.0.1:{server.server_port}/hub/api")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield known
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @dataclass
@@ -120,7 +56,7 @@ class RunningServer:
                 return
 
 
-def server_env(hub: FakeHub, home: Path, python: Path, port: int) -> dict[str, str]:
+def server_env(hub: HubOfServers, home: Path, python: Path, port: int) -> dict[str, str]:
     """What JupyterHub gives every server."""
     return {
         "HOME": str(home),
@@ -146,7 +82,7 @@ StartServer = Callable[..., RunningServer]
 
 
 @contextlib.contextmanager
-def starting_servers(hub: FakeHub, folder: Path) -> Iterator[StartServer]:
+def starting_servers(hub: HubOfServers, folder: Path) -> Iterator[StartServer]:
     running: list[RunningServer] = []
 
     def start_server(
@@ -195,13 +131,13 @@ def starting_servers(hub: FakeHub, folder: Path) -> Iterator[StartServer]:
 
 
 @pytest.fixture
-def hub() -> Iterator[FakeHub]:
+def hub() -> Iterator[HubOfServers]:
     with running_hub() as known:
         yield known
 
 
 @pytest.fixture
-def start(hub: FakeHub, tmp_path: Path) -> Iterator[StartServer]:
+def start(hub: HubOfServers, tmp_path: Path) -> Iterator[StartServer]:
     """Starts servers the way the spawner does; `program` and `env` for those who do it otherwise."""
     with starting_servers(hub, tmp_path) as start_server:
         yield start_server
@@ -213,7 +149,7 @@ STOCK = ("-c", "from jupyterhub.singleuser import main; main()")
 @pytest.fixture(scope="module", params=["ours", "stock"])
 def ours_and_stock(
     request: pytest.FixtureRequest, minimal: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[RunningServer, FakeHub]]:
+) -> Iterator[tuple[RunningServer, HubOfServers]]:
     """Our server, then the stock one, and the hub each belongs to: what is asked of the one holds for the other."""
     with running_hub() as known, starting_servers(known, tmp_path_factory.mktemp("server")) as start_server:
         if request.param == "ours":

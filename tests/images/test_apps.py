@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 from typing import Any
 
+import workspace_server.apps
 from studiolo.catalog import APPS
-
-START_SERVER = Path(__file__).parents[2] / "images" / "base" / "start_server.py"
 
 
 def test_tensorboard_shows_the_runs_of_the_home(start: Any, with_apps: Path, tmp_path: Path) -> None:
@@ -44,4 +42,4 @@ def test_a_name_that_is_no_app_is_left_out(start: Any, with_apps: Path) -> None:
 
 
 def test_each_app_that_a_catalog_may_name_can_be_run() -> None:
-    assert set(runpy.run_path(str(START_SERVER))["APPS"]) == set(APPS)
+    assert set(workspace_server.apps.APPS) == set(APPS)

@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 
-START_SERVER = Path(__file__).parents[2] / "images" / "base" / "start_server.py"
+FOLDER = Path(__file__).parents[2] / "images" / "base"
 
 LOAD = f"""
-import asyncio, importlib.util, os, sys
-spec = importlib.util.spec_from_file_location("start_server", {str(START_SERVER)!r})
-start_server = importlib.util.module_from_spec(spec)
-sys.modules["start_server"] = start_server
-spec.loader.exec_module(start_server)
+import asyncio, os, sys
+sys.path.append({str(FOLDER)!r})
+from workspace_server import deferred, main
 """
 
 
@@ -53,28 +51,6 @@ def test_the_hub_is_asked_for_its_version_and_told_of_activity(start: Any, minim
     ((_, _, headers, body),) = [asked for asked in hub.asked if asked[1].endswith("/activity")]
     assert headers["Authorization"] == "token token-of-the-server"
     assert b"last_activity" in body
-
-
-def test_a_hub_that_cannot_be_reached_ends_the_server(minimal: Path, tmp_path: Path) -> None:
-    program = """
-sleep = asyncio.sleep
-asyncio.sleep = lambda seconds, *result: sleep(min(seconds, 0.01), *result)
-sys.argv = ["start_server", "--allow-root"]
-start_server.main()
-"""
-    finished = run(
-        minimal,
-        program,
-        HOME=str(tmp_path),
-        JUPYTERHUB_API_TOKEN="t",
-        JUPYTERHUB_API_URL="http://127.0.0.1:9/hub/api",
-        JUPYTERHUB_CLIENT_ID="jupyterhub-user-alice",
-        JUPYTERHUB_SERVICE_PREFIX="/user/alice/",
-        JUPYTERHUB_SERVICE_URL="http://127.0.0.1:0/user/alice/",
-        JUPYTERHUB_USER="alice",
-    )
-    assert finished.returncode == 1
-    assert "Failed to connect to my Hub" in finished.stderr
 
 
 def test_node_is_not_run_and_stays_on_the_path(start: Any, minimal: Path, tmp_path: Path) -> None:
@@ -135,9 +111,9 @@ def test_news_language_servers_and_the_command_linker_are_off(start: Any, minima
 
 def test_what_is_put_off_is_not_imported_and_everything_else_is(minimal: Path) -> None:
     program = """
-single_user, is_short = start_server.import_single_user()
+single_user, is_short = main.import_single_user(is_known=main.is_known_jupyterhub())
 print(is_short, single_user.__name__)
-print(sorted(start_server.DEFERRED.keys() & sys.modules.keys()))
+print(sorted(deferred.DEFERRED.keys() & sys.modules.keys()))
 print("jupyterlab.labapp" in sys.modules, os.environ["PATH"])
 """
     assert output(minimal, program) == ["True JupyterHubSingleUser", "[]", "True /usr/bin:/bin"]
@@ -145,7 +121,7 @@ print("jupyterlab.labapp" in sys.modules, os.environ["PATH"])
 
 def test_an_extension_that_needs_what_was_put_off_gets_the_real_thing(minimal: Path) -> None:
     program = """
-start_server.import_single_user()
+main.import_single_user(is_known=main.is_known_jupyterhub())
 import aiohttp, requests, sqlalchemy, sqlalchemy.exc
 import jupyterhub.handlers, jupyterhub.httpclient, jupyterhub.orm, jupyterhub.scopes
 print(sqlalchemy.create_engine("sqlite://").dialect.name)
@@ -163,7 +139,7 @@ print(type(jupyterhub.httpclient).__name__)
 
 def test_who_uses_a_stand_in_while_others_still_import_gets_the_real_thing(minimal: Path) -> None:
     program = """
-with start_server.deferred_imports():
+with deferred.deferred_imports():
     from sqlalchemy import create_engine
     from requests import Session
     import sqlalchemy.orm
@@ -174,7 +150,7 @@ print(create_engine("sqlite://").dialect.name, Session.__module__, sqlalchemy.or
 
 def test_scopes_are_compared_by_the_hub_s_own_code(minimal: Path) -> None:
     program = """
-start_server.import_single_user()
+main.import_single_user(is_known=main.is_known_jupyterhub())
 from jupyterhub.services.auth import HubOAuth
 auth = HubOAuth(api_token="t", client_id="c", access_scopes={"access:servers!user=alice"})
 for scope in ("access:servers!user=alice", "access:servers!user=bob", "access:servers"):
@@ -185,7 +161,7 @@ for scope in ("access:servers!user=alice", "access:servers!user=bob", "access:se
 
 def test_addresses_are_judged_as_by_the_real_validator(minimal: Path) -> None:
     program = """
-with start_server.deferred_imports():
+with deferred.deferred_imports():
     from rfc3986_validator import validate_rfc3986 as ours
 from rfc3986_validator import validate_rfc3986 as real
 texts = ["https://event.jupyter.org/jupyter_server/contents_service/v1", "http://a", "http://a/b?c=d#e", "http://",
@@ -202,14 +178,14 @@ print(all(bool(ours(text, rule="URI")) == bool(real(text, rule="URI")) for text 
             "import jupyterhub; jupyterhub.version_info = (7, 0, 0, '', '')",
             "is started the stock way: this file was",
         ),
-        ("start_server.DEFERRED['jupyter_core'] = ()", "the short one failed"),
+        ("deferred.DEFERRED['jupyter_core'] = ()", "the short one failed"),
     ],
     ids=["another JupyterHub", "an import that fails"],
 )
 def test_where_the_short_way_does_not_hold_the_stock_one_is_taken(minimal: Path, spoiled: str, said: str) -> None:
     program = f"""
 {spoiled}
-single_user, is_short = start_server.import_single_user()
+single_user, is_short = main.import_single_user(is_known=main.is_known_jupyterhub())
 print(is_short, single_user.__name__, "jupyterhub.singleuser.extension" in sys.modules)
 """
     finished = run(minimal, program)

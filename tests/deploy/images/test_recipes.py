@@ -42,6 +42,7 @@ CHANGES = [
     ("images/r/packages.txt", {"r"}),
     ("images/r/files/share/jupyter/kernels/ir/kernel.json", {"r"}),
     ("images/base/start_server.py", {"base", *ENVIRONMENTS}),
+    ("images/base/workspace_server/main.py", {"base", *ENVIRONMENTS}),
     ("images/environment.Containerfile", ENVIRONMENTS),
     ("images/base/Containerfile", {"base", *ENVIRONMENTS}),
     ("images/debian/Containerfile", {"debian", "base", "hub", "proxy", *ENVIRONMENTS}),

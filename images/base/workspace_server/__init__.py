@@ -1,0 +1,1 @@
+"""What our start program adds to JupyterHub's server of one person: a short start, and patience with an absent hub."""
