@@ -83,6 +83,9 @@ def sample_catalog() -> Catalog:
 def running_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
     """A real Studiolo, one for the whole run: proxy, hub and services. A test that ends one of them starts it again."""
     from deploy.local.throwaway import ThrowawayHub  # noqa: PLC0415 - half a second that plain tests need not wait
+    from tests.installed_software import share_software  # noqa: PLC0415 - see above
 
-    with ThrowawayHub(tmp_path_factory.mktemp("studiolo")) as hub:
+    root = tmp_path_factory.mktemp("studiolo")
+    share_software(root)
+    with ThrowawayHub(root) as hub:
         yield hub

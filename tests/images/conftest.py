@@ -19,10 +19,10 @@ from typing import Any
 import httpx
 import pytest
 
-from spawner.data_directory import default_cache_directory
 from spawner.environments import EnvironmentStore
 from studiolo.catalog import Environment
 from tests.fakes.hub_of_servers import SERVER_TOKEN, HubOfServers, running_hub
+from tests.installed_software import SHARED
 
 CHECKOUT = Path(__file__).parents[2]
 START_SERVER = CHECKOUT / "images" / "base" / "start_server.py"
@@ -167,7 +167,7 @@ def wait_until_it_answers(server: RunningServer) -> None:
 
 def build(environment: Environment) -> Path:
     """The Python of an environment. Kept from run to run: what is built already is used at once, as in life."""
-    store = EnvironmentStore(default_cache_directory() / "tests" / "environments", log=logging.getLogger(__name__))
+    store = EnvironmentStore(SHARED, log=logging.getLogger(__name__))
     asyncio.run(store.build(environment, lambda _: None))
     return store.python(environment)
 

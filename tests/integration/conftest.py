@@ -19,6 +19,7 @@ from deploy.local.throwaway import ThrowawayHub
 from hub.settings import CHECKOUT
 from spawner.machine import running_records
 from spawner.processes import ProcessIdentity, descendants, identify, is_running
+from tests.installed_software import share_software
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -166,7 +167,9 @@ def running_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUp]:
         f"environments:\n  minimal:\n    title: Minimal\n    requirements: {requirements}\n    default: true\n"
     )
     shutil.copy(CHECKOUT / "hardware.yaml", catalog / "hardware.yaml")
-    running = RunningUp(tmp_path_factory.mktemp("up"))
+    root = tmp_path_factory.mktemp("up")
+    share_software(root)
+    running = RunningUp(root)
     running.arguments = ("--catalog", str(catalog))
     running.catalog = catalog
     with running:
