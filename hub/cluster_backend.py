@@ -16,6 +16,7 @@ from spawner.cluster_orphans import ForeignDatabase, end_orphan_pods
 from spawner.cluster_parts import ClusterParts
 from spawner.kube import Kube
 from spawner.kube_feed import Persistence
+from spawner.node_watch import NodeWatch
 from spawner.pod_watch import PodWatch
 from studiolo.catalog import Platform
 from studiolo.names import pod_name
@@ -44,6 +45,7 @@ class ClusterBackend:
         self._catalogs = CatalogHolder(settings.catalog_directory, log=log, platform=Platform.KUBERNETES)
         self._kube: Kube | None = None
         self._pods: PodWatch | None = None
+        self._nodes: NodeWatch | None = None
         self._watching: asyncio.Task[Any] | None = None
         self._told = ""
         self.place = ClusterPlace(catalogs=self._catalogs, starts=starts, pods=lambda: self._pods, clock=time.monotonic)
@@ -61,12 +63,14 @@ class ClusterBackend:
             labels=self._installation.labels,
             persistence=Persistence(log=self._log),
         )
+        self._nodes = NodeWatch(self._kube, persistence=Persistence(log=self._log))
         self._watching = asyncio.create_task(self._pods.run(), name="Watching the pods")
         WorkspaceSpawner.parts = ClusterParts(
             catalogs=self._catalogs,
             starts=self._starts,
             kube=self._kube,
             pods=self._pods,
+            nodes=self._nodes,
             installation=self._installation,
         )
 
@@ -74,14 +78,18 @@ class ClusterBackend:
         """Pods are looked at again and again: see `watched`."""
 
     def watched(self, known: Callable[[], frozenset[WorkspaceRow]]) -> Mapping[str, Callable[[], Awaitable[Any]]]:
-        """Pods that no workspace knows."""
+        """Pods that no workspace knows; and the nodes, to say what would fit."""
 
         async def look_for_orphans() -> None:
             while True:
                 await asyncio.sleep(self._kubernetes.look_for_orphans_every.total_seconds())
                 await self._end_orphans(known)
 
-        return {"Looking for pods that no workspace knows": look_for_orphans}
+        async def watch_nodes() -> None:
+            if self._nodes is not None:
+                await self._nodes.run()
+
+        return {"Watching the nodes": watch_nodes, "Looking for pods that no workspace knows": look_for_orphans}
 
     async def close(self) -> None:
         """Ends the watch and the connections; no pod is touched."""

@@ -19,11 +19,14 @@ from spawner.kube import KubeError
 from spawner.manifest import pod_env, pod_traits, secret_values, settled_cpu
 from spawner.progress import StartProgress
 from spawner.start_report import StartReport
+from spawner.verdicts.next_best import next_best
 from studiolo.names import pod_name
 
 if TYPE_CHECKING:
     from spawner.cluster_parts import ClusterParts
     from spawner.plan import LaunchPlan
+    from spawner.verdicts.errors import Verdict
+    from studiolo.catalog import Hardware
 
 STOP_AGAIN_SECONDS: Final = 5.0
 """How long to wait before a pod that is still there is asked to end once more."""
@@ -210,10 +213,18 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             board=self._board,
             probe_path=f"{self.server.base_url}api",
             seconds=self.start_timeout * OUR_SHARE,
+            instead=lambda verdict: self._instead(plan, verdict),
         )
         url = await start.run()
         await self._settle_cpu(plan)
         return url
+
+    def _instead(self, plan: LaunchPlan, verdict: Verdict) -> tuple[Hardware, ...]:
+        """What a node would hold of all that is on offer to this person."""
+        if self.parts.nodes is None:
+            return ()
+        offered = self.parts.catalogs.current.offered_hardware(plan.identity.teams)
+        return next_best(verdict, plan.shape.hardware, offered=offered, nodes=self.parts.nodes.nodes())
 
     async def _settle_cpu(self, plan: LaunchPlan) -> None:
         """Half a core is for working, not for starting. Where a running pod cannot be changed, it keeps what it has."""

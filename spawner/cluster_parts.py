@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from spawner.catalogs import CatalogHolder
     from spawner.installation import Installation
     from spawner.kube import Kube
+    from spawner.node_watch import NodeWatch
     from spawner.parts import StartHistory
     from spawner.pod_watch import PodWatch
 
@@ -21,4 +22,6 @@ class ClusterParts:
     starts: StartHistory
     kube: Kube
     pods: PodWatch
+    nodes: NodeWatch | None = None
+    """None: nobody looks at them, and no start names hardware that would fit."""
     installation: Installation

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from spawner.cluster_follow import follow_until_serving
 from spawner.cluster_pods import delete_pod, last_log_lines, look_for_own, pods_path, remove_pod
-from spawner.errors import ClusterAway, ServerNeverReady, offer_again
+from spawner.errors import ClusterAway, ServerNeverReady, offer_again, offers_on
 from spawner.installation import RELEASE_LABEL
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
 from spawner.manifest import secret_manifest
@@ -22,7 +22,7 @@ from spawner.progress import Phase, PhaseState
 from spawner.verdicts.create_refusals import judge_refusal
 from spawner.verdicts.errors import error_of
 from spawner.verdicts.judge import judge
-from spawner.verdicts.outcomes import Running, Waiting
+from spawner.verdicts.outcomes import NeverFits, Running, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from spawner.progress_board import ProgressBoard
     from spawner.verdicts.errors import Verdict
     from spawner.verdicts.outcomes import Outcome
+    from studiolo.catalog import Hardware
 
 API_SECONDS: Final = 60.0
 """How long an API server may be away before a start gives up: restarts of a control plane take less."""
@@ -73,6 +74,8 @@ class ClusterStart:
     """What the server is asked for, to see that it answers."""
     seconds: float
     """How long all of it may take."""
+    instead: Callable[[Verdict], tuple[Hardware, ...]] = lambda _: ()
+    """What would fit, where what was chosen does not."""
     mark: str = field(default_factory=new_mark)
     """Stands on the pod: it is of this very start, also where the answer to its creation was lost."""
 
@@ -230,8 +233,11 @@ class ClusterStart:
         return ClusterAway(API_SECONDS, offers=(offer_again(self.plan.choice),))
 
     def _error(self, verdict: Verdict, *, log_tail: tuple[str, ...] = ()) -> StartError:
-        again = (offer_again(self.plan.choice),)
-        return error_of(verdict, asked=self.plan.shape.hardware, offers=again, log_tail=log_tail)
+        fitting = self.instead(verdict)
+        offers = offers_on(fitting, self.plan.choice)
+        if not offers or not isinstance(verdict, NeverFits):
+            offers = (*offers, offer_again(self.plan.choice))
+        return error_of(verdict, asked=self.plan.shape.hardware, fitting=fitting, offers=offers, log_tail=log_tail)
 
 
 def marked_with(manifest: Json, mark: str) -> Json:

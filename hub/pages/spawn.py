@@ -20,6 +20,7 @@ from hub.pages.facts import teams_of
 from hub.pages.page import OwnPage
 from hub.pages.spawn_request import NewName, check_room, errors_from_options, name_workspace, typed_wish
 from hub.pages.spawn_view import FieldError, SpawnView, Target, Wish, linked_wish, remembered_wish, spawn_view
+from hub.pages.start_limits import too_many_starts
 from spawner.errors import OptionsError
 from spawner.options import check_remembered, options_from_form, options_from_query, parse_options
 from studiolo.names import check_server_name
@@ -71,7 +72,13 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             await self._spawn(user, named, choice)
         except web.HTTPError as refusal:
             # JupyterHub's own limits: how many workspaces a person may have, how many may start at once.
-            error = FieldError(field="", message=refusal.get_message() or refusal.reason or "This was refused.")
+            message = refusal.get_message() or refusal.reason or "This was refused."
+            if refusal.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+                retry_after = (getattr(refusal, "headers", None) or {}).get("Retry-After")
+                message = too_many_starts(retry_after)
+                if retry_after is not None:
+                    self.set_header("Retry-After", str(retry_after))
+            error = FieldError(field="", message=message)
             await self._refuse(target, fields, (error,), HTTPStatus(refusal.status_code))
 
     def _target(self, user: Any, workspace: str | None) -> Target:

@@ -1,7 +1,7 @@
 """A small API server on a real socket: enough of Kubernetes for `spawner.kube`, and every way in which it can fail.
 
-It knows namespaced objects of core/v1, and leases: list (pages, selectors), watch (bookmarks), get, create, delete,
-merge patch.
+It knows namespaced objects of core/v1, leases, and nodes (in the namespace "" here): list (pages, selectors), watch
+(bookmarks), get, create, delete, merge patch.
 Secrets go in and never come out, as with the rights that a hub should have. Nothing runs: pods stay as they are put.
 
     async with FakeKubernetes() as kubernetes, kubernetes.kube() as kube:
@@ -97,6 +97,7 @@ class FakeKubernetes:
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**22)
+        app.router.add_route("*", "/api/v1/{resource}", self._answer)
         for api in ("/api/v1", "/apis/coordination.k8s.io/v1"):
             app.router.add_route("*", api + "/namespaces/{namespace}/{resource}", self._answer)
             app.router.add_route("*", api + "/namespaces/{namespace}/{resource}/{name}", self._answer)
@@ -257,7 +258,7 @@ class FakeKubernetes:
             raise Refusal(403, "Forbidden", f'secrets is forbidden: cannot {verb} resource "secrets"')
         if verb == "watch":
             return await self._watch(request, resource)
-        namespace = request.match_info["namespace"]
+        namespace = request.match_info.get("namespace", "")
         if verb == "list":
             page = self._store.page(resource, namespace, request.query, is_empty=self.lists_are_empty_for_test)
             return web.json_response(page)
@@ -279,7 +280,7 @@ class FakeKubernetes:
         raise Refusal(405, "MethodNotAllowed", f"no {verb} here")
 
     async def _watch(self, request: web.Request, resource: str) -> web.StreamResponse:
-        namespace, query = request.match_info["namespace"], request.query
+        namespace, query = request.match_info.get("namespace", ""), request.query
         since = int(query.get("resourceVersion") or 0)
         already = [] if since else self._store.chosen(resource, namespace, query)
         since = since or self._store.version

@@ -16,6 +16,7 @@ KINDS: Final[Mapping[str, str]] = {
     "configmaps": "ConfigMap",
     "events": "Event",
     "leases": "Lease",
+    "nodes": "Node",
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "pods": "Pod",
     "secrets": "Secret",

@@ -43,7 +43,7 @@ class Cluster:
     plan: LaunchPlan
     board: ProgressBoard = field(default_factory=lambda: ProgressBoard(StartProgress()))
 
-    def start(self, *, seconds: float = PATIENCE_SECONDS, kube: Kube | None = None) -> ClusterStart:
+    def start(self, *, seconds: float = PATIENCE_SECONDS, kube: Kube | None = None, **more: Any) -> ClusterStart:
         manifest = {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -60,7 +60,17 @@ class Cluster:
             board=self.board,
             probe_path="/user/alice/api",
             seconds=seconds,
+            **more,
         )
+
+    def fits_nowhere(self) -> None:
+        """The scheduler tells that no node will ever do."""
+        said = (
+            "0/1 nodes are available: 1 Insufficient memory. preemption: 0/1 nodes are available: "
+            "1 Preemption is not helpful for scheduling."
+        )
+        scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": said}
+        self.api.change_for_test("pods", NAME, {"status": {"phase": "Pending", "conditions": [scheduled]}})
 
     def is_running(self) -> None:
         """The kubelet tells that the container runs."""

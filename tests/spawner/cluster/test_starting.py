@@ -15,6 +15,7 @@ from spawner.errors import StartError
 from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
 from spawner.kube import Kube, KubeAway
 from spawner.progress import Phase, PhaseState
+from studiolo.catalog import Catalog
 from tests.fakes.fake_kubernetes import NAMESPACE
 from tests.spawner.cluster.conftest import INSTALLATION, NAME, PATIENCE_SECONDS, Cluster, refusal, run
 
@@ -171,6 +172,25 @@ async def test_a_pod_that_somebody_deletes_ends_the_start(cluster: Cluster) -> N
     with pytest.raises(StartError) as failed:
         await begun
     assert failed.value.code == "deleted"
+
+
+async def test_hardware_that_fits_nowhere_names_what_does(cluster: Cluster, sample_catalog: Catalog) -> None:
+    smaller = sample_catalog.hardware[0]
+    begun = await run(cluster, instead=lambda _: (smaller,))
+    cluster.fits_nowhere()
+    with pytest.raises(StartError) as refused:
+        await begun
+    assert refused.value.code == "never_fits"
+    assert [offer.label for offer in refused.value.offers] == [f"Start on {smaller.title}"]
+    assert f'"{smaller.title}"' in refused.value.hint
+
+
+async def test_hardware_that_fits_nowhere_may_be_tried_again_where_nobody_knows_the_nodes(cluster: Cluster) -> None:
+    begun = await run(cluster)
+    cluster.fits_nowhere()
+    with pytest.raises(StartError) as refused:
+        await begun
+    assert [offer.label for offer in refused.value.offers] == ["Try again"]
 
 
 async def test_a_watch_that_is_cut_while_a_pod_starts_hides_nothing(cluster: Cluster) -> None:
