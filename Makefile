@@ -1,6 +1,6 @@
 # Every command of this repository. `make help` lists them; the work is done by the scripts in deploy/local.
 .DEFAULT_GOAL := help
-.PHONY: help up test lint bench lock clean cluster cluster-down cluster-status cluster-hold cluster-release cluster-nodes cluster-conformance images test-cluster test-long
+.PHONY: help up test lint bench lock clean cluster cluster-down cluster-status cluster-hold cluster-release cluster-nodes cluster-conformance images deploy test-cluster test-long
 SHELL := /bin/bash
 ARGS ?=
 CLUSTER = deploy/local/bootstrap.sh test && exec .venv/bin/python -P -m deploy.cluster.commands
@@ -52,6 +52,9 @@ test-long: ## Run the tests that take minutes: outages, soaks, Kubernetes' own t
 images: ## Build the container images that changed, push them to the cluster (ONLY="name …" for some; pytorch only so)
 	@deploy/local/bootstrap.sh test && deploy/images/tools.sh && \
 	  exec .venv/bin/python -P -m deploy.images build $(foreach name,$(ONLY),--only $(name))
+
+deploy: ## Install Studiolo on the cluster by its chart (after make cluster images); prints how to open it
+	@$(CLUSTER) deploy
 
 lock: ## Resolve every lock file anew, for the hub and for each environment
 	@deploy/local/bootstrap.sh test && exec images/lock.sh

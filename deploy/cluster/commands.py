@@ -1,4 +1,4 @@
-"""The commands behind `make cluster…`: `python -P -m deploy.cluster.commands up|down|status|hold|release|nodes …`."""
+"""The commands behind `make cluster…`: `python -P -m deploy.cluster.commands up|down|status|deploy|hold|nodes …`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deploy.cluster.conformance import FOCUS, run_conformance
+from deploy.cluster.deployment import Deployment, deploy, how_to_open
 from deploy.cluster.down import take_down_recorded
 from deploy.cluster.errors import ClusterError, NotUpError, OwnedElsewhereError
 from deploy.cluster.layout import layout_here
@@ -135,6 +136,16 @@ def nodes(count: int, gpus: int) -> None:
 def conformance(focus: str) -> None:
     """Run Kubernetes' own tests of NetworkPolicies against it; builds them first. 20 minutes."""
     run_conformance(_running(), focus=focus, say=_say)
+
+
+@main.command("deploy")
+@_with_errors_in_words
+def deploy_studiolo() -> None:
+    """Install Studiolo on it by its chart, or bring it to what the checkout says. Ends once people can open it."""
+    layout = _running()
+    began = time.monotonic()
+    deploy(layout, Deployment(), say=_say)
+    _say(f"Deployed after {time.monotonic() - began:.1f} s.\n\n{how_to_open(layout, Deployment())}")
 
 
 def describe(status: ComponentStatus) -> str:

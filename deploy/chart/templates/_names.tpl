@@ -1,0 +1,55 @@
+{{- /* Names and labels, each decided once. */ -}}
+
+{{- define "studiolo.name" -}}
+{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "studiolo.workspaces" -}}
+{{ (.Values.kubernetes | default dict).namespace | default (printf "%s-workspaces" .Release.Namespace) }}
+{{- end }}
+
+{{- define "studiolo.keys" -}}
+{{ .Values.hub.existingSecret | default (printf "%s-keys" (include "studiolo.name" .)) }}
+{{- end }}
+
+{{- define "studiolo.homes.claim" -}}
+{{- with .Values.homes -}}
+{{- if .existingClaim }}{{ .existingClaim }}{{ else if or .storageClass .nfs.server }}{{ include "studiolo.name" $ }}-homes{{ end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "studiolo.labels" -}}
+app.kubernetes.io/name: studiolo
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- /* Of one part: include "studiolo.selector" (list $ "hub") */ -}}
+{{- define "studiolo.selector" -}}
+app.kubernetes.io/name: studiolo
+app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{- define "studiolo.workspace.selector" -}}
+studiolo.dev/release: {{ include "studiolo.name" . }}
+studiolo.dev/kind: workspace
+{{- end }}
+
+{{- define "studiolo.image" -}}
+{{- if .digest }}{{ .name }}@{{ .digest }}{{ else }}{{ .name }}:{{ .tag | default "latest" }}{{ end -}}
+{{- end }}
+
+{{- define "studiolo.url.hub" -}}
+http://{{ include "studiolo.name" . }}-hub.{{ .Release.Namespace }}.svc:8081
+{{- end }}
+
+{{- define "studiolo.url.services" -}}
+http://{{ include "studiolo.name" . }}-services.{{ .Release.Namespace }}.svc:8083
+{{- end }}
+
+{{- define "studiolo.url.proxy-api" -}}
+http://{{ include "studiolo.name" . }}-proxy-api.{{ .Release.Namespace }}.svc:8001
+{{- end }}

@@ -1,0 +1,42 @@
+{{- /* Peers and rules that several policies share. */ -}}
+
+{{- /* DNS, wherever the cluster has it: pods of kube-system, an address of the nodes, a cache at a link-local one. */ -}}
+{{- define "studiolo.network.dns" -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: kube-system
+    {{- range .Values.networkPolicy.privateRanges }}
+    - ipBlock:
+        cidr: {{ . }}
+    {{- end }}
+    - ipBlock:
+        cidr: 169.254.20.10/32
+  ports:
+    - { port: 53, protocol: UDP }
+    - { port: 53, protocol: TCP }
+{{- end }}
+
+{{- define "studiolo.network.workspaces" -}}
+- namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: {{ include "studiolo.workspaces" . }}
+  podSelector:
+    matchLabels:
+      {{- include "studiolo.workspace.selector" . | nindent 6 }}
+{{- end }}
+
+{{- define "studiolo.network.ports" -}}
+{{- $ports := list }}{{ range . }}{{ $ports = append $ports (dict "port" .) }}{{ end }}{{ toJson $ports }}
+{{- end }}
+
+{{- define "studiolo.network.database" -}}
+{{- if .existingSecret }}
+# PostgreSQL, wherever its address in the Secret says.
+- to:
+    - ipBlock:
+        cidr: 0.0.0.0/0
+        except: [169.254.0.0/16]
+  ports: [{ port: {{ .port | default 5432 }} }]
+{{- end }}
+{{- end }}

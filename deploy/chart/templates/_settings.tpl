@@ -1,0 +1,76 @@
+{{- /* studiolo.yaml as hub and services read it: the values that are settings, and what the chart itself decides. */ -}}
+
+{{- define "studiolo.settings" -}}
+{{- $settings := .Values | toYaml | fromYaml -}}
+{{- range $section, $names := .Files.Get "files/chart-only.json" | fromJson -}}
+  {{- $from := $settings -}}
+  {{- if $section }}{{ $from = get $settings $section | default dict }}{{ end -}}
+  {{- range $names }}{{ $_ := unset $from . }}{{ end -}}
+{{- end -}}
+{{- $database := "/etc/studiolo/%s-database/url" -}}
+{{- $decided := dict
+  "dataDirectory" "/data"
+  "catalogDirectory" "/etc/studiolo/catalogs"
+  "secretsDirectory" "/etc/studiolo/keys"
+  "publicUrl" (required "publicUrl: the address in people's browsers, such as https://studiolo.example.org" .Values.publicUrl)
+  "proxy" (dict "host" "0.0.0.0" "port" 8000 "apiUrl" (include "studiolo.url.proxy-api" .))
+  "hub" (dict "host" "0.0.0.0" "port" 8081 "connectUrl" (include "studiolo.url.hub" .))
+  "services" (dict "host" "0.0.0.0" "url" (include "studiolo.url.services" .))
+  "kubernetes" (dict
+    "namespace" (include "studiolo.workspaces" .)
+    "release" (include "studiolo.name" .)
+    "priorityClass" ((.Values.kubernetes | default dict).priorityClass | default (printf "%s-workspace" (include "studiolo.name" .)))
+    "homes" (dict "claim" (include "studiolo.homes.claim" .) "folder" .Values.homes.folder))
+-}}
+{{- range $part := list "hub" "services" -}}
+  {{- if (index $.Values $part).database.existingSecret -}}
+    {{- $_ := set (index $decided $part) "database" (dict "urlFile" (printf $database $part)) -}}
+  {{- end -}}
+{{- end -}}
+{{- mergeOverwrite $settings $decided | toYaml -}}
+{{- end }}
+
+{{- define "studiolo.mounts" -}}
+- { name: settings, mountPath: /etc/studiolo/settings, readOnly: true }
+- { name: catalogs, mountPath: /etc/studiolo/catalogs, readOnly: true }
+- { name: keys, mountPath: /etc/studiolo/keys, readOnly: true }
+- { name: data, mountPath: /data }
+- { name: tmp, mountPath: /tmp }
+{{- end }}
+
+{{- define "studiolo.volumes" -}}
+- name: settings
+  configMap:
+    name: {{ include "studiolo.name" . }}-settings
+- name: catalogs
+  configMap:
+    name: {{ include "studiolo.name" . }}-catalogs
+- name: keys
+  secret:
+    secretName: {{ include "studiolo.keys" . }}
+    defaultMode: 0440
+- name: tmp
+  emptyDir: {}
+{{- end }}
+
+{{- /* The mount of a database's address, where a Secret has it: include "studiolo.database.mount" (list "hub" .Values.hub.database) */ -}}
+{{- define "studiolo.database.mount" -}}
+{{- if (index . 1).existingSecret }}
+- { name: database, mountPath: /etc/studiolo/{{ index . 0 }}-database, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- define "studiolo.database.volume" -}}
+{{- with (index . 1).existingSecret }}
+- name: database
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    items:
+      - { key: url, path: url }
+{{- end }}
+{{- end }}
+
+{{- /* Arguments of the proxy that follow from settings. */ -}}
+{{- define "studiolo.proxy.args" -}}
+{{- end }}

@@ -1,0 +1,101 @@
+"""What our accounts may ask of Kubernetes, each with its reason. The chart's roles and the docs' table follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+
+class Place(StrEnum):
+    """Where a right holds."""
+
+    RELEASE = "release"
+    WORKSPACES = "workspaces"
+    CLUSTER = "cluster"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """One rule of a role. All are the hub's: proxy and services ask Kubernetes nothing and have no token."""
+
+    place: Place
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    why: str
+    api_group: str = ""
+    """Empty: the core group."""
+    named: tuple[str, ...] = ()
+    """Only the objects of these names, behind the release's own and a dash. Empty: all in that place."""
+
+    def as_rule(self) -> dict[str, Any]:
+        """As the chart's template reads it."""
+        rule: dict[str, Any] = {"apiGroups": [self.api_group], "resources": [*self.resources], "verbs": [*self.verbs]}
+        return rule | ({"resourceNames": [*self.named]} if self.named else {})
+
+
+RIGHTS: Final = (
+    Right(
+        place=Place.WORKSPACES,
+        resources=("pods",),
+        verbs=("create", "delete", "get", "list", "watch"),
+        why="Workspaces are pods: made, followed, ended. Never changed: no `patch`, no `update`.",
+    ),
+    Right(
+        place=Place.WORKSPACES,
+        resources=("pods/log",),
+        verbs=("get",),
+        why="The last lines of a server that ended stand on its person's page.",
+    ),
+    Right(
+        place=Place.WORKSPACES,
+        resources=("pods/resize",),
+        verbs=("patch",),
+        why="A server that answers gets the cores of its hardware; it started with two.",
+    ),
+    Right(
+        place=Place.WORKSPACES,
+        resources=("secrets",),
+        verbs=("create", "delete"),
+        why="Each pod's token lies in a Secret of its own. Never `get`, `list` or `watch`: those show values.",
+    ),
+    Right(
+        place=Place.WORKSPACES,
+        resources=("events",),
+        verbs=("list", "watch"),
+        why="Why a start takes long, or fails, is told in events.",
+    ),
+    Right(
+        place=Place.CLUSTER,
+        resources=("nodes",),
+        verbs=("get", "list", "watch"),
+        why="Whether hardware can fit at all, and whether a node is lost, is known of nodes only.",
+    ),
+)
+"""All of them. Whoever needs another one adds it here, with the reason."""
+
+
+def rules_by_place() -> dict[str, list[dict[str, Any]]]:
+    """For the chart's template: the rules of each role."""
+    places = [place for place in Place if any(right.place is place for right in RIGHTS)]
+    return {place.value: [right.as_rule() for right in RIGHTS if right.place is place] for place in places}
+
+
+def rights_table() -> str:
+    """All of them for people, as Markdown."""
+    where = {
+        Place.RELEASE: "release's namespace",
+        Place.WORKSPACES: "workspaces' namespace",
+        Place.CLUSTER: "whole cluster",
+    }
+    rows = (
+        f"| {where[right.place]} | {_what(right)} | {' '.join(f'`{verb}`' for verb in right.verbs)} | {right.why} |\n"
+        for right in RIGHTS
+    )
+    return "| Where | What | May | Why |\n| --- | --- | --- | --- |\n" + "".join(rows)
+
+
+def _what(right: Right) -> str:
+    group = f" of `{right.api_group}`" if right.api_group else ""
+    only = f", only {' and '.join(f'`RELEASE-{name}`' for name in right.named)}" if right.named else ""
+    return ", ".join(f"`{resource}`" for resource in right.resources) + group + only

@@ -1,0 +1,274 @@
+"""Studiolo on the development cluster: the chart, with the images and the site of this machine. `make deploy`.
+
+The volumes that a cloud would make are folders of the machine here, and the certificate is by the cluster's authority.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+import yaml
+
+from deploy.charting.generated import CHART
+from deploy.cluster.addons import JOVYAN_GROUP, apply
+from deploy.cluster.errors import ClusterError, NotHealthyInTimeError, ProgramFailedError
+from deploy.cluster.layout import NODE_ADDRESS, PACKAGE_INDEX_PORT, SITE
+from deploy.cluster.programs import run_program
+from deploy.cluster.waiting import wait_until
+from hub.roles import SERVICE_PREFIX
+from studiolo.catalog import ENVIRONMENTS_FILE, HARDWARE_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from deploy.cluster.layout import Layout
+
+PARTS: Final = ("hub", "proxy", "services")
+
+STORAGE_CLASS: Final = "studiolo-data"
+"""Of the volumes that are folders here. No such class exists, and none need to: each volume names its claim."""
+
+READY_SECONDS: Final = 300
+"""From the last word of Helm to the first answer. Ten are usual; a cold machine pulls three images first."""
+
+MOST_CORES: Final = 2.0
+MOST_MEMORY_GIB: Final = 2
+"""What a workspace may have here. The hardware that ships is meant for larger machines than this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One installation on the development cluster."""
+
+    release: str = "studiolo"
+    namespace: str = "studiolo"
+    host: str = SITE
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """On top of those that every deployment here has."""
+    has_site: bool = True
+    """Whether port 443 of the node is its own; there is one of those."""
+
+    @property
+    def workspaces(self) -> str:
+        """The namespace of workspaces, as the chart names it."""
+        return f"{self.namespace}-workspaces"
+
+    @property
+    def url(self) -> str:
+        """Where people open it."""
+        return f"https://{self.host}"
+
+
+def deploy(layout: Layout, deployment: Deployment, *, say: Callable[[str], None]) -> None:
+    """Install it, or bring it to this state; returns once people can open it.
+
+    Raises ClusterError with what its pods say where that does not come.
+    """
+    images = pushed_images(layout)
+    say("Preparing namespace, certificate and volumes…")
+    apply(layout, *preparation(layout, deployment))
+    say("Installing the chart…")
+    helm_upgrade(layout, deployment, values_of(layout, deployment, images))
+    say("Waiting until it answers; a cold machine pulls its images first…")
+    try:
+        wait_until_rolled_out(layout, deployment)
+        if deployment.has_site:
+            wait_until(deployment.url, lambda: site_trouble(layout, deployment), seconds=READY_SECONDS)
+    except (NotHealthyInTimeError, ProgramFailedError) as error:
+        raise ClusterError(
+            f"{error}\n\n{picture_of(layout, deployment)}", hint="Correct that, then: make deploy"
+        ) from None
+
+
+def how_to_open(layout: Layout, deployment: Deployment) -> str:
+    """For people: the address, and how a browser of this machine reaches it."""
+    names = f"MAP {deployment.host} {NODE_ADDRESS}, MAP *.{deployment.host} {NODE_ADDRESS}"
+    return (
+        f"Studiolo answers at {deployment.url}, which is {NODE_ADDRESS} here.\n"
+        f"  In a browser of this machine: let it trust {layout.ca}, then\n"
+        f'    chromium --host-resolver-rules="{names}" {deployment.url}\n'
+        f"  On the command line:\n"
+        f"    curl --cacert {layout.ca} --resolve {deployment.host}:443:{NODE_ADDRESS} {deployment.url}/hub/health"
+    )
+
+
+def pushed_images(layout: Layout) -> dict[str, str]:
+    """References by name, each with its digest. Raises ClusterError where hub or proxy are missing."""
+    path = layout.state / "catalog" / "images.json"
+    found: dict[str, str] = json.loads(path.read_bytes()) if path.is_file() else {}
+    if missing := [name for name in ("hub", "proxy") if name not in found]:
+        raise ClusterError(f"The images {' and '.join(missing)} were not pushed here.", hint="Build them: make images")
+    return found
+
+
+def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str]) -> dict[str, Any]:
+    """The chart's values here."""
+    catalog = layout.state / "catalog"
+    least = {
+        "requests": {"cpu": "50m", "memory": "128Mi"},
+        "limits": {"memory": "1Gi"},
+    }  # room for people, on two cores
+    database = {"storageClass": STORAGE_CLASS}
+    package_index = {
+        "to": [{"ipBlock": {"cidr": f"{NODE_ADDRESS}/32"}}],
+        "ports": [{"port": PACKAGE_INDEX_PORT}],
+    }
+    site = {"service": {"externalIPs": [NODE_ADDRESS]}} if deployment.has_site else {}
+    values = {
+        "publicUrl": deployment.url,
+        "catalogs": {
+            "environments": (catalog / ENVIRONMENTS_FILE).read_text(encoding="utf-8"),
+            "hardware": hardware_here((catalog / HARDWARE_FILE).read_text(encoding="utf-8")),
+        },
+        "hub": {"image": _image(images["hub"]), "resources": least, "database": database},
+        "proxy": {
+            "image": _image(images["proxy"]),
+            "resources": least,
+            "https": {"enabled": True, "secret": {"name": "site-certificate"}},
+            **site,
+        },
+        "services": {"resources": least, "database": database},
+        "homes": {"storageClass": STORAGE_CLASS, "size": "1Gi"},
+        "workspaces": {"networkPolicy": {"egress": [package_index]}},
+    }
+    return _on_top(values, deployment.values)
+
+
+def hardware_here(text: str) -> str:
+    """The hardware catalog with shapes that this machine has room for. Names, titles and GPUs stay."""
+    catalog = yaml.safe_load(text)
+    for shape in catalog["hardware"].values():
+        cores = shape["cpu"]["limit"] if isinstance(shape["cpu"], dict) else shape["cpu"]
+        shape["cpu"] = {"request": 0.2, "limit": min(cores, MOST_CORES)}
+        shape["memory"] = f"{min(int(str(shape['memory']).removesuffix('Gi')), MOST_MEMORY_GIB)}Gi"
+    return yaml.safe_dump(catalog, sort_keys=False, allow_unicode=True)
+
+
+def preparation(layout: Layout, deployment: Deployment) -> Iterator[dict[str, Any]]:
+    """What is there before the chart is: its namespace, its certificate, and volumes that a cloud would make."""
+    certificate = layout.site_certificate
+    yield {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": deployment.namespace,
+            "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
+        },
+    }
+    yield {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "site-certificate", "namespace": deployment.namespace},
+        "type": "kubernetes.io/tls",
+        "data": {
+            "tls.crt": base64.b64encode(certificate.read_bytes()).decode("ascii"),
+            "tls.key": base64.b64encode(certificate.with_suffix(".key").read_bytes()).decode("ascii"),
+        },
+    }
+    for part in ("hub", "services"):
+        yield _volume(layout, deployment, part, namespace=deployment.namespace)
+    yield _volume(layout, deployment, "homes", namespace=deployment.workspaces)
+
+
+def helm_upgrade(layout: Layout, deployment: Deployment, values: Mapping[str, Any]) -> None:
+    """Let Helm bring the release to these values."""
+    words = ("upgrade", "--install", deployment.release, CHART, "--namespace", deployment.namespace, "--values", "-")
+    helm(layout, *words, text=json.dumps(values))
+
+
+def helm(layout: Layout, *words: str | Path, text: str | None = None) -> str:
+    """Run Helm as the cluster's administrator. What it printed."""
+    env = {**os.environ, "HELM_CACHE_HOME": str(layout.run / "helm"), "HELM_CONFIG_HOME": str(layout.run / "helm")}
+    return run_program(layout.program("helm"), "--kubeconfig", layout.kubeconfig, *words, text=text, env=env)
+
+
+def wait_until_rolled_out(layout: Layout, deployment: Deployment, *, parts: tuple[str, ...] = PARTS) -> None:
+    """Return once each part runs as it was last described, and only so."""
+    for part in parts:
+        name = f"deployment/{deployment.release}-{part}"
+        _kubectl(layout, deployment, "rollout", "status", name, f"--timeout={READY_SECONDS}s")
+
+
+def site_trouble(layout: Layout, deployment: Deployment) -> str:
+    """Why people cannot open it yet; "" once hub and services answer at the address that browsers use."""
+    context = ssl.create_default_context(cafile=str(layout.ca))
+    try:
+        with httpx.Client(verify=context, trust_env=False, timeout=10) as client:
+            for path in ("/hub/health", f"{SERVICE_PREFIX}api/health"):
+                answer = client.get(
+                    f"https://{NODE_ADDRESS}{path}",
+                    headers={"Host": deployment.host},
+                    extensions={"sni_hostname": deployment.host},
+                )
+                if answer.status_code != httpx.codes.OK:
+                    return f"{path} answers {answer.status_code}"
+    except httpx.HTTPError as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def picture_of(layout: Layout, deployment: Deployment) -> str:
+    """Its pods, events and last lines, for whoever has to find out why it does not run."""
+    questions = (
+        ("get", "pods", "--output", "wide"),
+        ("get", "events", "--sort-by", "lastTimestamp"),
+        *(("logs", f"deployment/{deployment.release}-{part}", "--tail", "15") for part in PARTS),
+    )
+    return "\n\n".join(_answer(layout, deployment, question) for question in questions)
+
+
+def _answer(layout: Layout, deployment: Deployment, question: tuple[str, ...]) -> str:
+    try:
+        text = _kubectl(layout, deployment, *question)
+    except ProgramFailedError as error:
+        text = str(error)
+    return f"kubectl {' '.join(question)}\n{text[-3000:]}"
+
+
+def _kubectl(layout: Layout, deployment: Deployment, *words: str) -> str:
+    kubectl = layout.program("kubectl")
+    return run_program(kubectl, "--kubeconfig", layout.kubeconfig, "--namespace", deployment.namespace, *words)
+
+
+def _volume(layout: Layout, deployment: Deployment, part: str, *, namespace: str) -> dict[str, Any]:
+    name = f"{deployment.release}-{part}"
+    folder = layout.homes.parent / "volumes" / deployment.namespace / part
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chown(folder, 0, JOVYAN_GROUP)
+    folder.chmod(0o2770)  # the kubelet gives no group to such a volume, and makes folders in it as its top one is
+    is_shared = part == "homes"
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"{deployment.namespace}-{part}"},
+        "spec": {
+            "capacity": {"storage": "1Gi"},
+            "accessModes": ["ReadWriteMany" if is_shared else "ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": STORAGE_CLASS,
+            "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": namespace, "name": name},
+            "hostPath": {"path": str(folder), "type": "Directory"},
+        },
+    }
+
+
+def _image(reference: str) -> dict[str, str]:
+    name, _, digest = reference.partition("@")
+    return {"name": name, "digest": digest}
+
+
+def _on_top(values: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, section by section; what is in `more` wins."""
+    merged = dict(values)
+    for name, value in more.items():
+        before = merged.get(name)
+        both = isinstance(before, dict) and isinstance(value, dict)
+        merged[name] = _on_top(before, value) if both else value  # type: ignore[arg-type]  # dicts, as just seen
+    return merged
