@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hub.settings import Settings
     from hub.workspace_rows import WorkspaceRow
     from spawner.parts import StartHistory
+    from spawner.pod_watch import PodWatch
 
 
 class Backend(Protocol):
@@ -23,6 +24,10 @@ class Backend(Protocol):
     @property
     def place(self) -> Place:
         """The same as pages see it."""
+
+    @property
+    def pods(self) -> PodWatch | None:
+        """What is known of pods; None where workspaces are none, or before `open`."""
 
     async def open(self) -> None:
         """Before anything asks for a spawner. Never waits long: a hub without its cluster still answers people."""

@@ -50,6 +50,11 @@ class ClusterBackend:
         self._told = ""
         self.place = ClusterPlace(catalogs=self._catalogs, starts=starts, pods=lambda: self._pods, clock=time.monotonic)
 
+    @property
+    def pods(self) -> PodWatch | None:
+        """What is known of pods; None before `open`."""
+        return self._pods
+
     async def open(self) -> None:
         """Begins to read what pods there are, and waits for nothing: JupyterHub's look at its workspaces comes next.
 
@@ -104,13 +109,14 @@ class ClusterBackend:
             return
         names = {pod_name(row.user, row.server) for row in known()}
         try:
-            await end_orphan_pods(self._kube, self._pods, known=names, now=datetime.now(UTC), log=self._log)
+            ended = await end_orphan_pods(self._kube, self._pods, known=names, now=datetime.now(UTC), log=self._log)
         except ForeignDatabase as error:
             if str(error) != self._told:  # not again each time that it is looked for
                 self._told = str(error)
                 self._log.error("%s\n%s", error, error.hint)
         else:
             self._told = ""
+            WorkspaceSpawner.meter.orphans_ended(ended)
 
 
 def _keep_kubespawner_from_connecting() -> None:

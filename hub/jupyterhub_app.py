@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from jupyterhub import orm
@@ -12,16 +12,19 @@ from jupyterhub.app import JupyterHub
 from hub import pages
 from hub.backends import make_backend
 from hub.keep_running import keep_running
-from hub.metrics import CatalogMetrics
+from hub.metrics.hub import serve_hub_metrics, show_hub_metrics
 from hub.missing_teams import missing_teams
 from hub.proxy_watch import LOOK_EVERY, ProxyWatch, ServiceRoute
 from hub.settings import settings_of_this_process
 from hub.starts.history import StartHistory
 from hub.wiring import services_client
 from hub.workspace_rows import active_rows
+from spawner.chosen_workspace import ChosenWorkspace
 from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
+    from tornado.httpserver import HTTPServer
+
     from hub.workspace_rows import WorkspaceRow
     from spawner.catalogs import CatalogStatus
 
@@ -30,6 +33,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
     """The stock hub, plus: our pages before its own, our parts for spawner and pages, and three tasks beside it."""
 
     name = "jupyterhub"
+    _metrics_server: HTTPServer | None = None
 
     def init_tornado_settings(self) -> None:
         """Build our parts, once, before anything can ask for a spawner or a page."""
@@ -41,10 +45,13 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         except StudioloError as error:
             self.log.critical("Studiolo cannot start.\n%s\n%s", error, error.hint)
             self.exit(1)
-        metrics = CatalogMetrics()
-        for tell in (metrics.show, self._log_missing_teams):
-            tell(self.backend.place.catalogs.status)
-            self.backend.place.catalogs.subscribe(tell)
+        catalogs = self.backend.place.catalogs
+        self._log_missing_teams(catalogs.status)
+        catalogs.subscribe(self._log_missing_teams)
+        self.metrics = show_hub_metrics(
+            catalogs=catalogs, history=self.history, spawners=self._spawners, pods=lambda: self.backend.pods
+        )
+        ChosenWorkspace.meter = self.metrics
         super().init_tornado_settings()
         self.tornado_settings["studiolo"] = self.backend.place
 
@@ -61,6 +68,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
     async def start(self) -> None:
         """Start the hub, and what runs beside it as long as it does."""
         await super().start()
+        self._metrics_server = serve_hub_metrics(settings_of_this_process())
         await self.backend.settle(self._active_rows)
         watched = {
             "Watching the catalogs": self.backend.place.catalogs.watch,
@@ -76,11 +84,16 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
     async def cleanup(self) -> None:
         """The stock end, and ours."""
         await super().cleanup()
+        if self._metrics_server is not None:
+            self._metrics_server.stop()
         await self.backend.close()
         await self.services_client.aclose()
 
     def _active_rows(self) -> frozenset[WorkspaceRow]:
         return active_rows(self.db, self.users.values())
+
+    def _spawners(self) -> list[Any]:
+        return [spawner for user in self.users.values() for spawner in user.spawners.values()]
 
     def _log_missing_teams(self, _status: CatalogStatus) -> None:
         teams = {group.name for group in self.db.query(orm.Group)}

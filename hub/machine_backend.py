@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 class MachineBackend:
     """One machine, its GPUs, and the environments built on it."""
 
+    pods: None = None
+    """Workspaces are processes."""
+
     def __init__(self, settings: Settings, *, starts: StartHistory, log: logging.Logger) -> None:
         """Knows at once what runs already. Raises CatalogError where the catalogs cannot be used."""
         self._log = log
@@ -41,7 +44,8 @@ class MachineBackend:
     async def settle(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
         """Ends processes that nobody knows."""
         keys = {workspace_key(row.user, row.server) for row in known()}
-        await end_orphans(self._parts, known=keys, log=self._log)
+        ended = await end_orphans(self._parts, known=keys, log=self._log)
+        LocalWorkspaceSpawner.meter.orphans_ended(len(ended))
 
     def watched(
         self,

@@ -35,6 +35,9 @@ class Meter(Protocol):
     def stop_retried(self) -> None:
         """A workspace did not end when asked, and is asked again."""
 
+    def orphans_ended(self, count: int) -> None:
+        """So many workspaces ran that nobody could reach, and were ended."""
+
 
 class NoMeter:
     """Nobody counts: for a spawner without a hub."""
@@ -43,4 +46,7 @@ class NoMeter:
         """Nothing."""
 
     def stop_retried(self) -> None:
+        """Nothing."""
+
+    def orphans_ended(self, count: int) -> None:
         """Nothing."""

@@ -1,5 +1,1 @@
 """What Prometheus is told of us. Every metric is declared in `declared.py`, from which `docs/metrics.md` is written."""
-
-from hub.metrics.catalogs import CatalogMetrics
-
-__all__ = ["CatalogMetrics"]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from hub.metrics.ages import DataAges, show_pod_watch
+from hub.metrics.ages import DataAges
 from hub.metrics.catalogs import CatalogMetrics
+from hub.metrics.port import serve_metrics
 from hub.metrics.workspaces import WorkspaceCounts, WorkspaceMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tornado.httpserver import HTTPServer
+
+    from hub.settings import Settings
     from hub.starts.history import StartHistory
     from spawner.catalogs import CatalogHolder
     from spawner.pod_watch import PodWatch
@@ -23,22 +28,23 @@ def show_hub_metrics(
     catalogs: CatalogHolder,
     history: StartHistory,
     spawners: Callable[[], Iterable[Any]],
-    pods: PodWatch | None = None,
-    clock: Callable[[], float],
+    pods: Callable[[], PodWatch | None],
+    clock: Callable[[], float] = time.monotonic,
     registry: CollectorRegistry = REGISTRY,
 ) -> WorkspaceMetrics:
     """Register everything; gives what counts workspaces, to be the spawners' meter.
 
-    `pods` where workspaces are pods, and `clock` is theirs.
+    `pods` gives None where workspaces are no pods, or while nothing watches them yet.
     """
     catalog_metrics = CatalogMetrics(registry)
     catalog_metrics.show(catalogs.status)
     catalogs.subscribe(catalog_metrics.show)
     WorkspaceCounts(spawners, registry)
-    ages: dict[str, Callable[[], float | None]] = {"expectations": history.seconds_silent}
-    if pods is not None:
-        watch = pods
-        ages["pods"] = lambda: watch.seconds_silent(clock())
-        show_pod_watch(lambda: watch.is_synced, registry)
-    DataAges(ages, registry)
+    DataAges(history, pods, clock=clock, registry=registry)
     return WorkspaceMetrics(lambda: catalogs.current, registry)
+
+
+def serve_hub_metrics(settings: Settings) -> HTTPServer | None:
+    """The hub's port for metrics, where the settings ask for one; to be stopped by whoever asked."""
+    port = settings.metrics.hub_port
+    return None if port is None else serve_metrics(REGISTRY, host=settings.hub.host, port=port)

@@ -43,7 +43,7 @@ def hub_registry() -> CollectorRegistry:
         catalogs=cast("Any", FakeCatalogs()),
         history=cast("Any", SimpleNamespace(seconds_silent=lambda: 1.0)),
         spawners=lambda: (),
-        pods=cast("Any", SimpleNamespace(is_synced=True, seconds_silent=lambda _now: 1.0)),
+        pods=lambda: cast("Any", SimpleNamespace(is_synced=True, seconds_silent=lambda _now: 1.0)),
         clock=time.monotonic,
         registry=registry,
     )

@@ -31,6 +31,9 @@ class FakeMeter:
     def stop_retried(self) -> None:
         raise AssertionError("nothing was stopped twice")
 
+    def orphans_ended(self, count: int) -> None:
+        raise AssertionError("there were none")
+
 
 @pytest.fixture
 def meter(hub: Any) -> Iterator[FakeMeter]:

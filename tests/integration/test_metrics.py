@@ -1,0 +1,65 @@
+"""A real start is found in what Prometheus is told, and in the hub's log as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from deploy.local.ports import free_port
+from deploy.local.throwaway import ThrowawayHub
+from hub.passwords import ADMIN
+from spawner.progress import Phase
+from tests.hub.metrics.exposed import Values, scrape, value
+
+pytestmark = pytest.mark.integration
+
+READY = {"environment": "minimal", "hardware": "small", "verdict": "ready"}
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
+    """A hub whose processes show their metrics on ports of their own."""
+    ports = {f"metrics.{name}Port": free_port() for name in ("hub", "services", "proxy")}
+    with ThrowawayHub(tmp_path_factory.mktemp("hub"), ports) as running:
+        yield running
+
+
+def metrics_at(port: int | None) -> Values:
+    return scrape(httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).raise_for_status().text)
+
+
+def test_a_start_is_measured_whole_and_by_phase(hub: ThrowawayHub) -> None:
+    token = hub.token(ADMIN, hub.admin_password)
+    hub.start_workspace(token, ADMIN)
+    found = metrics_at(hub.settings.metrics.hub_port)
+    assert value(found, "studiolo_start_seconds_count", **READY) == 1
+    for phase in Phase:
+        assert value(found, "studiolo_start_phase_seconds_count", **READY, phase=phase.value) == 1
+    assert value(found, "studiolo_workspaces", state="running") == 1
+    with hub.api(token) as api:
+        assert scrape(api.get("../metrics").text).keys() >= found.keys() - {"studiolo_data_age_seconds"}
+
+
+def test_a_refused_start_is_measured_under_its_verdict(hub: ThrowawayHub) -> None:
+    with hub.api(hub.token(ADMIN, hub.admin_password)) as api:
+        api.post(f"users/{ADMIN}/servers/refused", json={"user_options": {"environment": "made up", "hardware": "x"}})
+    labels = {"environment": "other", "hardware": "other", "verdict": "options_invalid"}
+    assert value(metrics_at(hub.settings.metrics.hub_port), "studiolo_start_seconds_count", **labels) == 1
+
+
+def test_services_and_proxy_show_theirs(hub: ThrowawayHub) -> None:
+    services = metrics_at(hub.settings.metrics.services_port)
+    assert value(services, "studiolo_services_database_reachable") == 1
+    assert "requests_web" in metrics_at(hub.settings.metrics.proxy_port)
+
+
+def test_people_read_metrics_only_with_the_right_to(hub: ThrowawayHub) -> None:
+    admin = {"Authorization": f"token {hub.token(ADMIN, hub.admin_password)}"}
+    anna = {"Authorization": f"token {hub.token('anna', hub.add_user('anna'))}"}
+    for path in ("/hub/metrics", "/services/studiolo/metrics"):
+        address = f"{hub.base_url}{path}"
+        assert httpx.get(address, headers=admin, trust_env=False).status_code == 200
+        assert httpx.get(address, headers=anna, trust_env=False).status_code == 403
+        assert httpx.get(address, trust_env=False).status_code == 403
