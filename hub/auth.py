@@ -30,6 +30,9 @@ def hub_oauth(settings: Settings, keys: Keys) -> Any:
         api_url=f"{settings.hub_url}api",
         api_token=keys.services_token,
         oauth_client_id=f"service-{SERVICE}",
+        # As the hub has it: with a domain for each person it knows no address without one.
+        oauth_redirect_uri=f"{settings.public_url if settings.domain_per_person else ''}{SERVICE_PREFIX}oauth_callback",
+        cookie_host_prefix_enabled=settings.domain_per_person,
         access_scopes={"access:services", ACCESS_SERVICE},
         cache_max_age=REMEMBERED_SECONDS,
         allow_token_in_url=False,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientTimeout
 
 from hub import pages
-from hub.passwords import ADMIN
+from hub.domains import configure_domains, form_targets
 from hub.roles import SERVICE, USER_SCOPES, WORKSPACE_SCOPES, roles
+from hub.sign_in import configure_sign_in
 
 if TYPE_CHECKING:
     from hub.keys import Keys
@@ -21,7 +22,7 @@ CONTENT_SECURITY_POLICY = (
     "img-src 'self' data:; "
     "object-src 'none'; "
     "base-uri 'none'; "
-    "form-action 'self'; "
+    "form-action {forms}; "
     "frame-ancestors 'none'"
 )
 """For every page of the hub: nothing is loaded from, sent to or framed by another site."""
@@ -34,10 +35,10 @@ def configure(c: Any, settings: Settings, keys: Keys) -> None:
     """Set up JupyterHub and its parts, on one machine and on Kubernetes."""
     _configure_addresses(c, settings, keys)
     _configure_database(c, settings, keys)
-    _configure_people(c, settings)
+    _configure_pages(c, settings)
+    _configure_people(c, settings, keys)
     _configure_service(c, settings, keys)
     _configure_workspaces(c, settings)
-    _configure_pages(c)
     _configure_restarts(c)
 
 
@@ -60,12 +61,9 @@ def _configure_database(c: Any, settings: Settings, keys: Keys) -> None:
     c.JupyterHub.cookie_secret = bytes.fromhex(keys.cookie_secret)
 
 
-def _configure_people(c: Any, settings: Settings) -> None:
-    c.JupyterHub.authenticator_class = "hub.authenticator.LocalAuthenticator"
-    c.LocalAuthenticator.passwords_file = str(settings.data.passwords)
-    c.LocalAuthenticator.admin_password_file = str(settings.data.admin_password)
-    c.LocalAuthenticator.admin_users = {ADMIN}
-    c.LocalAuthenticator.allow_all = True  # everybody with a password; there is no sign-up
+def _configure_people(c: Any, settings: Settings, keys: Keys) -> None:
+    configure_sign_in(c, settings, keys)
+    configure_domains(c, settings)
     c.JupyterHub.shutdown_on_logout = False
     c.JupyterHub.extra_user_scopes = set(USER_SCOPES)
     c.JupyterHub.load_roles = roles()
@@ -98,7 +96,7 @@ def _configure_workspaces(c: Any, settings: Settings) -> None:
     c.JupyterHub.last_activity_interval = 60
 
 
-def _configure_pages(c: Any) -> None:
+def _configure_pages(c: Any, settings: Settings) -> None:
     c.JupyterHub.template_paths = pages.template_paths()
     c.JupyterHub.template_vars = pages.template_vars()
     c.JupyterHub.redirect_to_server = False  # people land on their list of workspaces
@@ -107,8 +105,9 @@ def _configure_pages(c: Any) -> None:
         # Starting answers at once and the waiting page shows the rest; a second is for those that fail at once.
         "slow_spawn_timeout": 1,
         "cookie_options": {"samesite": "Lax"},
+        "form_targets": form_targets(settings),
         "headers": {
-            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+            "Content-Security-Policy": CONTENT_SECURITY_POLICY.format(forms=form_targets(settings)),
             "Referrer-Policy": "same-origin",
             "X-Content-Type-Options": "nosniff",
         },

@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from annotated_types import Ge, Interval
 from pydantic import Field, ValidationError, model_validator
 
+from hub.domains import domains_problem
 from hub.metrics.settings import MetricsSettings
+from hub.oidc.settings import AuthSettings
 from hub.settings_cluster import KubernetesSettings
 from hub.settings_problems import as_problem, plain_values
 from hub.settings_types import Duration, HttpUrl, Memory, Port, Section
@@ -149,11 +151,21 @@ class Settings(Section):
     the data directory."""
     kubernetes: KubernetesSettings | None = None
     metrics: MetricsSettings = MetricsSettings()
+    auth: AuthSettings = AuthSettings()
+    domain_per_person: bool = False
+    """Each person's workspaces have a domain of their own below `publicUrl`'s, which protects people from each other
+    in the browser. Needs https, and a wildcard name and certificate: `*.studiolo.example.org`."""
 
     @model_validator(mode="before")
     @classmethod
     def _derive_addresses(cls, raw: object) -> object:
         return _with_derived_addresses(raw) if isinstance(raw, Mapping) else raw
+
+    @model_validator(mode="after")
+    def _can_have_domains(self) -> Self:
+        if problem := domains_problem(is_on=self.domain_per_person, public_url=self.public_url):
+            raise ValueError(problem)
+        return self
 
     @property
     def data(self) -> DataDirectory:

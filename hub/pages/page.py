@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hub.pages.place import Place
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action {forms}; "
     "frame-ancestors 'none'"
 )
 """No inline script and no inline style: text that somebody smuggled in as HTML still could not run."""
@@ -30,7 +30,7 @@ class OwnPage(BaseHandler):  # type: ignore[misc]  # JupyterHub has no types
     def set_default_headers(self) -> None:
         """JupyterHub's, with the strict policy in place of the one its own pages need."""
         super().set_default_headers()
-        self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY.format(forms=self.settings["form_targets"]))
         self.set_header("Cache-Control", "no-store")
 
     @property

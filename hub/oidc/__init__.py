@@ -1,0 +1,1 @@
+"""Sign-in through OpenID Connect: whoever runs Studiolo keeps people and teams where they already are."""
