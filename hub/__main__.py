@@ -11,6 +11,7 @@ import structlog
 
 from hub.app import RunningServices
 from hub.keys import keys_for
+from hub.log_secrets import keep_secrets_out_of_logs
 from hub.settings import settings_of_this_process
 from studiolo.errors import StudioloError
 
@@ -18,6 +19,7 @@ from studiolo.errors import StudioloError
 def main() -> int:
     """Run until somebody says stop; the exit code."""
     configure_logs()
+    keep_secrets_out_of_logs()
     try:
         settings = settings_of_this_process()
         keys = keys_for(settings)

@@ -12,6 +12,7 @@ from jupyterhub.app import JupyterHub
 from hub import pages
 from hub.backends import make_backend
 from hub.keep_running import keep_running
+from hub.log_secrets import keep_secrets_out_of_logs
 from hub.metrics.hub import serve_hub_metrics, show_hub_metrics
 from hub.missing_teams import missing_teams
 from hub.proxy_watch import LOOK_EVERY, ProxyWatch, ServiceRoute
@@ -34,6 +35,11 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
 
     name = "jupyterhub"
     _metrics_server: HTTPServer | None = None
+
+    def init_logging(self) -> None:
+        """The stock logs, without what opens something."""
+        super().init_logging()
+        keep_secrets_out_of_logs(self.log)
 
     def init_tornado_settings(self) -> None:
         """Build our parts, once, before anything can ask for a spawner or a page."""

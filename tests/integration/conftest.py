@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 import signal
@@ -12,10 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import httpx
 import pytest
 
 from deploy.local.run_record import RunRecord, load_record, record_path
 from deploy.local.throwaway import ThrowawayHub
+from hub.passwords import ADMIN
 from hub.settings import CHECKOUT
 from spawner.machine import running_records
 from spawner.processes import ProcessIdentity, descendants, identify, is_running
@@ -174,3 +178,68 @@ def running_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUp]:
     running.catalog = catalog
     with running:
         yield running
+
+
+HOSTILE_TITLE = 'Ours <xss onxss=1> "&'
+"""Whoever edits the catalogs is trusted; what they write is text all the same."""
+
+TEAM_CATALOG = {
+    "environments.yaml": f"""
+environments:
+  minimal:
+    title: {json.dumps(HOSTILE_TITLE)}
+    summary: {json.dumps(HOSTILE_TITLE)}
+    requirements: images/minimal/requirements.lock
+    default: true
+  lab:
+    title: The lab of vision
+    requirements: images/minimal/requirements.lock
+    teams: [vision]
+""",
+    "hardware.yaml": """
+hardware:
+  small: {title: Small, cpu: 0.5, memory: 1Gi, default: true}
+  reserved: {title: Reserved for vision, cpu: 0.5, memory: 1Gi, teams: [vision]}
+""",
+}
+
+VICTIM, ATTACKER = "alice", "mallory"
+PASSWORD = "known to both of them"
+
+
+@pytest.fixture(scope="session")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
+    """A real Studiolo for those who attack it: alice is of the team vision, mallory of none, and both may sign in."""
+    catalogs = tmp_path_factory.mktemp("attacked-catalogs")
+    (catalogs / "images").symlink_to(CHECKOUT / "images")
+    for name, text in TEAM_CATALOG.items():
+        (catalogs / name).write_text(text)
+    with ThrowawayHub(tmp_path_factory.mktemp("attacked"), {"catalogDirectory": catalogs}) as hub:
+        with hub.api(hub.token(ADMIN, hub.admin_password)) as api:
+            for name in (VICTIM, ATTACKER):
+                api.post(f"users/{name}").raise_for_status()
+                api.put(f"users/{name}/password", json={"password": PASSWORD}).raise_for_status()
+            api.post("groups/vision").raise_for_status()
+            api.post("groups/vision/users", json={"users": [VICTIM]}).raise_for_status()
+        yield hub
+
+
+@pytest.fixture
+def alice(attacked: ThrowawayHub) -> Iterator[httpx.Client]:
+    """The victim's browser, signed in."""
+    with contextlib.closing(attacked.browser(VICTIM, PASSWORD)) as browser:
+        yield browser
+
+
+@pytest.fixture
+def mallory(attacked: ThrowawayHub) -> Iterator[httpx.Client]:
+    """The attacker's browser, signed in."""
+    with contextlib.closing(attacked.browser(ATTACKER, PASSWORD)) as browser:
+        yield browser
+
+
+@pytest.fixture
+def administrator(attacked: ThrowawayHub) -> Iterator[httpx.Client]:
+    """The browser of the administrator, who looks at what others typed."""
+    with contextlib.closing(attacked.browser(ADMIN, attacked.admin_password)) as browser:
+        yield browser
