@@ -260,6 +260,13 @@ class AdmissionPolicyValues(Section):
     """Whether Kubernetes refuses to our accounts Secrets without our labels in the workspaces' namespace."""
 
 
+class MetricsValues(Section):
+    """Who may read the metrics' own ports."""
+
+    from_: list[FreeForm] = Field(default_factory=list, alias="from")
+    """Peers of a NetworkPolicy: where your Prometheus runs. Empty: nobody."""
+
+
 class ChartValues(Section):
     """Every value that is no setting."""
 
@@ -273,6 +280,7 @@ class ChartValues(Section):
     homes: HomesValues = HomesValues()
     workspaces: WorkspacesValues = WorkspacesValues()
     network_policy: NetworkPolicyValues = NetworkPolicyValues()
+    metrics: MetricsValues = MetricsValues()
     admission_policy: AdmissionPolicyValues = AdmissionPolicyValues()
     global_: FreeForm = Field(default_factory=dict, alias="global")
     """Helm's own, where this chart is a part of another one. Not used."""

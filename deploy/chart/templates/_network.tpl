@@ -26,6 +26,17 @@
       {{- include "studiolo.workspace.selector" . | nindent 6 }}
 {{- end }}
 
+{{- /* A port for metrics, opened for those who may read them: include "studiolo.network.metrics" (list $ "hubPort") */ -}}
+{{- define "studiolo.network.metrics" -}}
+{{- $metrics := (index . 0).Values.metrics }}
+{{- $port := get $metrics (index . 1) }}
+{{- if and $port $metrics.from }}
+- from:
+    {{- toYaml $metrics.from | nindent 4 }}
+  ports: [{ port: {{ $port }} }]
+{{- end }}
+{{- end }}
+
 {{- define "studiolo.network.ports" -}}
 {{- $ports := list }}{{ range . }}{{ $ports = append $ports (dict "port" .) }}{{ end }}{{ toJson $ports }}
 {{- end }}

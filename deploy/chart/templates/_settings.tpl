@@ -6,6 +6,7 @@
   {{- $from := $settings -}}
   {{- if $section }}{{ $from = get $settings $section | default dict }}{{ end -}}
   {{- range $names }}{{ $_ := unset $from . }}{{ end -}}
+  {{- if not $from }}{{ $_ := unset $settings $section }}{{ end -}}
 {{- end -}}
 {{- $database := "/etc/studiolo/%s-database/url" -}}
 {{- $decided := dict
@@ -73,4 +74,8 @@
 
 {{- /* Arguments of the proxy that follow from settings. */ -}}
 {{- define "studiolo.proxy.args" -}}
+{{- with .Values.metrics.proxyPort -}}
+- --metrics-ip=0.0.0.0
+- --metrics-port={{ . }}
+{{- end }}
 {{- end }}
