@@ -53,8 +53,10 @@ async def test_a_workspace_starts_answers_through_the_proxy_outlives_the_hub_and
 
 async def test_what_is_kept_for_a_team_is_not_started_for_others(real_hub: RealHub, kube: Kube) -> None:
     token = await asyncio.to_thread(real_hub.token, ADMIN, real_hub.admin_password)
-    with pytest.raises(AssertionError):
+    with pytest.raises(httpx.HTTPStatusError) as refused:
         await asyncio.to_thread(
             lambda: real_hub.start_workspace(token, ADMIN, environment="secret-lab", hardware="small")
         )
+    assert refused.value.response.status_code == httpx.codes.BAD_REQUEST
+    assert "Secret lab" not in refused.value.response.text
     await kube.until_gone(pod_of(real_hub, ADMIN))
