@@ -13,6 +13,7 @@ from deploy.cluster.layout import (
     API_PORT,
     DNS_HEALTH_PORT,
     ETCD_PORT,
+    IDENTITY_PORT,
     METRICS_PORT,
     NETWORK_POLICY_TABLE,
     NODE_ADDRESS,
@@ -36,6 +37,8 @@ POSTGRESQL_HOME: Final = "/var/lib/postgresql"
 """As the first node's mount namespace shows it: the user `postgres` may not be able to walk to the checkout."""
 
 NETWORK_POLICY: Final = Path(__file__).parent / "network_policy" / "__main__.py"
+
+IDENTITY_PROVIDER: Final = Path(__file__).parent / "identity" / "provider.mjs"
 
 _SECOND_HEALTH_PORT: Final = 10258
 
@@ -70,6 +73,7 @@ def components(layout: Layout, *, node_count: int, postgresql: Path, with_kwok: 
         _kube_proxy(layout),
         _dns(layout),
         _metrics_server(layout),
+        _identity(layout),
     )
     further = tuple(
         component for node in nodes[1:] for component in (_containerd(layout, node), _kubelet(layout, node))
@@ -307,6 +311,19 @@ def _metrics_server(layout: Layout) -> Component:
         "--metric-resolution=15s",
         health=HealthCheck(url=f"https://{NODE_ADDRESS}:{METRICS_PORT}/livez"),
         needs=("kube-apiserver",),
+    )
+
+
+def _identity(layout: Layout) -> Component:
+    return _component(
+        layout,
+        "identity",
+        "node",
+        IDENTITY_PROVIDER,
+        layout.identity_record,
+        health=HealthCheck(
+            url=f"https://{NODE_ADDRESS}:{IDENTITY_PORT}/.well-known/openid-configuration", ca=str(layout.ca)
+        ),
     )
 
 

@@ -38,6 +38,10 @@ SIMULATED_ADDRESS: Final = "10.250.255.254"
 SITE: Final = "studiolo.test"
 """What an installation on this cluster is called, with all names below it. `.test` is nobody's (RFC 2606)."""
 
+IDENTITY_HOST: Final = f"identity.{SITE}"
+IDENTITY_PORT: Final = 9443
+"""The identity provider; not 443, which is the installation's on this address."""
+
 DNS_ADDRESS: Final = "10.96.0.10"
 METADATA_ADDRESSES: Final = ("169.254.169.254", "fd00:ec2::254")
 """Where clouds hand out their machines' credentials: nothing here may ever reach it."""
@@ -198,6 +202,16 @@ class Layout:
     def site_certificate(self) -> Path:
         """The certificate of `SITE` and all names below it; its key lies beside it, as `.key`."""
         return self.state / "pki" / f"{SITE}.crt"
+
+    @property
+    def identity(self) -> Path:
+        """The identity provider's folder."""
+        return self.state / "identity"
+
+    @property
+    def identity_record(self) -> Path:
+        """Its people with their passwords, and what Studiolo is to it."""
+        return self.identity / "identity.json"
 
     @property
     def simulated_network(self) -> Path:

@@ -32,6 +32,7 @@ from deploy.cluster.debian import postgresql_programs, provide_packages
 from deploy.cluster.down import MOST_NODES, take_down
 from deploy.cluster.errors import ClusterError, NotThisMachineError, OwnedElsewhereError
 from deploy.cluster.go_toolchain import provide_go
+from deploy.cluster.identity.record import ensure_identity
 from deploy.cluster.layout import LOCK, layout_of
 from deploy.cluster.modules import BINARIES
 from deploy.cluster.network import make_network, read_sysctls
@@ -95,6 +96,7 @@ def bring_up(layout: Layout, *, node_count: int | None, gpus: int | None, say: C
     build_pause(layout, go)
     if record is not None and is_up:
         how = "is up"
+        _add_new_components(layout, record)
     else:
         began = time.monotonic()
         record = _create(layout, say)
@@ -144,6 +146,7 @@ def _create(layout: Layout, say: Callable[[str], None]) -> ClusterRecord:
         folder.mkdir(parents=True, exist_ok=True)
     make_certificates(layout)
     make_site_certificates(layout)
+    ensure_identity(layout)
     make_node_certificates(layout, node)
     configure_addons(layout)
     configure_node(layout, node)
@@ -162,6 +165,15 @@ def _create(layout: Layout, say: Callable[[str], None]) -> ClusterRecord:
     _wait_for(layout, "postgresql")
     create_database(layout)
     return record
+
+
+def _add_new_components(layout: Layout, record: ClusterRecord) -> None:
+    """Start what has been added to the code since this cluster came up."""
+    ensure_identity(layout)
+    there = {component.name for component in load_plan(layout)}
+    plan = components(layout, node_count=record.node_count, postgresql=postgresql_programs(), with_kwok="kwok" in there)
+    if not {component.name for component in plan} <= there:
+        save_plan(layout, plan)
 
 
 def _add_node(layout: Layout, record: ClusterRecord, say: Callable[[str], None]) -> ClusterRecord:
