@@ -239,7 +239,7 @@ def _kubectl(layout: Layout, deployment: Deployment, *words: str) -> str:
 
 def _volume(layout: Layout, deployment: Deployment, part: str, *, namespace: str) -> dict[str, Any]:
     name = f"{deployment.release}-{part}"
-    folder = layout.homes.parent / "volumes" / deployment.namespace / part
+    folder = layout.state.resolve() / "volumes" / deployment.namespace / part
     folder.mkdir(parents=True, exist_ok=True)
     os.chown(folder, 0, JOVYAN_GROUP)
     folder.chmod(0o2770)  # the kubelet gives no group to such a volume, and makes folders in it as its top one is
@@ -247,7 +247,7 @@ def _volume(layout: Layout, deployment: Deployment, part: str, *, namespace: str
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": f"{deployment.namespace}-{part}"},
+        "metadata": {"name": f"deployed-{deployment.namespace}-{part}"},
         "spec": {
             "capacity": {"storage": "1Gi"},
             "accessModes": ["ReadWriteMany" if is_shared else "ReadWriteOnce"],
