@@ -51,6 +51,12 @@ c.KubeSpawner.volume_mounts = [{{"name": "home", "mountPath": "/home/jovyan"}}]
 """What Pod Security restricted needs, and the same resources as ours; all else is as KubeSpawner comes."""
 
 
+STOCK_NODES = """
+c.KubeSpawner.node_selector = {{{node_label!r}: "true"}}
+c.KubeSpawner.tolerations = [{{"key": {node_label!r}, "operator": "Equal", "value": "true", "effect": "NoSchedule"}}]
+"""
+
+
 @dataclass(slots=True, kw_only=True)
 class ClusterHub:
     """A running hub; `with` starts and ends it."""
@@ -59,6 +65,8 @@ class ClusterHub:
     namespace: str
     image: str
     is_ours: bool = False
+    node_label: str = ""
+    """Label and taint of the nodes that pods are to run on; none: where the scheduler likes."""
     port: int = 0
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     process: subprocess.Popen[bytes] | None = None
@@ -85,9 +93,11 @@ class ClusterHub:
             "token": self.token,
             "namespace": self.namespace,
             "image": self.image,
+            "node_label": self.node_label,
         }
         config = self.folder / "jupyterhub_config.py"
-        config.write_text(COMMON.format(**facts) + ("" if self.is_ours else STOCK.format(**facts)))
+        stock = STOCK + (STOCK_NODES if self.node_label else "")
+        config.write_text(COMMON.format(**facts) + ("" if self.is_ours else stock.format(**facts)))
         (self.folder / "installation.json").write_text(json.dumps(facts))
         program = ("bench.cluster_hub_app", str(self.folder)) if self.is_ours else ("jupyterhub",)
         env = {

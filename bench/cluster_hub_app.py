@@ -19,6 +19,7 @@ from spawner.kube_feed import Persistence
 from spawner.parts import NoHistory
 from spawner.pod_watch import PodWatch
 from studiolo.catalog import Catalog, CpuShare, Environment, Hardware
+from studiolo.catalog_model import Toleration
 
 
 class BenchHub(JupyterHub):  # type: ignore[misc]  # untyped upstream
@@ -35,7 +36,15 @@ class BenchHub(JupyterHub):  # type: ignore[misc]  # untyped upstream
         )
         self._watching = asyncio.create_task(pods.run())
         await pods.wait_synced(30)
-        small = Hardware(name="small", title="Small", cpu=CpuShare(request=0.2, limit=2), memory_bytes=10**9)
+        label = FACTS["node_label"]
+        small = Hardware(
+            name="small",
+            title="Small",
+            cpu=CpuShare(request=0.2, limit=2),
+            memory_bytes=10**9,
+            node_selector=((label, "true"),) if label else (),
+            tolerations=(Toleration(key=label, value="true", effect="NoSchedule"),) if label else (),
+        )
         catalog = Catalog(
             environments=(Environment(name="bench", title="Bench", image=FACTS["image"]),), hardware=(small,)
         )
