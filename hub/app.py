@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from tornado.httpserver import HTTPServer
 
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.database import Database
+from hub.database_watch import DatabaseWatch
 from hub.metrics.port import serve_metrics
 from hub.metrics.services import MetricsHandler, ServicesMetrics
 from hub.roles import SERVICE_PREFIX
@@ -38,8 +40,16 @@ class HealthHandler(Handler):
     """`GET api/health`: whether this process works; open to everybody, says nothing of anybody."""
 
     async def get(self) -> None:
-        """The version that answers."""
-        self.write({"status": "ok", "version": version("studiolo")})
+        """The version that answers, and what it works without."""
+        watch = self.services.database.watch
+        is_away = watch is not None and watch.is_away
+        self.write(
+            {
+                "status": "degraded" if is_away else "ok",
+                "database": "away" if is_away else "ok",
+                "version": version("studiolo"),
+            }
+        )
 
 
 class StartPageHandler(Handler):
@@ -95,7 +105,11 @@ class RunningServices:
 
     async def __aenter__(self) -> Self:
         """Database at this version's tables, address open."""
-        self._database = Database(self._settings.database_url)
+        url = self._settings.database_url
+        self._watch = DatabaseWatch(url, what="The services' database", log=logging.getLogger(__name__))
+        await self._watch.until_there()
+        self._watch.start()
+        self._database = Database(url, watch=self._watch)
         await self._database.prepare()
         http_client = JupyterHubHTTPClient.instance()
         http_client.session_options = {"timeout": ClientTimeout(total=10, sock_connect=2)}
@@ -124,6 +138,7 @@ class RunningServices:
         await self._server.close_all_connections()
         await JupyterHubHTTPClient.instance().close()
         self._database.close()
+        self._watch.stop()
         log.info("services.stopped")
 
     def _serve_metrics(self, metrics: ServicesMetrics, host: str) -> HTTPServer | None:

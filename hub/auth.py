@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jupyterhub.services.auth import HubOAuth, HubOAuthCallbackHandler, HubOAuthenticated, UserNotAllowed
 from tornado import web
 
+from hub.database import DatabaseAway
+from hub.database_watch import RETRY_AFTER_SECONDS
 from hub.roles import ACCESS_SERVICE, SERVICE, SERVICE_PREFIX
 
 if TYPE_CHECKING:
@@ -63,6 +65,10 @@ class Handler(web.RequestHandler):
         """`{"status": 404, "message": "…"}`, as the hub's own API; what is not meant for people stays in the log."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         said = error.log_message if isinstance(error, web.HTTPError) and error.log_message else ""
+        if isinstance(error, DatabaseAway):
+            status_code, said = 503, f"{error} {error.hint}"
+            self.set_status(status_code)
+            self.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
         self.set_header("Content-Type", "application/json")
         self.finish({"status": status_code, "message": said or http.HTTPStatus(status_code).phrase})
 

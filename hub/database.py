@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, TypeVar
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import MetaData, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
+
+from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
+
+    from hub.database_watch import DatabaseWatch
 
 Answer = TypeVar("Answer")
 
@@ -28,6 +33,15 @@ THREADS = 4
 
 BUSY_MILLISECONDS = 5_000
 """How long SQLite waits for another writer before it gives up."""
+
+
+class DatabaseAway(StudioloError):
+    """The database does not answer, or takes no changes; nothing was changed."""
+
+    code = "database_away"
+
+    def __init__(self) -> None:
+        super().__init__("The services' database does not answer.", hint="Try again in a few seconds.")
 
 
 class Table(DeclarativeBase):
@@ -47,10 +61,11 @@ class Table(DeclarativeBase):
 class Database:
     """Short transactions, in threads: nothing runs SQL in an event loop."""
 
-    def __init__(self, url: str) -> None:
-        """`url` as SQLAlchemy reads it."""
+    def __init__(self, url: str, *, watch: DatabaseWatch | None = None) -> None:
+        """`url` as SQLAlchemy reads it; `watch` keeps anybody from waiting for a database that does not answer."""
         self.url = url
-        self.engine = _engine(url)
+        self.watch = watch
+        self.engine = _engine(url, watch)
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="database")
 
     def upgrade(self) -> None:
@@ -62,8 +77,18 @@ class Database:
         await asyncio.get_running_loop().run_in_executor(self._threads, self.upgrade)
 
     async def run(self, work: Callable[[Session], Answer]) -> Answer:
-        """What `work` answers, in one transaction of its own; rolled back when it raises. No network inside."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._in_transaction, work)
+        """What `work` answers, in one transaction of its own; rolled back when it raises. No network inside.
+
+        Raises DatabaseAway for a fault of the database itself.
+        """
+        if self.watch is not None and self.watch.is_away:
+            raise DatabaseAway  # without a thread, or four questions that wait would hold up all others
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._in_transaction, work)
+        except SQLAlchemyError as error:
+            if self.watch is not None and self.watch.note(error):
+                raise DatabaseAway from error
+            raise
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -89,8 +114,9 @@ def alembic_config(url: str) -> Config:
     return config
 
 
-def _engine(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+def _engine(url: str, watch: DatabaseWatch | None) -> Engine:
+    arguments = {} if watch is None else watch.engine_arguments()
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), **arguments)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine

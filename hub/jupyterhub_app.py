@@ -11,6 +11,7 @@ from jupyterhub.app import JupyterHub
 
 from hub import pages
 from hub.backends import make_backend
+from hub.database_guard import HEALTH, guard_all, mend_sessions
 from hub.keep_running import keep_running
 from hub.log_secrets import keep_secrets_out_of_logs
 from hub.metrics.hub import serve_hub_metrics, show_hub_metrics
@@ -18,7 +19,7 @@ from hub.missing_teams import missing_teams
 from hub.proxy_watch import LOOK_EVERY, ProxyWatch, ServiceRoute
 from hub.settings import settings_of_this_process
 from hub.starts.history import StartHistory
-from hub.wiring import services_client
+from hub.wiring import hub_database_watch, lease_thread, services_client
 from hub.workspace_rows import active_rows
 from spawner.chosen_workspace import ChosenWorkspace
 from studiolo.errors import StudioloError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
-    """The stock hub, plus: our pages before its own, our parts for spawner and pages, and three tasks beside it."""
+    """The stock hub, plus: our pages before its own, our parts for spawner and pages, and tasks beside it."""
 
     name = "jupyterhub"
     _metrics_server: HTTPServer | None = None
@@ -40,6 +41,24 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         """The stock logs, without what opens something."""
         super().init_logging()
         keep_secrets_out_of_logs(self.log)
+
+    async def initialize(self, *args: Any, **kwargs: Any) -> None:
+        """Touch nothing before this is the one hub that runs, and its database answers."""
+        settings = settings_of_this_process()
+        self.lease = lease_thread(settings, log=self.log)
+        if self.lease is not None:
+            await self.lease.acquire()
+        self.database_watch = hub_database_watch(settings, log=self.log)
+        await self.database_watch.until_there()
+        self.database_watch.start()
+        await super().initialize(*args, **kwargs)
+
+    def init_db(self) -> None:
+        """Open the database so that it never holds the event loop for long."""
+        self.db_kwargs.update(self.database_watch.engine_arguments())
+        super().init_db()
+        soon = asyncio.get_running_loop().call_soon
+        mend_sessions(self.session_factory.kw["bind"], self.db, self.database_watch, soon=soon)
 
     def init_tornado_settings(self) -> None:
         """Build our parts, once, before anything can ask for a spawner or a page."""
@@ -60,11 +79,13 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         ChosenWorkspace.meter = self.metrics
         super().init_tornado_settings()
         self.tornado_settings["studiolo"] = self.backend.place
+        self.tornado_settings["studiolo_database_watch"] = self.database_watch
 
     def init_handlers(self) -> None:
         """Our pages come first: where both have an address, ours answers."""
         super().init_handlers()
-        self.handlers[:0] = self.add_url_prefix(self.hub_prefix, pages.handlers())
+        self.handlers[:0] = self.add_url_prefix(self.hub_prefix, [*pages.handlers(), *HEALTH])
+        self.handlers[:] = guard_all(self.handlers)
 
     async def init_spawners(self) -> None:
         """The stock look at what runs, once there is a way to look."""
@@ -94,6 +115,9 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
             self._metrics_server.stop()
         await self.backend.close()
         await self.services_client.aclose()
+        self.database_watch.stop()
+        if self.lease is not None:
+            self.lease.release()  # last: from here on another hub may begin
 
     def _active_rows(self) -> frozenset[WorkspaceRow]:
         return active_rows(self.db, self.users.values())

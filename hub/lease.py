@@ -1,5 +1,9 @@
 """The lease of a release (`coordination.k8s.io`), so that two hubs never run: held from before the database is opened.
 
+A hub ends as soon as it sees that the lease is another's. One that only cannot ask goes on: while the API server is
+away nobody takes the lease from it, and if somebody did, the lock in the database (`hub.postgresql`) keeps them
+waiting.
+
 It is kept in a thread of its own. JupyterHub's SQL runs in the event loop, and a hub that is only slow is not dead.
 """
 
@@ -22,7 +26,6 @@ from hub.lease_rules import (
     Step,
     choose_step,
     observe,
-    seconds_left,
 )
 from spawner.kube import KubeConflict, KubeError, KubeNotFound
 from studiolo.errors import StudioloError
@@ -44,7 +47,7 @@ _TIME: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 class LeaseLost(StudioloError):
-    """Another hub holds the lease, or soon may."""
+    """Another hub holds the lease."""
 
     code = "hub_lease_lost"
 
@@ -69,7 +72,7 @@ class LeaseName:
     namespace: str
     name: str
     me: str
-    """Different for each process: the pod's name alone comes back when a container restarts."""
+    """The same after a container of the same pod was started again: its predecessor is dead, and is not waited for."""
 
     @property
     def folder(self) -> str:
@@ -101,7 +104,6 @@ class Lease:
         self._clock = clock
         self._sleep = sleep
         self._seen: Seen | None = None
-        self._renewed_at = 0.0
 
     async def acquire(self) -> None:
         """Returns once this hub holds the lease, however long that takes."""
@@ -117,16 +119,14 @@ class Lease:
             await self._sleep(RENEW_SECONDS)
 
     async def keep(self) -> None:
-        """Renews for ever. Raises LeaseLost when another hub holds it, or when it could not be renewed in time."""
-        why = "this process was held up."
+        """Renews for ever. Raises LeaseLost when it is another's."""
+        told = ""
         while True:
             await self._sleep(RENEW_SECONDS)
-            left = seconds_left(renewed_at=self._renewed_at, now=self._clock())
-            if left <= 0:
-                raise LeaseLost(f"The lease {self._which.name} could not be renewed in time: {why}")
-            why = await self._try(limit=min(left, ANSWER_SECONDS), is_held=True)
-            if why:
+            why = await self._try(is_held=True)
+            if why and why != told:
                 self._log.warning("The lease %s could not be renewed yet: %s", self._which.name, why)
+            told = why
 
     async def release(self) -> None:
         """Gives it back, so that the next hub need not wait a term; says so when that fails, and nothing more."""
@@ -141,16 +141,15 @@ class Lease:
         else:
             self._log.info("The lease %s was given back.", self._which.name)
 
-    async def _try(self, *, limit: float = ANSWER_SECONDS, is_held: bool = False) -> str:
+    async def _try(self, *, is_held: bool = False) -> str:
         """One look and what follows from it: empty when the lease is ours for another term, else why it is not."""
-        began = self._clock()
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 state = await self._look()
                 self._seen = observe(self._seen, state, now=self._clock())
                 step = choose_step(self._seen, me=self._which.me, now=self._clock())
                 if is_held and step is not Step.RENEW:
-                    # Whatever comes next, somebody else may have begun since: there is no holding it through that.
+                    # Whoever had it since may have changed everything that this hub believes.
                     raise LeaseLost(f'The lease {self._which.name} is now that of "{state.holder or "nobody"}".')
                 if step is Step.WAIT:
                     return f'the hub "{state.holder}" holds it.'
@@ -162,8 +161,6 @@ class Lease:
             return str(error)
         except TimeoutError:
             return "the API server does not answer."
-        # Counted from before the question: who else looks has seen the change later than that.
-        self._renewed_at = began
         return ""
 
     async def _look(self) -> LeaseState:

@@ -13,10 +13,6 @@ from typing import Final
 TERM_SECONDS: Final = 15.0
 """How long others wait, since they last saw a change, before they take the lease of a hub that died."""
 
-GIVE_UP_SECONDS: Final = 10.0
-"""A hub that could not renew for so long has lost the lease. With one more pause it is less than the term: it ends
-before another begins."""
-
 RENEW_SECONDS: Final = 2.0
 """Between two renewals, and between two looks of somebody who waits."""
 
@@ -73,8 +69,3 @@ def choose_step(seen: Seen, *, me: str, now: float) -> Step:
     if not state.holder or now - seen.since >= state.term_seconds:
         return Step.TAKE
     return Step.WAIT
-
-
-def seconds_left(*, renewed_at: float, now: float) -> float:
-    """How long a hub that last renewed at that moment may still try; it ends when there is nothing left."""
-    return GIVE_UP_SECONDS - (now - renewed_at)

@@ -54,6 +54,7 @@ if [ "$what" = test ]; then
   for program in zsh buildah docker-registry; do
     command -v "$program" >/dev/null || deploy/local/apt_install.sh "$program" >/dev/null || true
   done
+  compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || deploy/local/apt_install.sh postgresql >/dev/null || true
   step "unit tests" tests unit tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/cluster
   step "integration tests (a real hub)" tests integration tests/integration
   if STUDIOLO_CHROMIUM=$(deploy/local/chromium.sh); then

@@ -91,6 +91,11 @@ class ThrowawayHub:
 
     def start(self, name: str) -> None:
         """Start `proxy`, `hub` or `services` and wait until it answers."""
+        self.begin(name)
+        self.wait_for(self._plans[name].health, of=name)
+
+    def begin(self, name: str) -> None:
+        """Start `proxy`, `hub` or `services`."""
         plan = self._plans[name]
         with plan.log.open("ab") as log:
             self._processes[name] = subprocess.Popen(
@@ -102,7 +107,6 @@ class ThrowawayHub:
                 cwd=plan.cwd,
                 start_new_session=True,
             )
-        self.wait_for(plan.health, of=name)
 
     def stop(self, name: str) -> None:
         """Ask a process to end and wait for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from hub.keys import Keys, ensure_keys
 from hub.passwords import PasswordFile
 from hub.settings import Settings, effective
 from spawner.data_directory import DataDirectory
+from tests.cluster.databases import PostgresServer
 
 
 @pytest.fixture
@@ -105,3 +106,17 @@ async def services(settings: Settings, keys: Keys) -> AsyncIterator[httpx.AsyncC
     base = f"{settings.services.url}/services/studiolo/"
     async with RunningServices(settings, keys), httpx.AsyncClient(base_url=base, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, one for the whole run, for tests that leave it as it is."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL that a test may stop, hold and kill."""
+    with PostgresServer() as server:
+        yield server

@@ -7,15 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.lease_rules import (
-    GIVE_UP_SECONDS,
-    RENEW_SECONDS,
     TERM_SECONDS,
     LeaseState,
     Seen,
     Step,
     choose_step,
     observe,
-    seconds_left,
 )
 
 MINE = LeaseState(holder="hub-a", version="7")
@@ -57,10 +54,3 @@ def test_a_clock_that_shows_another_time_decides_the_same(offset: float) -> None
         here = choose_step(Seen(state=ANOTHERS, since=0), me="hub-a", now=unchanged)
         there = choose_step(Seen(state=ANOTHERS, since=offset), me="hub-a", now=offset + unchanged)
         assert here is there
-
-
-def test_a_hub_that_cannot_renew_ends_before_another_may_begin() -> None:
-    assert seconds_left(renewed_at=0, now=GIVE_UP_SECONDS - 1) > 0
-    assert seconds_left(renewed_at=0, now=GIVE_UP_SECONDS) <= 0
-    # The last look may come a pause after there was something left.
-    assert GIVE_UP_SECONDS + RENEW_SECONDS < TERM_SECONDS
