@@ -66,6 +66,21 @@ RIGHTS: Final = (
         why="Why a start takes long, or fails, is told in events.",
     ),
     Right(
+        place=Place.WORKSPACES,
+        api_group="coordination.k8s.io",
+        resources=("leases",),
+        verbs=("create",),
+        why="The lease that keeps a second hub away is made once. Names cannot be told apart for `create`.",
+    ),
+    Right(
+        place=Place.WORKSPACES,
+        api_group="coordination.k8s.io",
+        resources=("leases",),
+        verbs=("get", "patch"),
+        named=("hub",),
+        why="The hub that runs renews it, and gives it back at its end.",
+    ),
+    Right(
         place=Place.CLUSTER,
         resources=("nodes",),
         verbs=("get", "list", "watch"),
