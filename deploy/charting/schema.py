@@ -31,13 +31,18 @@ def chart_schema() -> Schema:
     return _resolved(ChartValues)
 
 
-def chart_only() -> dict[str, list[str]]:
-    """For each section of values that are settings too ("" for the top): the names that are the chart's alone."""
-    settings, chart = _resolved(Settings)["properties"], chart_schema()["properties"]
-    names = {"": sorted(name for name in chart if name not in settings)}
-    for section in sorted(chart.keys() & settings.keys()):
-        names[section] = sorted(chart[section]["properties"])
-    return names
+def chart_only() -> list[str]:
+    """The values that are the chart's alone, as `hub.image`: what the template takes out before the hub reads them."""
+    return sorted(_chart_only(_resolved(Settings), chart_schema(), ""))
+
+
+def _chart_only(settings: Schema, chart: Schema, prefix: str) -> Iterator[str]:
+    for name, value in chart["properties"].items():
+        known = settings["properties"].get(name)
+        if known is None:
+            yield f"{prefix}{name}"
+        else:
+            yield from _chart_only(known, value, f"{prefix}{name}.")
 
 
 def described(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

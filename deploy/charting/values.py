@@ -10,6 +10,7 @@ from pydantic import Field
 from hub.settings_types import Port, Section
 
 CHART_DECIDES: Final = (
+    "auth.oidc.caFile",
     "dataDirectory",
     "catalogDirectory",
     "secretsDirectory",
@@ -260,6 +261,21 @@ class AdmissionPolicyValues(Section):
     """Whether Kubernetes refuses to our accounts Secrets without our labels in the workspaces' namespace."""
 
 
+class OidcValues(Section):
+    """What of an identity provider lies in objects of Kubernetes."""
+
+    existing_secret: str = ""
+    """A Secret whose key `oidc_client_secret` the provider gave. Not needed where `hub.existingSecret` has it."""
+    ca_config_map: str = ""
+    """A ConfigMap whose key `ca.crt` is the authority of the provider's certificate, where it is your own."""
+
+
+class AuthValues(Section):
+    """Signing in."""
+
+    oidc: OidcValues = OidcValues()
+
+
 class MetricsValues(Section):
     """Who may read the metrics' own ports."""
 
@@ -272,6 +288,7 @@ class ChartValues(Section):
 
     image_pull_secrets: list[str] = Field(default_factory=list)
     """Secrets in the release's namespace for pulling hub and proxy. For workspaces: `kubernetes.imagePullSecrets`."""
+    auth: AuthValues = AuthValues()
     catalogs: CatalogsValues = CatalogsValues()
     hub: HubValues = HubValues()
     proxy: ProxyValues = ProxyValues()

@@ -18,6 +18,7 @@ import yaml
 from deploy.charting.generated import CHART
 from deploy.cluster.addons import JOVYAN_GROUP, apply
 from deploy.cluster.errors import ClusterError, NotHealthyInTimeError, ProgramFailedError
+from deploy.cluster.identity.record import load_identity
 from deploy.cluster.layout import NODE_ADDRESS, PACKAGE_INDEX_PORT, SITE
 from deploy.cluster.programs import run_program
 from deploy.cluster.waiting import wait_until
@@ -41,6 +42,13 @@ READY_SECONDS: Final = 300
 MOST_CORES: Final = 2.0
 MOST_MEMORY_GIB: Final = 2
 """What a workspace may have here. The hardware that ships is meant for larger machines than this one."""
+
+
+IDENTITY: Final = "identity-provider"
+"""The Secret and the ConfigMap with what the hub needs to know of it."""
+
+ANYBODY: Final = {"auth": {"kind": "dummy", "dummy": {"iKnowAnybodyCanBeAnyone": True}}}
+"""How people sign in at a deployment that the identity provider does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +102,7 @@ def how_to_open(layout: Layout, deployment: Deployment) -> str:
         f"Studiolo answers at {deployment.url}, which is {NODE_ADDRESS} here.\n"
         f"  In a browser of this machine: let it trust {layout.ca}, then\n"
         f'    chromium --host-resolver-rules="{names}" {deployment.url}\n'
+        f"  People and their passwords: {layout.identity_record}\n"
         f"  On the command line:\n"
         f"    curl --cacert {layout.ca} --resolve {deployment.host}:443:{NODE_ADDRESS} {deployment.url}/hub/health"
     )
@@ -121,8 +130,10 @@ def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str])
         "ports": [{"port": PACKAGE_INDEX_PORT}],
     }
     site = {"service": {"externalIPs": [NODE_ADDRESS]}} if deployment.has_site else {}
+    sign_in = provider_values(layout) if deployment.has_site else ANYBODY
     values = {
         "publicUrl": deployment.url,
+        **sign_in,
         "catalogs": {
             "environments": (catalog / ENVIRONMENTS_FILE).read_text(encoding="utf-8"),
             "hardware": hardware_here((catalog / HARDWARE_FILE).read_text(encoding="utf-8")),
@@ -139,6 +150,31 @@ def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str])
         "workspaces": {"networkPolicy": {"egress": [package_index]}},
     }
     return _on_top(values, deployment.values)
+
+
+def provider_values(layout: Layout) -> dict[str, Any]:
+    """How people sign in at the cluster's own identity provider, each in a domain of their own.
+
+    Raises ClusterError where there is no provider.
+    """
+    if not layout.identity_record.is_file():
+        raise ClusterError("The cluster has no identity provider yet.", hint="This adds what is new: make cluster")
+    identity = load_identity(layout.identity_record)
+    return {
+        "domainPerPerson": True,
+        "auth": {
+            "kind": "oidc",
+            "oidc": {
+                "issuer": identity.issuer,
+                "clientId": identity.client_id,
+                "existingSecret": IDENTITY,
+                "caConfigMap": IDENTITY,
+                "name": "Example Lab",
+                "allowedTeams": ["vision", "research"],
+                "adminTeam": "admins",
+            },
+        },
+    }
 
 
 def hardware_here(text: str) -> str:
@@ -172,6 +208,17 @@ def preparation(layout: Layout, deployment: Deployment) -> Iterator[dict[str, An
             "tls.key": base64.b64encode(certificate.with_suffix(".key").read_bytes()).decode("ascii"),
         },
     }
+    if deployment.has_site and layout.identity_record.is_file():
+        metadata = {"name": IDENTITY, "namespace": deployment.namespace}
+        secret = load_identity(layout.identity_record).client_secret
+        yield {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": metadata,
+            "stringData": {"oidc_client_secret": secret},
+        }
+        authority = layout.ca.read_text(encoding="utf-8")
+        yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": authority}}
     for part in ("hub", "services"):
         yield _volume(layout, deployment, part, namespace=deployment.namespace)
     yield _volume(layout, deployment, "homes", namespace=deployment.workspaces)

@@ -16,6 +16,7 @@ from deploy.cluster.programs import run_program
 
 LEAST = {
     "publicUrl": "https://studiolo.example.org",
+    "auth": {"kind": "dummy", "dummy": {"iKnowAnybodyCanBeAnyone": True}},
     "hub": {"existingSecret": "keys", "image": {"digest": "sha256:" + "1" * 64}},
     "proxy": {"image": {"digest": "sha256:" + "2" * 64}},
     "catalogs": {"environments": "environments: {}\n", "hardware": {"hardware": {}}},

@@ -27,10 +27,24 @@ METRICS = {
         "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
     }
 }
+OIDC = {
+    "auth": {
+        "kind": "oidc",
+        "oidc": {
+            "issuer": "https://identity.example.org:9443",
+            "clientId": "studiolo",
+            "adminTeam": "admins",
+            "existingSecret": "identity",
+            "caConfigMap": "authority",
+            "allowedTeams": ["vision"],
+        },
+    },
+    "domainPerPerson": True,
+}
 CASES = {
     "least": LEAST,
     "most": merged(merged(merged(LEAST, NFS), POSTGRESQL), HTTPS),
-    "ingress": merged(merged(merged(LEAST, INGRESS), METRICS), {"homes": {"storageClass": "files"}}),
+    "ingress": merged(merged(merged(merged(LEAST, INGRESS), METRICS), OIDC), {"homes": {"storageClass": "files"}}),
 }
 
 
@@ -176,6 +190,21 @@ def test_what_must_be_given_is_asked_for_by_name() -> None:
     assert "homes.nfs.path" in refusal(merged(LEAST, {"homes": {"nfs": {"server": "nfs"}}}))
     https = {"proxy": {"https": {"enabled": True}}}
     assert "proxy.https.secret.name" in refusal(merged(LEAST, https))
+
+
+def test_how_people_sign_in_must_be_said() -> None:
+    assert "auth.kind" in refusal({name: value for name, value in LEAST.items() if name != "auth"})
+    unsaid = merged(merged(LEAST, OIDC), {"auth": {"oidc": {"existingSecret": ""}}, "hub": {"existingSecret": ""}})
+    assert "auth.oidc.existingSecret" in refusal(unsaid)
+
+
+def test_only_the_hub_sees_the_secret_that_it_signs_people_in_with() -> None:
+    found = {
+        name
+        for name, spec in pod_specs(render(merged(LEAST, OIDC))).items()
+        if "oidc_client_secret" in str(spec.get("volumes"))
+    }
+    assert found == {"Deployment studiolo-hub"}
 
 
 def test_two_volumes_for_homes_are_refused() -> None:

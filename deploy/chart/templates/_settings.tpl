@@ -2,11 +2,11 @@
 
 {{- define "studiolo.settings" -}}
 {{- $settings := .Values | toYaml | fromYaml -}}
-{{- range $section, $names := .Files.Get "files/chart-only.json" | fromJson -}}
+{{- range .Files.Get "files/chart-only.json" | fromJsonArray -}}
   {{- $from := $settings -}}
-  {{- if $section }}{{ $from = get $settings $section | default dict }}{{ end -}}
-  {{- range $names }}{{ $_ := unset $from . }}{{ end -}}
-  {{- if not $from }}{{ $_ := unset $settings $section }}{{ end -}}
+  {{- $path := splitList "." . -}}
+  {{- range initial $path }}{{ $from = get $from . | default dict }}{{ end -}}
+  {{- $_ := unset $from (last $path) -}}
 {{- end -}}
 {{- $database := "/etc/studiolo/%s-database/url" -}}
 {{- $decided := dict
@@ -17,6 +17,7 @@
   "proxy" (dict "host" "0.0.0.0" "port" 8000 "apiUrl" (include "studiolo.url.proxy-api" .))
   "hub" (dict "host" "0.0.0.0" "port" 8081 "connectUrl" (include "studiolo.url.hub" .))
   "services" (dict "host" "0.0.0.0" "url" (include "studiolo.url.services" .))
+  "auth" (dict "oidc" (dict "caFile" (ternary "/etc/studiolo/identity/ca.crt" "" (not (empty .Values.auth.oidc.caConfigMap)))))
   "kubernetes" (dict
     "namespace" (include "studiolo.workspaces" .)
     "release" (include "studiolo.name" .)
@@ -39,7 +40,10 @@
 - { name: tmp, mountPath: /tmp }
 {{- end }}
 
+{{- /* Of hub and services: include "studiolo.volumes" (list $ "hub"). Only the hub sees the secret it signs people in with. */ -}}
 {{- define "studiolo.volumes" -}}
+{{- $part := index . 1 }}
+{{- with index . 0 }}
 - name: settings
   configMap:
     name: {{ include "studiolo.name" . }}-settings
@@ -47,11 +51,25 @@
   configMap:
     name: {{ include "studiolo.name" . }}-catalogs
 - name: keys
-  secret:
-    secretName: {{ include "studiolo.keys" . }}
+  projected:
     defaultMode: 0440
+    sources:
+      - secret:
+          name: {{ include "studiolo.keys" . }}
+      {{- if and (eq $part "hub") .Values.auth.oidc.existingSecret }}
+      - secret:
+          name: {{ .Values.auth.oidc.existingSecret }}
+          items:
+            - { key: oidc_client_secret, path: oidc_client_secret }
+      {{- end }}
+{{- if and (eq $part "hub") .Values.auth.oidc.caConfigMap }}
+- name: identity
+  configMap:
+    name: {{ .Values.auth.oidc.caConfigMap }}
+{{- end }}
 - name: tmp
   emptyDir: {}
+{{- end }}
 {{- end }}
 
 {{- /* The mount of a database's address, where a Secret has it: include "studiolo.database.mount" (list "hub" .Values.hub.database) */ -}}
@@ -74,7 +92,10 @@
 
 {{- /* Arguments of the proxy that follow from settings. */ -}}
 {{- define "studiolo.proxy.args" -}}
-{{- with .Values.metrics.proxyPort -}}
+{{- if .Values.domainPerPerson }}
+- --host-routing
+{{- end }}
+{{- with .Values.metrics.proxyPort }}
 - --metrics-ip=0.0.0.0
 - --metrics-port={{ . }}
 {{- end }}
