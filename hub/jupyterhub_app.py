@@ -17,6 +17,7 @@ from hub.log_secrets import keep_secrets_out_of_logs
 from hub.metrics.hub import serve_hub_metrics, show_hub_metrics
 from hub.missing_teams import missing_teams
 from hub.proxy_watch import LOOK_EVERY, ProxyWatch, ServiceRoute
+from hub.roles import SERVICE
 from hub.settings import settings_of_this_process
 from hub.starts.history import StartHistory
 from hub.wiring import hub_database_watch, lease_thread, services_client
@@ -135,7 +136,8 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
             await self.proxy.check_routes(self.users, self._service_map)
 
         self._proxy_client = httpx.AsyncClient(trust_env=False, timeout=2)
-        route = ServiceRoute(self._proxy_client, self.proxy.api_url, self.proxy.auth_token)
+        domain = self._service_map[SERVICE].domain
+        route = ServiceRoute(self._proxy_client, self.proxy.api_url, self.proxy.auth_token, domain=domain)
         return ProxyWatch(ask=route.is_there, restore=restore, every=LOOK_EVERY, log=self.log)
 
 

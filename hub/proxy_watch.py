@@ -53,10 +53,11 @@ class ProxyWatch:
 class ServiceRoute:
     """Asks one proxy for the route of our services, which the hub adds first and never removes."""
 
-    def __init__(self, client: httpx.AsyncClient, api_url: str, token: str) -> None:
-        """`client` is closed by its owner."""
+    def __init__(self, client: httpx.AsyncClient, api_url: str, token: str, *, domain: str = "") -> None:
+        """`client` is closed by its owner; `domain`: the service's, where the proxy looks at hosts, too."""
         self._client = client
-        self._address = f"{api_url}/api/routes{SERVICE_PREFIX.rstrip('/')}"
+        host = f"/{domain}" if domain else ""  # the proxy has hosts as the first part of the path
+        self._address = f"{api_url}/api/routes{host}{SERVICE_PREFIX.rstrip('/')}"
         self._headers = {"Authorization": f"token {token}"}
 
     async def is_there(self) -> bool:

@@ -84,6 +84,7 @@ def _plan_proxy(settings: Settings, keys: Keys, base: Mapping[str, str]) -> Proc
             *("--api-port", str(api.port)),
             # The hub's own page for a workspace that does not answer, as stock JupyterHub has it.
             *("--error-target", f"{settings.hub_url}error"),
+            *(("--host-routing",) if settings.domain_per_person else ()),
             *_metrics_of_proxy(settings),
         ),
         env={**base, "CONFIGPROXY_AUTH_TOKEN": keys.proxy_token},

@@ -57,3 +57,16 @@ async def test_routes_are_put_back_when_they_are_known_to_be_gone(
         assert proxy.restored == restored
         await watch.look_once()
         assert proxy.restored == restored
+
+
+async def test_with_a_domain_for_each_person_the_route_is_below_its_host() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        route = ServiceRoute(client, "http://127.0.0.1:8001", "the-proxy-token", domain="studiolo.test")
+        assert await route.is_there()
+    assert asked == ["/api/routes/studiolo.test/services/studiolo"]
