@@ -1,0 +1,119 @@
+"""Signing in at the installation of `make deploy` as people do, over HTTP: at the identity provider, then at the hub.
+
+    async with signed_in("alice") as client:
+        await client.get("/hub/home")
+
+The client reaches every name below the site, follows redirects, and keeps cookies as a browser does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from deploy.cluster.identity.record import load_identity
+from deploy.cluster.layout import NODE_ADDRESS, SITE, layout_here
+from tests.browser_cookies import BrowserCookies
+
+SITE_URL = f"https://{SITE}"
+
+ANSWER_SECONDS = 180.0
+"""Until a cold machine has pulled the hub's image and the hub has its routes."""
+
+_FORM_TOKEN = re.compile(r'name="_xsrf" value="([^"]+)"|data-xsrf="([^"]+)"')
+
+
+class SiteTransport(httpx.AsyncBaseTransport):
+    """Leads every name of the site to the node, whatever this machine's resolver knows; its certificate is checked."""
+
+    def __init__(self) -> None:
+        trust = ssl.create_default_context(cafile=str(layout_here().ca))
+        self._inner = httpx.AsyncHTTPTransport(verify=trust)
+        self._cookies = BrowserCookies()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        assert host == SITE or host.endswith(f".{SITE}"), f"{request.url} is not of the site"
+        self._cookies.put_into(request)
+        response = await self._inner.handle_async_request(
+            httpx.Request(
+                request.method,
+                request.url.copy_with(host=NODE_ADDRESS),
+                headers=request.headers,  # with the Host that was meant
+                stream=request.stream,
+                extensions={**request.extensions, "sni_hostname": host},
+            )
+        )
+        self._cookies.take_from(response, request)
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def password_of(name: str) -> str:
+    """What somebody types at the identity provider."""
+    return load_identity(layout_here().identity_record).passwords[name]
+
+
+def new_client() -> httpx.AsyncClient:
+    """A browser in which nobody is signed in."""
+    return httpx.AsyncClient(base_url=SITE_URL, transport=SiteTransport(), timeout=60, follow_redirects=True)
+
+
+async def until_the_site_answers(client: httpx.AsyncClient) -> None:
+    """Wait for the hub behind its proxy. Fails with what was answered last."""
+    deadline, last = time.monotonic() + ANSWER_SECONDS, "nothing"
+    while time.monotonic() < deadline:
+        try:
+            answer = await client.get("/hub/health")
+        except httpx.HTTPError as error:
+            last = repr(error)
+        else:
+            if answer.is_success:
+                return
+            last = f"{answer.status_code} {answer.text[:200]}"
+        await asyncio.sleep(0.5)  # nothing tells us when a site is there
+    raise AssertionError(
+        f"{SITE_URL} did not answer within {ANSWER_SECONDS:.0f} s; last: {last}. Install it: make deploy"
+    )
+
+
+async def sign_in(client: httpx.AsyncClient, name: str, *, next_path: str = "/hub/home") -> httpx.Response:
+    """Go the whole way; the page at its end, be it the list of workspaces or a refusal."""
+    await until_the_site_answers(client)
+    form = await client.get("/hub/oauth_login", params={"next": next_path})
+    assert form.url.path.startswith("/interaction/"), f"{form.status_code} at {form.url}: {form.text[:500]}"
+    return await client.post(form.url, data={"name": name, "password": password_of(name)})
+
+
+@asynccontextmanager
+async def signed_in(name: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody's browser, on the list of workspaces."""
+    async with new_client() as client:
+        page = await sign_in(client, name)
+        assert (page.status_code, page.url.path) == (200, "/hub/home"), (
+            f"{page.status_code} {page.url}: {page.text[:500]}"
+        )
+        yield client
+
+
+async def form_token(client: httpx.AsyncClient, path: str = "/hub/spawn") -> str:
+    """What a form of this page must send as `_xsrf`, and a call of the API as `X-XSRFToken`."""
+    page = (await client.get(path)).text
+    found = _FORM_TOKEN.search(page)
+    assert found, page[:500]
+    return found[1] or found[2]
+
+
+async def new_api_token(client: httpx.AsyncClient, name: str) -> str:
+    """A token of this person's with all their rights, as the token page makes one."""
+    headers = {"X-XSRFToken": await form_token(client)}
+    answer = await client.post(f"/hub/api/users/{name}/tokens", json={"note": "test"}, headers=headers)
+    return str(answer.raise_for_status().json()["token"])
