@@ -30,7 +30,7 @@ c.JupyterHub.services = [{{"name": "bench", "api_token": {token!r}}}]
 c.JupyterHub.load_roles = [{{
     "name": "bench",
     "services": ["bench"],
-    "scopes": ["admin:users", "admin:servers", "access:servers"],
+    "scopes": ["admin:users", "admin:servers", "access:servers", "tokens"],
 }}]
 """
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 from jupyterhub.app import JupyterHub
 
+from hub.database import settle_sqlite
 from spawner.cluster import WorkspaceSpawner
 from spawner.cluster_parts import ClusterParts
 from spawner.installation import Installation
@@ -26,6 +27,11 @@ class BenchHub(JupyterHub):  # type: ignore[misc]  # untyped upstream
     """The stock hub with our spawner's parts."""
 
     name = "jupyterhub"
+
+    def init_db(self) -> None:
+        """With our hub's settings for SQLite."""
+        super().init_db()
+        settle_sqlite(self.session_factory.kw["bind"])
 
     async def init_spawners(self) -> None:
         """Connects before anything asks for a spawner."""

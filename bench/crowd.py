@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -32,31 +33,35 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crowd:
-    """People of one hub, and a token that may start all their servers."""
+    """People of one hub, and a token that may make them and stop their servers."""
 
     url: str
     token: str
     users: tuple[str, ...]
 
-    def _http(self) -> httpx.AsyncClient:
+    def _http(self, *, token: str = "") -> httpx.AsyncClient:
         return httpx.AsyncClient(
             base_url=f"{self.url}/hub/api/",
-            headers={"Authorization": f"token {self.token}"},
+            headers={"Authorization": f"token {token or self.token}"},
             timeout=START_DEADLINE_SECONDS,
             limits=httpx.Limits(max_connections=None),
             trust_env=False,
         )
 
-    async def create_users(self) -> None:
-        """Make all of them known to the hub."""
+    async def create_users(self) -> tuple[str, ...]:
+        """Make all of them known to the hub, each with a token of their own."""
         async with self._http() as http:
             (await http.post("users", json={"usernames": list(self.users)})).raise_for_status()
+            made = [await http.post(f"users/{user}/tokens", json={}) for user in self.users]
+            return tuple(str(answer.raise_for_status().json()["token"]) for answer in made)
 
-    async def start_all(self) -> tuple[Outcome, ...]:
-        """All at once; returns when each is ready, or will not be."""
-        async with self._http() as http:
+    async def start_all(self, tokens: tuple[str, ...]) -> tuple[Outcome, ...]:
+        """All at once, each with their own token; returns when each is ready, or will not be."""
+        async with AsyncExitStack() as clients:
+            people = [await clients.enter_async_context(self._http(token=token)) for token in tokens]
             begin = time.perf_counter()
-            return tuple(await asyncio.gather(*(_start(http, user, begin) for user in self.users)))
+            starts = (_start(http, user, begin) for http, user in zip(people, self.users, strict=True))
+            return tuple(await asyncio.gather(*starts))
 
     async def running(self) -> int:
         """How many of them have a server that is ready, by the hub's word."""

@@ -146,10 +146,10 @@ async def run_round(hub: ClusterHub, *, prefix: str, count: int) -> Round:
     if hub.process is None:
         raise RuntimeError("This is a bug: the hub was not started.")
     crowd = Crowd(url=hub.url, token=hub.token, users=tuple(f"{prefix}-{number}" for number in range(count)))
-    await crowd.create_users()
+    tokens = await crowd.create_users()
     process = psutil.Process(hub.process.pid)
     before = process.cpu_times()
-    outcomes = await crowd.start_all()
+    outcomes = await crowd.start_all(tokens)
     after = process.cpu_times()
     pods = count_pods()
     left = await crowd.stop_all()

@@ -11,6 +11,7 @@ from jupyterhub.app import JupyterHub
 
 from hub import pages
 from hub.backends import make_backend
+from hub.database import settle_sqlite
 from hub.database_guard import HEALTH, guard_all, mend_sessions
 from hub.keep_running import keep_running
 from hub.log_secrets import keep_secrets_out_of_logs
@@ -58,6 +59,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         """Open the database so that it never holds the event loop for long."""
         self.db_kwargs.update(self.database_watch.engine_arguments())
         super().init_db()
+        settle_sqlite(self.session_factory.kw["bind"])
         soon = asyncio.get_running_loop().call_soon
         mend_sessions(self.session_factory.kw["bind"], self.db, self.database_watch, soon=soon)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from jupyterhub import orm
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from hub.database import MIGRATIONS, Database, alembic_config
+from hub.database import MIGRATIONS, Database, alembic_config, settle_sqlite
 
 
 @pytest.fixture
@@ -81,3 +82,28 @@ async def test_many_writers_at_once_all_succeed(database: Database) -> None:
     )
     with database.transaction() as session:
         assert session.execute(text("SELECT count(*) FROM t")).scalar() == 50
+
+
+def pragma(session: Session, name: str) -> object:
+    return session.execute(text(f"PRAGMA {name}")).scalar_one()
+
+
+def test_the_hub_s_own_sqlite_does_not_wait_for_the_disk_with_each_commit(tmp_path: Path) -> None:
+    factory = orm.new_session_factory(f"sqlite:///{tmp_path}/hub.sqlite")
+    engine = factory.kw["bind"]
+    settle_sqlite(engine)
+    with factory() as session:
+        assert (pragma(session, "journal_mode"), pragma(session, "synchronous")) == ("wal", 1)
+        assert pragma(session, "foreign_keys") == 1
+    engine.dispose()
+
+
+def test_a_database_in_memory_is_left_as_it_is() -> None:
+    factory = orm.new_session_factory("sqlite:///:memory:")
+    engine = factory.kw["bind"]
+    with factory() as session:
+        session.add(orm.User(name="alice"))
+        session.commit()
+        settle_sqlite(engine)
+        assert session.query(orm.User).one().name == "alice"
+    engine.dispose()
