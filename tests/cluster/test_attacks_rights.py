@@ -1,0 +1,211 @@
+"""Attack group 23: what the accounts of an installation may ask of Kubernetes, tried against the API server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.cluster.errors import ProgramFailedError
+from tests.cluster.charts import LEAST, merged, render
+from tests.cluster.cluster_commands import kubectl
+from tests.cluster.conftest import run_apart
+from tests.cluster.kube import Kube, connect
+from tests.cluster.namespaces import create_namespace
+from tests.cluster.pods import RESTRICTED, pod
+
+GRANTED = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+GUARDED = {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+ACCOUNTS = ("hub", "proxy", "services")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """The chart's accounts, roles and rules, in namespaces of their own."""
+
+    release: str
+    ours: str
+    theirs: str
+    cluster_wide: tuple[dict[str, Any], ...]
+
+    def account(self, name: str) -> str:
+        """As the API server calls it."""
+        return f"system:serviceaccount:{self.ours}:{self.release}-{name}"
+
+
+async def _install(kubeconfig: Path) -> Installed:
+    async with connect(kubeconfig) as kube:
+        release = f"rights-{secrets.token_hex(3)}"
+        ours = await create_namespace(kube, release)
+        theirs = await create_namespace(kube, f"{release}-workspaces", labels=RESTRICTED)
+        values = merged(LEAST, {"kubernetes": {"namespace": theirs}})
+        wide = []
+        for one in render(values, release=release, namespace=ours):
+            if one["kind"] in GRANTED | GUARDED:
+                if one["kind"].startswith(("Cluster", "Validating")):
+                    wide.append(one)
+                else:
+                    one["metadata"].setdefault("namespace", ours)
+                await kube.create(one)
+        return Installed(release=release, ours=ours, theirs=theirs, cluster_wide=tuple(wide))
+
+
+async def _remove(kubeconfig: Path, installed: Installed) -> None:
+    async with connect(kubeconfig) as kube:
+        for one in installed.cluster_wide:
+            await kube.delete(one)
+
+
+@pytest.fixture(scope="module")
+def installed(kubeconfig: Path, _remove_namespaces: None) -> Any:
+    found = run_apart(_install(kubeconfig))
+    yield found
+    run_apart(_remove(kubeconfig, found))
+
+
+async def may(kube: Kube, who: str, verb: str, what: str, namespace: str) -> bool:
+    """What the API server says of somebody: `may(kube, "…:hub", "create", "pods/exec", "work")`; "" is everywhere."""
+    resource, _, group = what.partition(".")
+    resource, _, subresource = resource.partition("/")
+    groups = ["system:authenticated"]
+    if who.startswith("system:serviceaccount:"):
+        groups += ["system:serviceaccounts", f"system:serviceaccounts:{who.split(':')[2]}"]
+    if who == "system:anonymous":
+        groups = ["system:unauthenticated"]
+    asked = {"verb": verb, "group": group, "resource": resource, "subresource": subresource, "namespace": namespace}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "metadata": {},
+        "spec": {"user": who, "groups": groups, "resourceAttributes": asked},
+    }
+    return bool((await kube.create(review))["status"]["allowed"])
+
+
+NEVER_ANYWHERE = (
+    ("get", "secrets"),
+    ("list", "secrets"),
+    ("watch", "secrets"),
+    ("patch", "secrets"),
+    ("update", "secrets"),
+    ("create", "pods/exec"),
+    ("get", "pods/exec"),
+    ("create", "pods/attach"),
+    ("create", "pods/portforward"),
+    ("create", "pods/ephemeralcontainers"),
+    ("patch", "pods/ephemeralcontainers"),
+    ("patch", "pods"),
+    ("update", "pods"),
+    ("deletecollection", "pods"),
+    ("create", "serviceaccounts/token"),
+    ("create", "serviceaccounts"),
+    ("create", "roles.rbac.authorization.k8s.io"),
+    ("create", "rolebindings.rbac.authorization.k8s.io"),
+    ("bind", "clusterroles.rbac.authorization.k8s.io"),
+    ("escalate", "roles.rbac.authorization.k8s.io"),
+    ("impersonate", "users"),
+    ("create", "nodes/proxy"),
+    ("get", "nodes/proxy"),
+    ("patch", "nodes"),
+    ("create", "namespaces"),
+    ("patch", "namespaces"),
+    ("create", "persistentvolumes"),
+    ("delete", "persistentvolumeclaims"),
+    ("delete", "networkpolicies.networking.k8s.io"),
+    ("patch", "resourcequotas"),
+    ("create", "validatingwebhookconfigurations.admissionregistration.k8s.io"),
+    ("delete", "validatingadmissionpolicies.admissionregistration.k8s.io"),
+    ("create", "certificatesigningrequests.certificates.k8s.io"),
+    ("get", "configmaps"),
+)
+
+
+@pytest.mark.parametrize(("verb", "what"), NEVER_ANYWHERE, ids=" ".join)
+async def test_the_hub_s_account_may_not(verb: str, what: str, installed: Installed, kube: Kube) -> None:
+    hub = installed.account("hub")
+    for namespace in (installed.theirs, installed.ours, "kube-system", ""):
+        assert not await may(kube, hub, verb, what, namespace), namespace
+
+
+async def test_the_hub_s_account_may_do_its_work_there_and_nowhere_else(installed: Installed, kube: Kube) -> None:
+    """Or the refusals above would prove nothing."""
+    hub = installed.account("hub")
+    for verb, what in (("create", "pods"), ("delete", "pods"), ("create", "secrets"), ("delete", "secrets")):
+        assert await may(kube, hub, verb, what, installed.theirs), (verb, what)
+        for elsewhere in (installed.ours, "kube-system", "default", ""):
+            assert not await may(kube, hub, verb, what, elsewhere), (verb, what, elsewhere)
+
+
+@pytest.mark.parametrize(
+    "who", ["proxy", "services", "default of ours", "default of workspaces", "anonymous", "anybody"]
+)
+async def test_nobody_else_may_do_anything(who: str, installed: Installed, kube: Kube) -> None:
+    accounts = {
+        "default of ours": f"system:serviceaccount:{installed.ours}:default",
+        "default of workspaces": f"system:serviceaccount:{installed.theirs}:default",
+        "anonymous": "system:anonymous",
+        "anybody": "somebody@example.org",
+    }
+    account = accounts.get(who) or installed.account(who)
+    for verb, what in (
+        *(("get", "secrets"), ("list", "pods"), ("create", "pods"), ("create", "pods/exec"), ("get", "pods/log")),
+        *(("list", "nodes"), ("list", "events"), ("get", "configmaps"), ("create", "secrets")),
+    ):
+        for namespace in (installed.theirs, installed.ours, ""):
+            assert not await may(kube, account, verb, what, namespace), (verb, what, namespace)
+
+
+async def test_the_installation_gives_no_right_to_everybody(installed: Installed, kube: Kube) -> None:
+    """OpenShift AI's CVE-2025-10725: a role for jobs, bound to all who had signed in."""
+    bindings = [
+        *await kube.list_all("rbac.authorization.k8s.io/v1", "RoleBinding", namespace=installed.ours),
+        *await kube.list_all("rbac.authorization.k8s.io/v1", "RoleBinding", namespace=installed.theirs),
+        *(one for one in installed.cluster_wide if one["kind"] == "ClusterRoleBinding"),
+    ]
+    assert bindings
+    for binding in bindings:
+        for subject in binding["subjects"]:
+            assert (subject["kind"], subject["name"]) == ("ServiceAccount", f"{installed.release}-hub")
+            assert subject["namespace"] == installed.ours
+
+
+def secret(installed: Installed, **changed: Any) -> dict[str, Any]:
+    labels = {"studiolo.dev/release": installed.release, "studiolo.dev/kind": "workspace"}
+    metadata = {"name": f"s-{secrets.token_hex(3)}", "namespace": installed.theirs, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"a": "b"}} | changed
+
+
+async def as_hub(installed: Installed, manifest: Mapping[str, Any]) -> str:
+    groups = ("system:authenticated", "system:serviceaccounts", f"system:serviceaccounts:{installed.ours}")
+    words = [f"--as={installed.account('hub')}", *(f"--as-group={group}" for group in groups)]
+    return await asyncio.to_thread(lambda: kubectl("create", "-f", "-", *words, text=json.dumps(manifest)))
+
+
+async def test_the_hub_s_account_makes_its_own_kind_of_secret_and_no_other(installed: Installed) -> None:
+    await as_hub(installed, secret(installed))
+    unmarked = secret(installed)
+    del unmarked["metadata"]["labels"]
+    others = secret(installed)
+    others["metadata"]["labels"]["studiolo.dev/release"] = "another"
+    token = secret(installed, type="kubernetes.io/service-account-token", stringData={})
+    token["metadata"]["annotations"] = {"kubernetes.io/service-account.name": "default"}
+    for refused in (unmarked, others, token):
+        with pytest.raises(ProgramFailedError):
+            await as_hub(installed, refused)
+
+
+async def test_the_hub_s_account_makes_no_pod_with_more_rights(installed: Installed, images: Mapping[str, str]) -> None:
+    """Who takes over the hub still gets no node."""
+    plain = pod("plain", images["pause"], namespace=installed.theirs)
+    await as_hub(installed, plain)
+    for more in ({"hostPID": True}, {"hostNetwork": True}, {"volumes": [{"name": "x", "hostPath": {"path": "/"}}]}):
+        asked = pod(f"more-{secrets.token_hex(3)}", images["pause"], namespace=installed.theirs)
+        asked["spec"] |= more
+        with pytest.raises(ProgramFailedError):
+            await as_hub(installed, asked)
