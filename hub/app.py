@@ -16,6 +16,7 @@ from tornado.httpserver import HTTPServer
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.database import Database
 from hub.database_watch import DatabaseWatch
+from hub.logs.requests import log_request
 from hub.metrics.port import serve_metrics
 from hub.metrics.services import MetricsHandler, ServicesMetrics
 from hub.roles import SERVICE_PREFIX
@@ -83,7 +84,7 @@ def make_app(services: Services) -> web.Application:
 
     def request_ended(handler: web.RequestHandler) -> None:
         services.metrics.request_ended(handler)
-        _log_request(handler)
+        log_request(handler)
 
     return web.Application(
         [(SERVICE_PREFIX + path, handler, {"services": services}) for path, handler in routes],
@@ -125,7 +126,7 @@ class RunningServices:
         host = self._settings.services.host or address.hostname or DEFAULT_HOST
         self._server.listen(address.port or 80, address=host)
         self._metrics_server = self._serve_metrics(services.metrics, host)
-        log.info("services.listening", url=self._settings.services.url)
+        log.info("The services process listens", url=self._settings.services.url)
         return self
 
     async def __aexit__(
@@ -139,18 +140,10 @@ class RunningServices:
         await JupyterHubHTTPClient.instance().close()
         self._database.close()
         self._watch.stop()
-        log.info("services.stopped")
+        log.info("The services process has stopped")
 
     def _serve_metrics(self, metrics: ServicesMetrics, host: str) -> HTTPServer | None:
         port = self._settings.metrics.services_port
         if port is None:
             return None
         return serve_metrics(metrics.registry, host=host, port=port, before=metrics.look)
-
-
-def _log_request(handler: web.RequestHandler) -> None:
-    status = handler.get_status()
-    say = log.error if status >= 500 else log.warning if status >= 400 else log.debug  # noqa: PLR2004 - HTTP's classes
-    request = handler.request
-    # The path alone: what follows a "?" may hold what does not belong into a log.
-    say("request", method=request.method, path=request.path, status=status, seconds=round(request.request_time(), 4))

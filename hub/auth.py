@@ -12,6 +12,7 @@ from tornado import web
 
 from hub.database import DatabaseAway
 from hub.database_watch import RETRY_AFTER_SECONDS
+from hub.logs.references import WithReference
 from hub.roles import ACCESS_SERVICE, SERVICE, SERVICE_PREFIX
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def cookie_secret(keys: Keys) -> str:
     return hmac.digest(keys.services_token.encode(), b"cookies", hashlib.sha256).hex()
 
 
-class Handler(web.RequestHandler):
+class Handler(WithReference):
     """Answers in JSON, also when it refuses, and lets no browser guess or keep what it says."""
 
     def initialize(self, services: Services) -> None:
@@ -62,7 +63,10 @@ class Handler(web.RequestHandler):
         self.set_header("Cache-Control", "no-store")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """`{"status": 404, "message": "…"}`, as the hub's own API; what is not meant for people stays in the log."""
+        """`{"status": 404, "message": "…"}`, as the hub's own API; what is not meant for people stays in the log.
+
+        A fault has the `reference` beside it under which the log tells more.
+        """
         error = kwargs.get("exc_info", (None, None, None))[1]
         said = error.log_message if isinstance(error, web.HTTPError) and error.log_message else ""
         if isinstance(error, DatabaseAway):
@@ -70,7 +74,9 @@ class Handler(web.RequestHandler):
             self.set_status(status_code)
             self.set_header("Retry-After", str(RETRY_AFTER_SECONDS))
         self.set_header("Content-Type", "application/json")
-        self.finish({"status": status_code, "message": said or http.HTTPStatus(status_code).phrase})
+        reference = self.refer(status_code)
+        answer = {"status": status_code, "message": said or http.HTTPStatus(status_code).phrase}
+        self.finish({**answer, "reference": reference} if reference else answer)
 
 
 class HubOnlyHandler(Handler):
@@ -122,7 +128,7 @@ class PersonHandler(HubOAuthenticated, Handler):  # type: ignore[misc]  # Jupyte
         return is_page and "Authorization" not in headers
 
 
-class SignedInHandler(HubOAuthCallbackHandler):  # type: ignore[misc]  # JupyterHub has no types
+class SignedInHandler(WithReference, HubOAuthCallbackHandler):  # type: ignore[misc]  # JupyterHub has no types
     """Where the hub sends people back after they signed in."""
 
     def initialize(self, services: Services) -> None:

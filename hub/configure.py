@@ -8,6 +8,8 @@ from aiohttp import ClientTimeout
 
 from hub import pages
 from hub.domains import configure_domains, form_targets
+from hub.logs.hub import log_hub_request
+from hub.logs.setup import logging_config
 from hub.roles import SERVICE, USER_SCOPES, WORKSPACE_SCOPES, roles
 from hub.sign_in import configure_sign_in
 
@@ -40,6 +42,7 @@ def configure(c: Any, settings: Settings, keys: Keys) -> None:
     _configure_service(c, settings, keys)
     _configure_workspaces(c, settings)
     _configure_restarts(c)
+    _configure_logs(c, settings)
 
 
 def _configure_addresses(c: Any, settings: Settings, keys: Keys) -> None:
@@ -104,6 +107,7 @@ def _configure_pages(c: Any, settings: Settings) -> None:
     c.JupyterHub.tornado_settings = {
         # Starting answers at once and the waiting page shows the rest; a second is for those that fail at once.
         "slow_spawn_timeout": 1,
+        "log_function": log_hub_request,
         "cookie_options": {"samesite": "Lax"},
         "form_targets": form_targets(settings),
         "headers": {
@@ -119,3 +123,8 @@ def _configure_restarts(c: Any) -> None:
     c.JupyterHub.cleanup_proxy = False
     # Nobody gets an answer before this is over; what was not looked at by then is "checking", and its pages say so.
     c.JupyterHub.init_spawners_timeout = 1
+
+
+def _configure_logs(c: Any, settings: Settings) -> None:
+    c.JupyterHub.log_level = settings.logs.level.upper()
+    c.JupyterHub.logging_config = logging_config(settings.logs)

@@ -14,7 +14,7 @@ from hub.backends import make_backend
 from hub.database import settle_sqlite
 from hub.database_guard import HEALTH, guard_all, mend_sessions
 from hub.keep_running import keep_running
-from hub.log_secrets import keep_secrets_out_of_logs
+from hub.logs.hub import with_references
 from hub.metrics.hub import serve_hub_metrics, show_hub_metrics
 from hub.missing_teams import missing_teams
 from hub.proxy_watch import LOOK_EVERY, ProxyWatch, ServiceRoute
@@ -38,11 +38,6 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
 
     name = "jupyterhub"
     _metrics_server: HTTPServer | None = None
-
-    def init_logging(self) -> None:
-        """The stock logs, without what opens something."""
-        super().init_logging()
-        keep_secrets_out_of_logs(self.log)
 
     async def initialize(self, *args: Any, **kwargs: Any) -> None:
         """Touch nothing before this is the one hub that runs, and its database answers."""
@@ -85,15 +80,16 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         self.tornado_settings["studiolo_database_watch"] = self.database_watch
 
     def init_handlers(self) -> None:
-        """Our pages come first: where both have an address, ours answers."""
+        """Our pages come first: where both have an address, ours answers. Faults of all have a reference."""
         super().init_handlers()
         self.handlers[:0] = self.add_url_prefix(self.hub_prefix, [*pages.handlers(), *HEALTH])
-        self.handlers[:] = guard_all(self.handlers)
+        self.handlers[:] = with_references(guard_all(self.handlers))
 
-    async def init_spawners(self) -> None:
-        """The stock look at what runs, once there is a way to look."""
+    async def init_spawners(self) -> int:
+        """The stock look at what runs, once there is a way to look; how many there are."""
         await self.backend.open()
-        await super().init_spawners()
+        count: int = await super().init_spawners()
+        return count
 
     async def start(self) -> None:
         """Start the hub, and what runs beside it as long as it does."""

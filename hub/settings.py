@@ -13,6 +13,7 @@ from annotated_types import Ge, Interval
 from pydantic import Field, ValidationError, model_validator
 
 from hub.domains import domains_problem
+from hub.logs.settings import LogsSettings
 from hub.metrics.settings import MetricsSettings
 from hub.oidc.settings import AuthSettings
 from hub.settings_cluster import KubernetesSettings
@@ -151,6 +152,7 @@ class Settings(Section):
     the data directory."""
     kubernetes: KubernetesSettings | None = None
     metrics: MetricsSettings = MetricsSettings()
+    logs: LogsSettings = LogsSettings()
     auth: AuthSettings = AuthSettings()
     domain_per_person: bool = False
     """Each person's workspaces have a domain of their own below `publicUrl`'s, which protects people from each other

@@ -242,6 +242,12 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
 
     def _note_failure(self, failure: StartError) -> None:
         self.failure = failure
+        # A page tells the reference, so the log has it too, whatever the cause was.
+        self.log.warning(
+            "The workspace %s did not start (ref %s): %s",
+            *(self._log_name, failure.reference, failure.text),
+            extra={"reference": failure.reference, "verdict": failure.code},
+        )
         if self._report is not None:
             self._report.send(self._board.progress, failure.code)
         self._count_start(failure.code)

@@ -43,7 +43,14 @@ STATUS: Mapping[type[StartError], HTTPStatus] = MappingProxyType(
 class Log(Protocol):
     """Where the whole of an unexpected failure goes: a `logging.Logger` will do."""
 
-    def error(self, msg: str, /, *args: object, exc_info: BaseException | None = None) -> object:
+    def error(
+        self,
+        msg: str,
+        /,
+        *args: object,
+        exc_info: BaseException | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> object:
         """Write one line, with a traceback when an exception is given."""
 
 
@@ -65,7 +72,8 @@ def to_spawn_exception(error: BaseException, *, log: Log | None = None) -> Spawn
     """
     failure = public_error(error)
     if log is not None and isinstance(failure, UnexpectedStartFailure) and failure is not error:
-        log.error("A workspace could not start (ref %s)", failure.reference, exc_info=error)
+        known = {"reference": failure.reference, "verdict": failure.code}
+        log.error("A workspace could not start (ref %s)", failure.reference, exc_info=error, extra=known)
     exception = SpawnException(
         failure.text,
         reason=failure.code,

@@ -62,7 +62,12 @@ def failure_of(spawner: Any, log: Logger) -> StartError | None:
     failure = getattr(error, "failure", None)
     if failure is None:
         failure = error.failure = public_error(error)
-        log.error("The start of %s failed (ref %s)", spawner._log_name, failure.reference, exc_info=error)  # noqa: SLF001 - what JupyterHub calls it in its log
+        log.error(
+            "The start of %s failed (ref %s)",
+            *(spawner._log_name, failure.reference),  # noqa: SLF001 - what JupyterHub calls it in its log
+            exc_info=error,
+            extra={"reference": failure.reference, "verdict": failure.code},
+        )
     return failure
 
 

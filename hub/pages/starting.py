@@ -81,6 +81,7 @@ class WorkspacePage(OwnPage):
         if failure is not None:
             # A refusal is no fault of the server; only what nobody thought of is.
             is_fault = isinstance(failure, UnexpectedStartFailure)
+            self.reference = failure.reference  # that of the start, under which the log has it
             self.set_status(HTTPStatus.INTERNAL_SERVER_ERROR if is_fault else HTTPStatus.FAILED_DEPENDENCY)
             return failed_view(failure, retry=choice, log=failure.log_tail, **about)
         return stopped_view(

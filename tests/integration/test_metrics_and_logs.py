@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
 
+from deploy.local.plans import HUB, SERVICES
 from deploy.local.ports import free_port
 from deploy.local.throwaway import ThrowawayHub
 from hub.passwords import ADMIN
@@ -20,9 +24,9 @@ READY = {"environment": "minimal", "hardware": "small", "verdict": "ready"}
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
-    """A hub whose processes show their metrics on ports of their own."""
+    """A hub whose processes show their metrics on ports of their own, and write JSON."""
     ports = {f"metrics.{name}Port": free_port() for name in ("hub", "services", "proxy")}
-    with ThrowawayHub(tmp_path_factory.mktemp("hub"), ports) as running:
+    with ThrowawayHub(tmp_path_factory.mktemp("hub"), {**ports, "logs.format": "json"}) as running:
         yield running
 
 
@@ -52,7 +56,34 @@ def test_a_refused_start_is_measured_under_its_verdict(hub: ThrowawayHub) -> Non
 def test_services_and_proxy_show_theirs(hub: ThrowawayHub) -> None:
     services = metrics_at(hub.settings.metrics.services_port)
     assert value(services, "studiolo_services_database_reachable") == 1
-    assert "requests_web" in metrics_at(hub.settings.metrics.proxy_port)
+    proxy = httpx.get(f"http://127.0.0.1:{hub.settings.metrics.proxy_port}/metrics", trust_env=False)
+    assert "\nrequests_web " in proxy.text
+
+
+def lines_of(hub: ThrowawayHub, process: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in hub.log(process).splitlines()]
+
+
+def test_every_line_of_hub_and_services_is_json_with_what_it_must_have(hub: ThrowawayHub) -> None:
+    with hub.api() as api:
+        assert api.get("users", params={"token": "opensesame"}).status_code == 403
+    for process in (HUB, SERVICES):
+        lines = lines_of(hub, process)
+        assert lines
+        assert [line for line in lines if not line.keys() >= {"time", "level", "logger", "message"}] == []
+    assert [line for line in lines_of(hub, HUB) if line.get("path") == "/hub/api/users" and line["status"] == 403]
+    assert "opensesame" not in hub.log(HUB)
+
+
+def test_the_log_tells_more_under_the_reference_of_a_failed_start(hub: ThrowawayHub) -> None:
+    name, password = "ref-person", hub.add_user("ref-person")
+    with closing(hub.browser(name, password)) as browser, hub.api(hub.token(name, password)) as api:
+        api.post(f"users/{name}/server", json={"user_options": {"environment": "nonsense", "hardware": "small"}})
+        page = browser.get(f"/hub/user/{name}/")
+    found = re.search(r'id="reference">(\w+)<', page.text)
+    assert found is not None
+    (line,) = (line for line in lines_of(hub, HUB) if line.get("reference") == found[1] and "verdict" in line)
+    assert line["verdict"] == "options_invalid"
 
 
 def test_people_read_metrics_only_with_the_right_to(hub: ThrowawayHub) -> None:
