@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spawner import cluster_start
+from spawner import cluster_follow, cluster_start
 from spawner.cluster_pods import remove_pod
 from spawner.cluster_resume import resume_start
 from spawner.errors import StartError
@@ -197,6 +197,14 @@ async def test_a_watch_that_is_cut_while_a_pod_starts_hides_nothing(cluster: Clu
     begun = await run(cluster)
     cluster.api.end_watches_for_test()
     cluster.api.forget_versions_for_test()
+    cluster.is_running()
+    assert await begun
+
+
+async def test_a_start_goes_on_where_watches_fall_silent(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_follow, "ASK_AGAIN_SECONDS", 0.05)
+    begun = await run(cluster)
+    cluster.api.mute_watches_for_test()
     cluster.is_running()
     assert await begun
 
