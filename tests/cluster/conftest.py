@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
+from deploy.cluster.deployment import Deployment, deploy
 from deploy.cluster.layout import CHECKOUT, layout_here
 from deploy.images.cluster_catalog import IMAGES_FILE
 from tests.cluster.failures import keep
+from tests.cluster.installed import Installed
 from tests.cluster.kube import Kube, RefusedError, connect
 from tests.cluster.namespaces import RUN, create_namespace, delete_namespaces
 from tests.cluster.pods import RESTRICTED
@@ -118,6 +120,14 @@ def images() -> Mapping[str, str]:
         pytest.fail(f"There are no images ({path} is missing). Build them: make images.")
     found: dict[str, str] = json.loads(path.read_bytes())
     return found
+
+
+@pytest.fixture(scope="session")
+def deployed(kubeconfig: Path, on_this_machine: None, images: Mapping[str, str]) -> Installed:
+    """Studiolo by its chart, at https://studiolo.test; what `make deploy` makes. It answers when a test gets it."""
+    deployment = Deployment()
+    deploy(layout_here(), deployment, say=print)
+    return Installed(layout_here(), deployment)
 
 
 @pytest.fixture

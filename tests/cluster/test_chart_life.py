@@ -1,0 +1,118 @@
+"""The life of an installation: upgraded with people at work, removed, installed again. Nothing of theirs is lost."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from deploy.cluster.deployment import Deployment, deploy, helm, helm_upgrade, pushed_images, values_of
+from deploy.cluster.layout import layout_here
+from tests.cluster.cluster_commands import kubectl
+from tests.cluster.conftest import Namespaces
+from tests.cluster.installed import Installed, eventually
+from tests.cluster.namespaces import RUN, RUN_LABEL
+from tests.cluster.pods import RESTRICTED
+
+NOTE = "/user/alice/api/contents/note.txt"
+LAYOUT = layout_here()
+
+
+@pytest.fixture
+async def installed(new_namespace: Namespaces, on_this_machine: None) -> AsyncIterator[Installed]:
+    """A release of its own, beside the one at the site."""
+    release = f"life-{secrets.token_hex(2)}"
+    deployment = Deployment(
+        release=release,
+        namespace=await new_namespace(release, labels=RESTRICTED),
+        host="life.studiolo.test",
+        has_site=False,
+    )
+    try:
+        deploy(LAYOUT, deployment, say=print)
+        # Kept by Helm, removed with the other namespaces of this run.
+        kubectl("label", "namespace", deployment.workspaces, f"{RUN_LABEL}={RUN}")
+        found = Installed(LAYOUT, deployment)
+        found.wait_until_up()
+        yield found
+    finally:
+        uninstall(deployment, missing_ok=True)
+        kubectl("delete", "pv", "--wait=false", *(f"deployed-{deployment.namespace}-{part}" for part in VOLUMES))
+
+
+VOLUMES = ("hub", "services", "homes")
+
+
+def uninstall(deployment: Deployment, *, missing_ok: bool = False) -> None:
+    words = ("uninstall", deployment.release, "--namespace", deployment.namespace, "--wait")
+    helm(LAYOUT, *words, *(("--ignore-not-found",) if missing_ok else ()))
+
+
+def workspace_of_alice(installed: Installed) -> str:
+    """Her pod, by the identity that no second pod has."""
+    return installed.theirs(
+        "get", "pods", "-l", "studiolo.dev/kind=workspace", "-o", "jsonpath={.items[*].metadata.uid}"
+    )
+
+
+def keys_of(installed: Installed) -> str:
+    return installed.ours("get", "secret", f"{installed.deployment.release}-keys", "-o", "jsonpath={.data}")
+
+
+def read_note(installed: Installed, token: str) -> str:
+    with closing(installed.client(token)) as api:
+        answer = api.get(NOTE)
+    return str(answer.json()["content"]) if answer.status_code == httpx.codes.OK else f"status {answer.status_code}"
+
+
+def exists(*words: str) -> bool:
+    return bool(kubectl("get", *words, "--ignore-not-found"))
+
+
+def test_people_s_work_outlives_upgrade_and_removal(installed: Installed) -> None:
+    deployment = installed.deployment
+    token = installed.token_of_anybody("alice")
+    installed.start(token, "alice")
+    with closing(installed.client(token)) as api:
+        api.put(NOTE, json={"type": "file", "format": "text", "content": "of alice"}).raise_for_status()
+    pod, keys, hub = workspace_of_alice(installed), keys_of(installed), installed.uid("hub")
+
+    # Upgrade: the hub is another one, and everything of hers is as it was.
+    deploy(LAYOUT, replace(deployment, values={"workspaces": {"namedLimit": 3}}), say=print)
+    installed.wait_until_up()
+    assert installed.uid("hub") != hub
+    assert (workspace_of_alice(installed), keys_of(installed)) == (pod, keys)
+    eventually("her note after the upgrade", lambda: read_note(installed, token) == "of alice")
+
+    # Removal: what runs of ours goes, what is hers stays, and stays shut in.
+    uninstall(deployment)
+    assert not exists("deployment", f"{deployment.release}-hub", "--namespace", deployment.namespace)
+    for kept in (f"claim/{deployment.release}-homes", "policy/" + f"{deployment.release}-default-deny"):
+        kind, _, name = kept.partition("/")
+        kind = {"claim": "persistentvolumeclaim", "policy": "networkpolicy"}[kind]
+        assert exists(kind, name, "--namespace", deployment.workspaces), kept
+    assert (workspace_of_alice(installed), keys_of(installed)) == (pod, keys)
+
+    # Installed again: her workspace never stopped, and her token is still hers.
+    deploy(LAYOUT, deployment, say=print)
+    again = Installed(LAYOUT, deployment)
+    again.wait_until_up()
+    assert (workspace_of_alice(again), keys_of(again)) == (pod, keys)
+    eventually("her note after all", lambda: read_note(again, token) == "of alice")
+
+
+def test_a_changed_catalog_is_offered_without_a_restart(installed: Installed) -> None:
+    deployment = installed.deployment
+    hub = installed.uid("hub")
+    values = values_of(LAYOUT, deployment, pushed_images(LAYOUT))
+    hardware = str(values["catalogs"]["hardware"]).replace("title: Small", "title: Barely larger")
+    helm_upgrade(LAYOUT, deployment, {**values, "catalogs": {**values["catalogs"], "hardware": hardware}})
+
+    with closing(installed.browser_of_anybody("alice")) as alice:
+        # The kubelet brings a change within two minutes.
+        eventually("the new title", lambda: "Barely larger" in alice.get("/hub/spawn").text, seconds=300)
+    assert installed.uid("hub") == hub
