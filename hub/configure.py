@@ -8,6 +8,7 @@ from aiohttp import ClientTimeout
 
 from hub import pages
 from hub.domains import configure_domains, form_targets
+from hub.idle.limits import report_every
 from hub.logs.hub import log_hub_request
 from hub.logs.setup import logging_config
 from hub.roles import SERVICE, USER_SCOPES, WORKSPACE_SCOPES, roles
@@ -97,6 +98,7 @@ def _configure_workspaces(c: Any, settings: Settings) -> None:
     c.JupyterHub.named_server_limit_per_user = settings.workspaces.named_limit
     c.JupyterHub.implicit_spawn_seconds = 0  # a link alone never starts anything
     c.JupyterHub.last_activity_interval = 60
+    c.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": f"{report_every(settings.idle).total_seconds():.0f}"}
 
 
 def _configure_pages(c: Any, settings: Settings) -> None:

@@ -13,6 +13,9 @@ from hub import pages
 from hub.backends import make_backend
 from hub.database import settle_sqlite
 from hub.database_guard import HEALTH, guard_all, mend_sessions
+from hub.idle import routes as idle_routes
+from hub.idle.loop import IdleLoop
+from hub.idle.workspaces import HubWorkspaces
 from hub.keep_running import keep_running
 from hub.logs.hub import with_references
 from hub.metrics.hub import serve_hub_metrics, show_hub_metrics
@@ -78,11 +81,18 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         super().init_tornado_settings()
         self.tornado_settings["studiolo"] = self.backend.place
         self.tornado_settings["studiolo_database_watch"] = self.database_watch
+        self.idle = self.tornado_settings["studiolo_idle"] = IdleLoop(
+            HubWorkspaces(self),
+            settings.idle,
+            catalog=lambda: self.backend.place.catalogs.current,
+            log=self.log,
+            count_stop=lambda why: self.metrics.idle_stopped(why.value),
+        )
 
     def init_handlers(self) -> None:
         """Our pages come first: where both have an address, ours answers. Faults of all have a reference."""
         super().init_handlers()
-        self.handlers[:0] = self.add_url_prefix(self.hub_prefix, [*pages.handlers(), *HEALTH])
+        self.handlers[:0] = self.add_url_prefix(self.hub_prefix, [*pages.handlers(), *idle_routes.handlers(), *HEALTH])
         self.handlers[:] = with_references(guard_all(self.handlers))
 
     async def init_spawners(self) -> int:
@@ -100,6 +110,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
             "Watching the catalogs": self.backend.place.catalogs.watch,
             "Asking for earlier starts": self.history.run,
             "Watching the proxy": self._proxy_watch().run,
+            "Looking for what nobody uses": self.idle.run,
             **self.backend.watched(self._active_rows),
         }
         # Held here: asyncio itself forgets tasks that nobody holds. The hub's own shutdown cancels them.

@@ -13,6 +13,7 @@ from annotated_types import Ge, Interval
 from pydantic import Field, ValidationError, model_validator
 
 from hub.domains import domains_problem
+from hub.idle.settings import IdleSettings
 from hub.logs.settings import LogsSettings
 from hub.metrics.settings import MetricsSettings
 from hub.oidc.settings import AuthSettings
@@ -147,6 +148,7 @@ class Settings(Section):
     workspaces: WorkspacesSettings = WorkspacesSettings()
     gpus: GpuSettings = GpuSettings()
     packages: PackagesSettings = PackagesSettings()
+    idle: IdleSettings = IdleSettings()
     secrets_directory: Path | None = Field(default=None, strict=False)
     """A folder with the keys between our processes, one file each, such as a mounted Secret. Absent: they are made in
     the data directory."""

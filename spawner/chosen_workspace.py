@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from jupyterhub.spawner import Spawner
@@ -15,6 +16,7 @@ from traitlets import default
 
 from spawner import options
 from spawner.errors import OptionsError, ServerNeverReady, StartStopped, offer_again
+from spawner.lasting import Lasting
 from spawner.meter import EndedStart, NoMeter
 from spawner.plan import make_plan
 from spawner.progress import Phase, StartProgress
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from spawner.catalogs import CatalogHolder
     from spawner.errors import Offer, StartError
+    from spawner.lasting import StopReason
     from spawner.meter import Meter
     from spawner.parts import StartHistory
     from spawner.plan import LaunchPlan
@@ -75,6 +78,9 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         self._is_starting = False
         self._began_at: float | None = None
         """When the start began whose end nobody has counted yet."""
+        self.lasting = Lasting()
+        """How long it may last, as far as that was changed for this one start; kept over a restart of the hub."""
+        self._stop_is_explained = False
         # JupyterHub saves what was asked for before it is checked. This is what goes back in when it is refused.
         self._remembered = self.choice
 
@@ -148,6 +154,15 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         """None while it starts or runs, otherwise an exit code."""
         raise NotImplementedError
 
+    def get_state(self) -> dict[str, Any]:
+        """What is known again after a restart of the hub."""
+        return {**super().get_state(), **self.lasting.as_state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Takes over what `get_state` gave."""
+        super().load_state(state)
+        self.lasting = Lasting.from_state(state)
+
     def run_post_stop_hook(self) -> Any:
         """Also takes back every token of the server: after a restart of the hub, JupyterHub no longer knows which."""
         address = url_path_join(self.user.base_url, url_escape_path(self.name), "/")
@@ -156,11 +171,25 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
                 self.user.db.delete(token)
         return super().run_post_stop_hook()
 
+    # What stops it without being asked by a person
+
+    def stop_for(self, reason: StopReason | None) -> None:
+        """The stop that comes next has this reason, to be told at the next visit; None: it does not come after all."""
+        self.lasting = replace(self.lasting, stop_reason=reason)
+        self._stop_is_explained = reason is not None
+
     # What the classes on top use
+
+    def _begin_stop(self) -> None:
+        """Whoever stops it now does so without a reason, unless one was given for this very stop."""
+        if not self._stop_is_explained:
+            self.lasting = replace(self.lasting, stop_reason=None)
+        self._stop_is_explained = False
 
     async def _run_start(self, start: Callable[[LaunchPlan], Awaitable[str]]) -> str:
         """Runs one start of the plan. Everything that goes wrong in it is a SpawnException with its reason."""
         self.failure = self._report = None
+        self.lasting = Lasting()
         self._is_starting = True
         self._began_at = asyncio.get_running_loop().time()
         try:

@@ -16,6 +16,7 @@ from spawner.cluster_resume import KeptServer, resume_start
 from spawner.cluster_start import ClusterStart
 from spawner.ending import Ending, EndingKind, from_json, to_json
 from spawner.kube import KubeError
+from spawner.lasting import Lasting
 from spawner.manifest import pod_env, pod_traits, secret_values, settled_cpu
 from spawner.progress import StartProgress
 from spawner.start_report import StartReport
@@ -66,12 +67,13 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
     def get_state(self) -> dict[str, Any]:
         """What is known again after a restart of the hub: the pod's name and namespace, and how the last one ended."""
         ended = {"ending": to_json(self._ending)} if self._ending else {}
-        return {"pod_name": self.pod_name, "namespace": self.namespace, **ended}
+        return {"pod_name": self.pod_name, "namespace": self.namespace, **ended, **self.lasting.as_state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Takes over what `get_state` gave. The name of the pod follows from the workspace's, and is not needed."""
         self.namespace = state.get("namespace") or self.parts.installation.namespace
         self._ending = from_json(str(state.get("ending", "")))
+        self.lasting = Lasting.from_state(state)
 
     def clear_state(self) -> None:
         """Before a start. How the last one ended stays known until the next has begun."""
@@ -90,11 +92,13 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         # Saved before anything exists in Kubernetes: a hub that dies now finds what it had begun.
         self.namespace = self.parts.installation.namespace
         self._ending = None
+        self.lasting = Lasting()
         self._save_state()
         return await self._run_start(self._start_pod)
 
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002 - JupyterHub's signature
         """Ends the workspace, and does not return before it is gone: JupyterHub would forget an error in silence."""
+        self._begin_stop()
         parts = self.parts
         while True:
             try:
@@ -243,7 +247,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         parts, now = self.parts, datetime.now(UTC)
         pod = parts.pods.get(self.pod_name)
         if is_asked_for and pod is not None and not pod.has_ended:
-            self._ending = Ending(kind=EndingKind.STOPPED, ended_at=now)
+            self._ending = self.lasting.explain(Ending(kind=EndingKind.STOPPED, ended_at=now))
             return
         self._ending = ending_of(
             pod,

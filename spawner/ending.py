@@ -30,6 +30,10 @@ class EndingKind(StrEnum):
     """It reached its limit and was ended for it."""
     STOPPED = "stopped"
     """Somebody asked for it."""
+    IDLE = "idle"
+    """Nobody used it for as long as its hardware allows; `why` says how long that is."""
+    TOO_OLD = "too_old"
+    """It ran for as long as its hardware allows; `why` says how long that is."""
     LOST = "lost"
     """It is gone and nobody saw how: the machine went down, or the keeper was killed."""
     FAILED_TO_START = "failed_to_start"
@@ -56,9 +60,15 @@ class Ending:
     log_tail: tuple[str, ...] = ()
 
 
+ASKED_FOR = frozenset({EndingKind.STOPPED, EndingKind.IDLE, EndingKind.TOO_OLD})
+"""Ends that somebody wanted, a person or the rules of the place: no trouble."""
+
 _SENTENCES = MappingProxyType(
     {
         EndingKind.STOPPED: "It was stopped.",
+        EndingKind.IDLE: "It was stopped because nobody used it.",
+        EndingKind.TOO_OLD: "It was stopped because it had run for as long as it may.",
+        EndingKind.TAKEN_AWAY: "The cluster ended it.",
         EndingKind.LOST: "It is gone, and nothing saw how it ended: the machine may have been restarted.",
         EndingKind.CUT_OFF: "Studiolo was restarted while it started. Start it again.",
         EndingKind.FAILED_TO_START: "Its server could not be started.",
@@ -75,10 +85,8 @@ def describe_ending(ending: Ending) -> str:
             return f"It was killed by {_signal_name(ending.signal)}."
         case EndingKind.OUT_OF_MEMORY:
             return _describe_out_of_memory(ending)
-        case EndingKind.TAKEN_AWAY:
-            return ending.why or "The cluster ended it."
         case kind:
-            return _SENTENCES[kind]
+            return ending.why or _SENTENCES[kind]
 
 
 def tail(lines: list[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
 
     def ending(self) -> Ending | None:
         """How the workspace ended; None while it runs or where it never ran."""
-        return self._process.ending()
+        return self.lasting.explain(self._process.ending())
 
     # What JupyterHub asks
 
@@ -60,6 +60,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
 
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002 - JupyterHub's signature
         """Ends the workspace, and does not return before it is gone: JupyterHub would forget an error in silence."""
+        self._begin_stop()
         while True:
             try:
                 await self._process.stop(now=now)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
+from studiolo import catalog_limits as limits
 from studiolo import catalog_machines as machines
 from studiolo import catalog_placement as placement
 from studiolo import catalog_software as software
@@ -130,6 +131,8 @@ def read_hardware(path: Path) -> CatalogFile[Hardware]:
         "memory": machines.memory,
         "gpu": machines.gpu,
         "price_per_hour": machines.price,
+        "idle": limits.idle,
+        "max_age": limits.limit,
         "node_selector": placement.node_selector,
         "tolerations": placement.tolerations,
         "affinity": placement.affinity,
@@ -140,6 +143,7 @@ def read_hardware(path: Path) -> CatalogFile[Hardware]:
     found = []
     for name, _, facts, _ in reader.entries(readers):
         facts["memory_bytes"] = facts.pop("memory", None)
+        facts["stop_after"] = facts.pop("idle", None)
         facts["ephemeral_storage_bytes"] = facts.pop("ephemeral_storage", None)
         found.append({"name": name, **facts})
     return reader.done(Hardware, found)

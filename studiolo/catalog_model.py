@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping  # noqa: TC003 - pydantic reads annotations while the program runs
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -106,6 +107,10 @@ class Gpu(BaseModel):
     count: int
 
 
+Limit: TypeAlias = timedelta | Literal["never"] | None
+"""How long a workspace may last in some way; None: as the installation says."""
+
+
 class Toleration(BaseModel):
     """A taint of nodes that does not keep a workspace away, in Kubernetes' words; "" is left out."""
 
@@ -154,6 +159,10 @@ class Hardware(Entry):
     gpu: Gpu | None = None
     price_per_hour: Decimal | None = None
     """In the catalog's currency; None: no price is shown."""
+    stop_after: Limit = None
+    """How long nobody may have used a workspace before it is stopped."""
+    max_age: Limit = None
+    """How long after its start a workspace is stopped, in use or not."""
 
     # What only Kubernetes reads.
     ephemeral_storage_bytes: int | None = None

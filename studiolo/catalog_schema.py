@@ -137,6 +137,18 @@ GPU_KEYS: Final = (
     ),
 )
 
+_LIMIT: Final = {"type": "string", "pattern": r"^(([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?|never)$", "minLength": 2}
+
+IDLE_KEYS: Final = (
+    Key(
+        name="stop_after",
+        example="2h",
+        description="How long nobody may have used it: 2h, 1h30m, or never.",
+        value=_LIMIT,
+        is_required=True,
+    ),
+)
+
 
 HARDWARE_KEYS: Final = (
     *_ENTRY_KEYS,
@@ -161,6 +173,18 @@ HARDWARE_KEYS: Final = (
         example="1.20",
         description="Shown on the card, in the file's currency.",
         value={"type": "number", "minimum": 0, "exclusiveMaximum": HIGHEST_PRICE},
+    ),
+    Key(
+        name="idle",
+        example="{stop_after: 2h}",
+        description="Stop a workspace that nobody has used for so long: {stop_after: 2h}. never: not at all.",
+        value=block_schema(IDLE_KEYS),
+    ),
+    Key(
+        name="max_age",
+        example="24h",
+        description="Stop a workspace so long after its start, in use or not: 24h. never: not at all.",
+        value=_LIMIT,
     ),
     *PLACEMENT_KEYS,
     Key(
@@ -216,8 +240,6 @@ HARDWARE_TOP_KEYS: Final = (
 
 PLANNED_KEYS: Final = frozenset(
     {
-        "idle",
-        "max_age",
         "scratch",
         "warm",
     }

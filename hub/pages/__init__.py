@@ -14,7 +14,7 @@ from hub.pages.home import HomePage
 from hub.pages.spawn import SpawnPage
 from hub.pages.starting import PendingPage, UserUrlPage
 from hub.pages.static import STATIC_DIRECTORY, OwnStaticHandler, static_address
-from hub.pages.workspaces import DeleteWorkspace, StopWorkspace
+from hub.pages.workspaces import DeleteWorkspace, ExtendWorkspace, StopWorkspace
 
 TEMPLATE_DIRECTORY = Path(__file__).resolve().parent.parent / "templates"
 
@@ -30,6 +30,7 @@ def handlers() -> list[tuple[Any, ...]]:
         (r"/spawn-pending/([^/]+)", PendingPage),
         (r"/spawn-pending/([^/]+)/([^/]+)", PendingPage),
         (r"/workspaces/([^/]+)/([^/]+)/stop", StopWorkspace),
+        (r"/workspaces/([^/]+)/([^/]+)/extend", ExtendWorkspace),
         (r"/workspaces/([^/]+)/([^/]+)/delete", DeleteWorkspace),
         (r"/user/(?P<user_name>[^/]+)(?P<user_path>/.*)?", UserUrlPage),
         (r"/admin", AdminPage),

@@ -39,8 +39,8 @@ def pending_url(base_url: str, user: str, server: str) -> str:
     return f"{base_url}spawn-pending/{path_part(user)}" + (f"/{path_part(server)}" if server else "")
 
 
-def workspace_url(base_url: str, user: str, server: str, verb: Literal["stop", "delete"]) -> str:
-    """Where a form that stops or deletes one workspace is sent."""
+def workspace_url(base_url: str, user: str, server: str, verb: Literal["stop", "extend", "delete"]) -> str:
+    """Where a form that stops, extends or deletes one workspace is sent."""
     return f"{base_url}workspaces/{path_part(user)}/{path_part(shown_name(server))}/{verb}"
 
 

@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.pages.home_view import WorkspaceFacts, WorkspaceState
-from spawner.ending import EndingKind, describe_ending
+from hub.workspace_rows import WorkspaceRow
+from spawner.ending import ASKED_FOR, EndingKind, describe_ending
 from spawner.refusals import public_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from logging import Logger
 
+    from hub.idle.loop import StopNotice
     from spawner.ending import Ending
     from spawner.errors import StartError
     from studiolo.catalog import Catalog
@@ -23,11 +26,16 @@ def teams_of(user: Any) -> tuple[str, ...]:
     return tuple(sorted(group.name for group in user.orm_user.groups))
 
 
-def workspaces_of(user: Any, *, now: float, log: Logger) -> tuple[WorkspaceFacts, ...]:
+def workspaces_of(
+    user: Any, *, now: float, log: Logger, notice_of: Callable[[WorkspaceRow], StopNotice | None]
+) -> tuple[WorkspaceFacts, ...]:
     """Every workspace of a person, also those that do not run; the default one once it was ever used."""
     # From the database: `user.spawners` forgets what was stopped.
     names = tuple(user.orm_user.orm_spawners)
-    every = tuple(_workspace(user, name, now=now, log=log) for name in names)
+    every = tuple(
+        _workspace(user, name, now=now, log=log, notice=notice_of(WorkspaceRow(user=user.name, server=name)))
+        for name in names
+    )
     return tuple(facts for facts in every if facts.server or not _was_never_used(facts))
 
 
@@ -73,10 +81,17 @@ def failure_of(spawner: Any, log: Logger) -> StartError | None:
 
 def is_trouble(ending: Ending | None) -> bool:
     """Whether a workspace ended in a way that nobody asked for."""
-    return ending is not None and ending.kind is not EndingKind.STOPPED
+    return ending is not None and ending.kind not in ASKED_FOR
 
 
-def _workspace(user: Any, server: str, *, now: float, log: Logger) -> WorkspaceFacts:
+def reason_of(ending: Ending | None) -> str:
+    """Why a workspace was stopped that no person stopped, as a sentence."""
+    if ending is None or is_trouble(ending) or ending.kind is EndingKind.STOPPED:
+        return ""
+    return describe_ending(ending)
+
+
+def _workspace(user: Any, server: str, *, now: float, log: Logger, notice: StopNotice | None) -> WorkspaceFacts:
     spawner = user.get_spawner(server)
     state = state_of(spawner)
     ending: Ending | None = spawner.ending() if state is WorkspaceState.STOPPED else None
@@ -92,6 +107,8 @@ def _workspace(user: Any, server: str, *, now: float, log: Logger) -> WorkspaceF
         since=_since(spawner, state, ending),
         seconds_left=progress.seconds_left(now) if progress else None,
         ending=describe_ending(ending) if ending is not None and is_trouble(ending) else "",
+        reason=reason_of(ending),
+        notice=notice if state is WorkspaceState.RUNNING else None,
         failure=f"{failure.sentence} {failure.cause}".strip() if failure else "",
     )
 

@@ -17,7 +17,7 @@ class HomePage(OwnPage):
         """The page, which also asks for itself every few seconds."""
         place = self.place
         view = home_view(
-            workspaces_of(self.current_user, now=self.start_clock, log=self.log),
+            workspaces_of(self.current_user, now=self.start_clock, log=self.log, notice_of=self.idle.notice_of),
             catalog=place.catalogs.current,
             base_url=self.hub.base_url,
             now=self.now,

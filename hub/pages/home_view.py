@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from hub.idle.words import describe_notice
 from hub.pages.actions import Action, pending_url, spawn_url, workspace_url
 from hub.pages.cards import Tone
 from hub.pages.spawn_view import SERVICES_AWAY
@@ -18,6 +19,7 @@ from studiolo.quantities import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hub.idle.loop import StopNotice
     from studiolo.catalog import Catalog
     from studiolo.choice import Choice
 
@@ -73,6 +75,10 @@ class WorkspaceFacts:
     """Of a start."""
     ending: str = ""
     """How it ended, as a sentence; "" when somebody stopped it or it never ran."""
+    reason: str = ""
+    """Why it was stopped although no person stopped it, as a sentence."""
+    notice: StopNotice | None = None
+    """What will stop it soon."""
     failure: str = ""
     """Why the last start failed, as a sentence."""
 
@@ -90,6 +96,8 @@ class WorkspaceRow:
     tone: Tone
     words: str
     detail: str
+    notice: str
+    """What will stop it soon, and how to keep it."""
     actions: tuple[Action, ...]
 
 
@@ -153,6 +161,7 @@ def _row(facts: WorkspaceFacts, *, catalog: Catalog, base_url: str, now: datetim
         tone=tone,
         words=words,
         detail=detail,
+        notice=_notice(facts.notice, now=now, timezone=catalog.timezone),
         actions=_actions(facts, catalog=catalog, base_url=base_url),
     )
 
@@ -173,7 +182,13 @@ def _state(facts: WorkspaceFacts, now: datetime) -> tuple[Tone, str, str]:
         case WorkspaceState.STOPPED:
             ago = "" if facts.since is None else when(facts.since, now)
             tone, verb = (Tone.NO, "ended") if facts.ending else (Tone.CALM, "stopped")
-            return tone, f"{verb} {ago}".rstrip(), facts.ending
+            return tone, f"{verb} {ago}".rstrip(), facts.ending or facts.reason
+
+
+def _notice(notice: StopNotice | None, *, now: datetime, timezone: str) -> str:
+    if notice is None:
+        return ""
+    return describe_notice(notice.why, notice.limit, notice.at, now=now, timezone=timezone)
 
 
 def _running_for(since: datetime | None, now: datetime) -> str:
@@ -212,7 +227,8 @@ def _actions(facts: WorkspaceFacts, *, catalog: Catalog, base_url: str) -> tuple
             apps = tuple(
                 link(name, APPS[name].title, f"{facts.url}{APPS[name].path}") for name in _apps(facts.choice, catalog)
             )
-            return (link("open", "Open", facts.url, style="btn-primary"), *apps, stop)
+            extend = _extend(facts, key=key, title=title, base_url=base_url)
+            return (link("open", "Open", facts.url, style="btn-primary"), *apps, *extend, stop)
         case WorkspaceState.STARTING:
             return (link("watch", "Watch", own_page), stop)
         case WorkspaceState.STOPPING | WorkspaceState.CHECKING:
@@ -223,6 +239,14 @@ def _actions(facts: WorkspaceFacts, *, catalog: Catalog, base_url: str) -> tuple
         case WorkspaceState.STOPPED:
             start = (_start(facts, key=key, title=title, base_url=base_url),) if facts.choice else ()
             return (*start, elsewhere, *((delete,) if facts.server else ()))
+
+
+def _extend(facts: WorkspaceFacts, *, key: str, title: str, base_url: str) -> tuple[Action, ...]:
+    if facts.notice is None or facts.notice.extend_by is None:
+        return ()
+    label = f"Extend by {format_duration(facts.notice.extend_by)}"
+    url = workspace_url(base_url, facts.user, facts.server, "extend")
+    return (Action(id=f"extend-{key}", label=label, spoken=f"{label}: {title}", url=url, method="post"),)
 
 
 def _start(facts: WorkspaceFacts, *, key: str, title: str, base_url: str) -> Action:

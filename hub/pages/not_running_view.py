@@ -110,7 +110,7 @@ def stopped_view(
         heading=f"{name} has ended" if is_trouble else f"{name} is not running",
         subject="" if start else subject,
         sentence=ending,
-        cause="What was saved is in the home directory." if is_trouble else "",
+        cause="What was saved is in the home directory." if ending else "",
         is_trouble=is_trouble,
         offers=start,
         choose_url=url if reader.may_start else "",

@@ -15,6 +15,7 @@ from studiolo.names import server_from_shown, shown_name
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from hub.idle.loop import IdleLoop
     from hub.pages.place import Place
 
 CONTENT_SECURITY_POLICY = (
@@ -38,6 +39,12 @@ class OwnPage(BaseHandler):  # type: ignore[misc]  # JupyterHub has no types
         """Where workspaces run, with the catalogs and what is known of earlier starts."""
         place: Place = self.settings["studiolo"]
         return place
+
+    @property
+    def idle(self) -> IdleLoop:
+        """What is known of workspaces that will be stopped."""
+        idle: IdleLoop = self.settings["studiolo_idle"]
+        return idle
 
     @property
     def now(self) -> datetime:

@@ -12,7 +12,7 @@ from jupyterhub.handlers.base import UserUrlHandler
 from jupyterhub.handlers.pages import SpawnPendingHandler
 
 from hub.pages.actions import workspace_url
-from hub.pages.facts import choice_of, failure_of, is_trouble, subject_of
+from hub.pages.facts import choice_of, failure_of, is_trouble, reason_of, subject_of
 from hub.pages.not_running_view import NotRunningView, Reader, failed_view, stopped_view
 from hub.pages.page import OwnPage
 from hub.pages.waiting_view import WaitingView, checking_view, stopping_view, waiting_view
@@ -86,7 +86,7 @@ class WorkspacePage(OwnPage):
             return failed_view(failure, retry=choice, log=failure.log_tail, **about)
         return stopped_view(
             choice=choice,
-            ending=describe_ending(ending) if ending is not None and is_trouble(ending) else "",
+            ending=describe_ending(ending) if ending is not None and is_trouble(ending) else reason_of(ending),
             is_trouble=is_trouble(ending),
             log=ending.log_tail if ending is not None and is_trouble(ending) else (),
             **about,

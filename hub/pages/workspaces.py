@@ -1,4 +1,4 @@
-"""`/hub/workspaces/USER/WORKSPACE/stop` and `…/delete`: what the buttons do. Forms, so they work without scripts."""
+"""What the buttons do, `/hub/workspaces/USER/WORKSPACE/{stop,extend,delete}`. Forms, so they work without scripts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from jupyterhub.scopes import needs_scope
 from jupyterhub.utils import maybe_future
 from tornado import web
 
+from hub.idle.errors import CannotExtend, NothingKnown
 from hub.pages.actions import pending_url, workspace_url
 from hub.pages.delete_view import delete_view
 from hub.pages.page import OwnPage
+from hub.workspace_rows import WorkspaceRow
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -68,6 +70,27 @@ class StopWorkspace(OwnPage):
         await asyncio.wait([task], timeout=AT_ONCE_SECONDS)
         if task.done() and (error := task.exception()) is not None:
             raise error
+
+
+class ExtendWorkspace(OwnPage):
+    """Keeps a workspace longer that would be stopped soon."""
+
+    @web.authenticated
+    @needs_scope("servers")  # type: ignore[untyped-decorator]  # JupyterHub has no types
+    async def post(self, user_name: str, workspace: str) -> None:
+        """Extends it and goes back to the list, which says until when."""
+        user = self.owner_named(user_name)
+        server = self.server_named(user, workspace)
+        if server not in user.orm_spawners:
+            raise web.HTTPError(HTTPStatus.NOT_FOUND, "There is no workspace of this name.")
+        try:
+            self.idle.extend(WorkspaceRow(user=user.name, server=server))
+        except CannotExtend as error:
+            raise web.HTTPError(HTTPStatus.CONFLICT, f"{error} {error.hint}".rstrip()) from error
+        except NothingKnown as error:
+            raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+        self.log.info("%s extended the workspace %s of %s", self.current_user.name, workspace, user.name)
+        self.redirect(f"{self.hub.base_url}home", status=HTTPStatus.SEE_OTHER)
 
 
 class DeleteWorkspace(OwnPage):

@@ -50,6 +50,10 @@ def test_a_workspaces_token_starts_and_stops_nothing(c: Config) -> None:
     }
 
 
+def test_servers_report_their_use_often_enough_for_a_notice(c: Config) -> None:
+    assert c.Spawner.environment == {"JUPYTERHUB_ACTIVITY_INTERVAL": "300"}
+
+
 def test_a_hanging_server_holds_a_call_of_the_hub_for_seconds_only(c: Config) -> None:
     assert c.JupyterHubHTTPClient.session_options["timeout"].total <= 10
     assert c.JupyterHubHTTPClient.connector_options == {"limit": 0}

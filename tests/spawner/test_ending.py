@@ -52,6 +52,9 @@ def ended(kind: EndingKind, **facts: Any) -> Ending:
         (ended(EndingKind.FAILED_TO_START), "Its server could not be started."),
         (ended(EndingKind.TAKEN_AWAY, why="Its machine was shut down."), "Its machine was shut down."),
         (ended(EndingKind.TAKEN_AWAY), "The cluster ended it."),
+        (ended(EndingKind.IDLE, why="It was stopped after 2 h without use."), "It was stopped after 2 h without use."),
+        (ended(EndingKind.IDLE), "It was stopped because nobody used it."),
+        (ended(EndingKind.TOO_OLD), "It was stopped because it had run for as long as it may."),
     ],
 )
 def test_each_ending_is_one_plain_sentence(ending: Ending, sentence: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,6 +58,8 @@ hardware:
     memory: 1.5Gi
     gpu: {resource: nvidia.com/mig-1g.10gb, count: 2}
     price_per_hour: 1.20
+    idle: {stop_after: 1h30m}
+    max_age: never
     teams: [vision]
     default: false
 """,
@@ -87,6 +90,8 @@ hardware:
                 memory_bytes=3 * 2**29,
                 gpu=Gpu(resource="nvidia.com/mig-1g.10gb", count=2),
                 price_per_hour=Decimal("1.20"),
+                stop_after=timedelta(minutes=90),
+                max_age="never",
                 teams=frozenset({"vision"}),
             ),
         ),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from hub.idle.loop import StopNotice
+from hub.idle.rules import Why
+from hub.pages.cards import Tone
 from hub.pages.home_view import WorkspaceFacts, WorkspaceRow, WorkspaceState, home_view, when
 from studiolo.catalog import Catalog
 from studiolo.choice import Choice
@@ -86,6 +90,23 @@ def test_each_state_has_its_words_and_its_buttons(
     ago = facts.pop("ago", None)
     line = row(sample_catalog, now, **facts, since=None if ago is None else now - ago)
     assert (line.words, line.detail, [action.label for action in line.actions]) == (words, detail, labels)
+
+
+def test_what_will_be_stopped_says_when_and_can_be_extended(sample_catalog: Catalog, now: datetime) -> None:
+    notice = StopNotice(
+        why=Why.IDLE, limit=timedelta(hours=2), at=now + timedelta(minutes=12), extend_by=timedelta(hours=1)
+    )
+    line = row(sample_catalog, now, state=WorkspaceState.RUNNING, notice=notice)
+    assert line.notice == "stops at 12:12 (in 12 min) unless it is used"
+    (extend,) = (action for action in line.actions if action.id == "extend-iris")
+    assert (extend.label, extend.url, extend.method) == ("Extend by 1 h", "/hub/workspaces/ada/iris/extend", "post")
+    often_enough = row(sample_catalog, now, state=WorkspaceState.RUNNING, notice=replace(notice, extend_by=None))
+    assert [action.label for action in often_enough.actions] == ["Open", "Stop"]
+
+
+def test_what_the_rules_stopped_is_no_trouble_and_says_why(sample_catalog: Catalog, now: datetime) -> None:
+    line = row(sample_catalog, now, state=WorkspaceState.STOPPED, since=now - timedelta(hours=3), reason="Unused.")
+    assert (line.tone, line.words, line.detail) == (Tone.CALM, "stopped 3 h ago", "Unused.")
 
 
 def test_everything_that_changes_something_is_a_form_and_no_link(sample_catalog: Catalog, now: datetime) -> None:

@@ -117,6 +117,16 @@ def test_the_log_of_a_failed_start_is_its_owners_alone() -> None:
     assert (visitor.log, visitor.offers, visitor.choose_url) == ((), (), "")
 
 
+def test_a_workspace_that_the_rules_stopped_says_why_and_that_files_are_there() -> None:
+    view = stopped_view(reader=OWNER, choice=GPU, ending="It was stopped after 2 h without use.", **ABOUT)
+    assert (view.heading, view.is_trouble) == ("Iris is not running", False)
+    assert (view.sentence, view.cause) == (
+        "It was stopped after 2 h without use.",
+        "What was saved is in the home directory.",
+    )
+    assert [offer.label for offer in view.offers] == ["Start"]
+
+
 def test_a_workspace_that_ended_says_how_with_its_log_and_a_start_button() -> None:
     view = stopped_view(
         reader=OWNER, choice=GPU, ending="It was killed by signal 9.", is_trouble=True, log=("x",), **ABOUT
