@@ -29,14 +29,11 @@ async def keep_activity_updated(single_user: Any) -> None:
     from jupyterhub.httpclient import fetch  # noqa: PLC0415 - imports aiohttp: not before the first answer
 
     app = single_user.serverapp.web_app
-    sent: datetime | None = None
 
     async def report() -> None:
-        nonlocal sent
+        # Also where nothing is new: the hub stops as unused only what says so itself, again and again.
         now = datetime.now(UTC)
         seen = latest_activity(app.last_activity(), app.settings["kernel_manager"].list_kernels(), now=now)
-        if sent is not None and seen <= sent:
-            return
         async with asyncio.timeout(ANSWER_SECONDS):
             answer = await fetch(
                 url,
@@ -49,7 +46,6 @@ async def keep_activity_updated(single_user: Any) -> None:
                 **single_user.hub_http_client_opts,
             )
             answer.release()
-        sent = seen
 
     await keep_reporting(report, interval=interval, say=single_user.log.warning)
 
