@@ -99,10 +99,10 @@ def test_the_database_lies_in_the_data_directory_unless_another_is_named(tmp_pat
 
 def test_a_database_s_address_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
     secret = tmp_path / "url"
-    secret.write_text("postgresql://studiolo:word@db/studiolo\n")
+    secret.write_text("postgresql://studiolo:s3cr3t-9@db/studiolo\n")
     settings = effective(tmp_path, {"hub.database.urlFile": secret, "services.database.urlFile": secret})
-    assert settings.hub_database_url == settings.database_url == "postgresql://studiolo:word@db/studiolo"
-    assert "word" not in settings.model_dump_json()
+    assert settings.hub_database_url == settings.database_url == "postgresql://studiolo:s3cr3t-9@db/studiolo"
+    assert "s3cr3t-9" not in settings.model_dump_json()
 
 
 @pytest.mark.parametrize("content", [None, " \n"])
