@@ -26,6 +26,9 @@ SITE_URL = f"https://{SITE}"
 ANSWER_SECONDS = 180.0
 """Until a cold machine has pulled the hub's image and the hub has its routes."""
 
+START_SECONDS = 300.0
+"""Until a workspace answers whose image a cold node pulls first."""
+
 _FORM_TOKEN = re.compile(r'name="_xsrf" value="([^"]+)"|data-xsrf="([^"]+)"')
 
 
@@ -117,3 +120,31 @@ async def new_api_token(client: httpx.AsyncClient, name: str) -> str:
     headers = {"X-XSRFToken": await form_token(client)}
     answer = await client.post(f"/hub/api/users/{name}/tokens", json={"note": "test"}, headers=headers)
     return str(answer.raise_for_status().json()["token"])
+
+
+async def start_workspace(
+    client: httpx.AsyncClient, name: str, title: str, *, environment: str = "minimal", hardware: str = "small"
+) -> str:
+    """Start a named workspace by the form, or find it running; where it is opened."""
+    server = title.lower()
+    token = await form_token(client)
+    fields = {"name": title, "environment": environment, "hardware": hardware, "_xsrf": token}
+    answer = await client.post("/hub/spawn", data=fields)
+    assert answer.status_code in {200, 400}, answer.text  # 400: there is one of that name
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        page = await client.get(f"/hub/spawn-pending/{name}/{server}")
+        if page.url.host != SITE:
+            return f"https://{page.url.host}/user/{name}/{server}/"
+        # 503: the hub is being replaced; nothing that runs or starts minds.
+        assert page.status_code in {200, 503}, f"{page.status_code} {page.url}: {page.text[-2000:]}"
+        await asyncio.sleep(0.5)  # as the page does without scripts
+    raise AssertionError(f"{name}/{server} did not start within {START_SECONDS:.0f} s")
+
+
+async def delete_workspace(client: httpx.AsyncClient, name: str, title: str) -> None:
+    """Stop a named workspace and forget it; fine where there is none."""
+    headers = {"X-XSRFToken": await form_token(client)}
+    address = f"/hub/api/users/{name}/servers/{title.lower()}"
+    answer = await client.request("DELETE", address, json={"remove": True}, headers=headers)
+    assert answer.status_code in {202, 204, 404}, answer.text
