@@ -118,7 +118,7 @@ class RunningServices:
             settings=self._settings,
             keys=self._keys,
             database=self._database,
-            metrics=ServicesMetrics(self._database),
+            metrics=ServicesMetrics(lambda: not self._watch.is_away),
             hub_auth=hub_oauth(self._settings, self._keys),
         )
         self._server = HTTPServer(make_app(services), max_body_size=MAX_BODY_BYTES, xheaders=True)
@@ -146,4 +146,4 @@ class RunningServices:
         port = self._settings.metrics.services_port
         if port is None:
             return None
-        return serve_metrics(metrics.registry, host=host, port=port, before=metrics.look)
+        return serve_metrics(metrics.registry, host=host, port=port)

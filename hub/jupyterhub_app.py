@@ -75,7 +75,11 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         self._log_missing_teams(catalogs.status)
         catalogs.subscribe(self._log_missing_teams)
         self.metrics = show_hub_metrics(
-            catalogs=catalogs, history=self.history, spawners=self._spawners, pods=lambda: self.backend.pods
+            catalogs=catalogs,
+            history=self.history,
+            spawners=self._spawners,
+            pods=lambda: self.backend.pods,
+            is_database_there=lambda: not self.database_watch.is_away,
         )
         ChosenWorkspace.meter = self.metrics
         super().init_tornado_settings()

@@ -1,4 +1,4 @@
-"""How old the data is that pages and verdicts rest on, looked up when somebody asks."""
+"""How old the data is that pages and verdicts rest on, and whether databases answer; looked up when somebody asks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric as Family
 
+    from hub.metrics.declared import Metric
     from hub.starts.history import StartHistory
     from spawner.pod_watch import PodWatch
+
+
+def show_database(metric: Metric, is_there: Callable[[], bool], registry: CollectorRegistry) -> None:
+    """Tell from now on whether a database answers."""
+    metric.gauge(registry).set_function(lambda: 1 if is_there() else 0)
 
 
 class DataAges(Collector):

@@ -147,6 +147,12 @@ IDLE_STOPS: Final = Metric(
     text="Workspaces that were stopped without being asked for, by the reason",
     labels=("reason",),
 )
+HUB_DATABASE_REACHABLE: Final = Metric(
+    name="studiolo_hub_database_reachable",
+    kind=Kind.GAUGE,
+    process=Process.HUB,
+    text="1: the hub's database answers; 0: it does not, and nobody can sign in, start or stop",
+)
 SERVICES_REQUEST_SECONDS: Final = Metric(
     name="studiolo_services_request_seconds",
     kind=Kind.HISTOGRAM,
@@ -159,7 +165,7 @@ SERVICES_DATABASE_REACHABLE: Final = Metric(
     name="studiolo_services_database_reachable",
     kind=Kind.GAUGE,
     process=Process.SERVICES,
-    text="1: the services' database answered just now; 0: it did not",
+    text="1: the services' database answers; 0: it does not, and starts go on without estimates",
 )
 
 METRICS: Final = (
@@ -171,6 +177,7 @@ METRICS: Final = (
     ORPHANS_ENDED,
     DATA_AGE,
     POD_WATCH_SYNCED,
+    HUB_DATABASE_REACHABLE,
     CATALOG_VALID,
     CATALOG_LOADED,
     CATALOG_PROBLEM,

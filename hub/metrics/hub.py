@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from hub.metrics.ages import DataAges
+from hub.metrics.ages import DataAges, show_database
 from hub.metrics.catalogs import CatalogMetrics
+from hub.metrics.declared import HUB_DATABASE_REACHABLE
 from hub.metrics.port import serve_metrics
 from hub.metrics.workspaces import WorkspaceCounts, WorkspaceMetrics
 
@@ -29,6 +30,7 @@ def show_hub_metrics(
     history: StartHistory,
     spawners: Callable[[], Iterable[Any]],
     pods: Callable[[], PodWatch | None],
+    is_database_there: Callable[[], bool],
     clock: Callable[[], float] = time.monotonic,
     registry: CollectorRegistry = REGISTRY,
 ) -> WorkspaceMetrics:
@@ -40,6 +42,7 @@ def show_hub_metrics(
     catalog_metrics.show(catalogs.status)
     catalogs.subscribe(catalog_metrics.show)
     WorkspaceCounts(spawners, registry)
+    show_database(HUB_DATABASE_REACHABLE, is_database_there, registry)
     DataAges(history, pods, clock=clock, registry=registry)
     return WorkspaceMetrics(lambda: catalogs.current, registry)
 

@@ -44,6 +44,7 @@ def hub_registry() -> CollectorRegistry:
         history=cast("Any", SimpleNamespace(seconds_silent=lambda: 1.0)),
         spawners=lambda: (),
         pods=lambda: cast("Any", SimpleNamespace(is_synced=True, seconds_silent=lambda _now: 1.0)),
+        is_database_there=lambda: True,
         clock=time.monotonic,
         registry=registry,
     )
@@ -53,7 +54,7 @@ def hub_registry() -> CollectorRegistry:
 
 def services_registry() -> CollectorRegistry:
     """The services process's."""
-    metrics = ServicesMetrics(cast("Any", None))
+    metrics = ServicesMetrics(lambda: True)
     request = SimpleNamespace(method="GET", request_time=lambda: 0.1)
     metrics.request_ended(cast("web.RequestHandler", SimpleNamespace(request=request, get_status=lambda: 200)))
     return metrics.registry

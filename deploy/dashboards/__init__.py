@@ -1,0 +1,1 @@
+"""Dashboards for Grafana, described in Python and kept as the JSON that it imports."""

@@ -1,0 +1,191 @@
+"""The dashboard of a Studiolo: how people's starts go, what runs, and whether what we show is true."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.dashboards.panels import Dashboard, Panel, Query, Row, Variable
+
+CHOSEN: Final = 'environment=~"$environment", hardware=~"$hardware"'
+"""What is chosen at the top of the page."""
+
+READY: Final = f'verdict="ready", {CHOSEN}'
+FAILED: Final = f'verdict!="ready", {CHOSEN}'
+
+STARTS: Final = Row(
+    title="Starts",
+    panels=(
+        Panel(
+            title="In the last hour",
+            text="Starts of workspaces that became ready, and that did not.",
+            kind="stat",
+            queries=(
+                Query(expression=f"sum(increase(studiolo_start_seconds_count{{{READY}}}[1h]))", name="ready"),
+                Query(
+                    expression=f"sum(increase(studiolo_start_seconds_count{{{FAILED}}}[1h])) or vector(0)",
+                    name="failed",
+                ),
+            ),
+        ),
+        Panel(
+            title="Until ready",
+            text="From the click to a workspace that answers. Half of all starts are faster than the median.",
+            unit="s",
+            queries=tuple(
+                Query(
+                    expression=f"histogram_quantile({share}, sum by (le)"
+                    f" (rate(studiolo_start_seconds_bucket{{{READY}}}[$__rate_interval])))",
+                    name=name,
+                )
+                for share, name in ((0.5, "median"), (0.95, "95 of 100"))
+            ),
+        ),
+        Panel(
+            title="Where the time goes",
+            text="The mean of each phase of starts that became ready. Software grows where images are pulled or built,"
+            " room where nodes are full.",
+            unit="s",
+            is_stacked=True,
+            queries=(
+                Query(
+                    expression=f"sum by (phase) (rate(studiolo_start_phase_seconds_sum{{{READY}}}[$__rate_interval]))"
+                    f" / sum by (phase) (rate(studiolo_start_phase_seconds_count{{{READY}}}[$__rate_interval]))",
+                    name="{{phase}}",
+                ),
+            ),
+        ),
+        Panel(
+            title="Why starts fail",
+            text="Failed starts in an hour by their verdict; docs/verdicts.md says what each means.",
+            is_stacked=True,
+            queries=(
+                Query(
+                    expression=f"sum by (verdict) (increase(studiolo_start_seconds_count{{{FAILED}}}[1h])) > 0",
+                    name="{{verdict}}",
+                ),
+            ),
+        ),
+    ),
+)
+
+WORKSPACES: Final = Row(
+    title="Workspaces",
+    panels=(
+        Panel(
+            title="By state",
+            text="Many that fail, or that stop for long, are worth a look.",
+            is_stacked=True,
+            queries=(Query(expression="sum by (state) (studiolo_workspaces)", name="{{state}}"),),
+        ),
+        Panel(
+            title="Stopped without being asked for",
+            text="In an hour: nobody used them, or they were older than their hardware allows.",
+            queries=(Query(expression="sum by (reason) (increase(studiolo_idle_stops_total[1h]))", name="{{reason}}"),),
+        ),
+        Panel(
+            title="Ends that went wrong",
+            text="In an hour. Stops asked again: a pod that does not go. Orphans: workspaces that nobody could reach,"
+            " as after a database was restored.",
+            queries=(
+                Query(expression="sum(increase(studiolo_stop_retries_total[1h]))", name="stops asked again"),
+                Query(expression="sum(increase(studiolo_orphans_ended_total[1h]))", name="orphans ended"),
+            ),
+        ),
+    ),
+)
+
+TRUTH: Final = Row(
+    title="Whether what pages show is true",
+    panels=(
+        Panel(
+            title="Age of data",
+            text="Since somebody last told. Of pods a minute is usual, five are an API server that is silent.",
+            unit="s",
+            queries=(Query(expression="max by (source) (studiolo_data_age_seconds)", name="{{source}}"),),
+        ),
+        Panel(
+            title="Answers now",
+            text="Without the hub's database nobody can sign in or start; running workspaces go on.",
+            kind="stat",
+            words=("no", "yes"),
+            queries=(
+                Query(expression="min(studiolo_hub_database_reachable)", name="hub's database"),
+                Query(expression="min(studiolo_services_database_reachable)", name="services' database"),
+                Query(expression="min(studiolo_pod_watch_synced)", name="pods known"),
+                Query(expression="min(studiolo_catalog_valid)", name="catalogs valid"),
+            ),
+        ),
+        Panel(
+            title="Problems of the catalogs",
+            text="The catalogs on disk were refused for these, and the last good ones go on: studiolo catalog check.",
+            queries=(Query(expression="max by (problem) (studiolo_catalog_problem)", name="{{problem}}"),),
+        ),
+    ),
+)
+
+PROCESSES: Final = Row(
+    title="Hub, services and proxy",
+    panels=(
+        Panel(
+            title="Hub: 95 of 100 requests take less than",
+            text="Starts and stops are answered at once, so more than a second is a hub that has too much to do.",
+            unit="s",
+            queries=(
+                Query(
+                    expression="histogram_quantile(0.95, sum by (le)"
+                    " (rate(jupyterhub_request_duration_seconds_bucket[$__rate_interval])))",
+                    name="requests",
+                ),
+                Query(
+                    expression="histogram_quantile(0.95, sum by (le)"
+                    " (rate(jupyterhub_event_loop_interval_seconds_bucket[$__rate_interval])))",
+                    name="event loop",
+                ),
+            ),
+        ),
+        Panel(
+            title="Services: 95 of 100 requests take less than",
+            text="The hub waits 300 ms for an answer and goes on without.",
+            unit="s",
+            queries=(
+                Query(
+                    expression="histogram_quantile(0.95, sum by (le, route)"
+                    " (rate(studiolo_services_request_seconds_bucket[$__rate_interval])))",
+                    name="{{route}}",
+                ),
+            ),
+        ),
+        Panel(
+            title="Answers that are faults",
+            text="A second. The log tells of each under the reference that its page showed.",
+            unit="reqps",
+            queries=(
+                Query(
+                    expression='sum(rate(jupyterhub_request_duration_seconds_count{code=~"5.."}[$__rate_interval]))',
+                    name="hub",
+                ),
+                Query(
+                    expression='sum(rate(studiolo_services_request_seconds_count{status=~"5.."}[$__rate_interval]))',
+                    name="services",
+                ),
+                Query(expression='sum(rate(requests_proxy{status=~"5.."}[$__rate_interval]))', name="proxy"),
+            ),
+        ),
+        Panel(
+            title="Memory",
+            text="Of the processes that are scraped.",
+            unit="bytes",
+            queries=(Query(expression='process_resident_memory_bytes{job=~".*studiolo.*"}', name="{{job}} {{pod}}"),),
+        ),
+    ),
+)
+
+STUDIOLO: Final = Dashboard(
+    title="Studiolo",
+    identity="studiolo",
+    variables=(
+        Variable(name="environment", title="Software", metric="studiolo_start_seconds_count", label="environment"),
+        Variable(name="hardware", title="Hardware", metric="studiolo_start_seconds_count", label="hardware"),
+    ),
+    rows=(STARTS, WORKSPACES, TRUTH, PROCESSES),
+)
