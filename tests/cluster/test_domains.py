@@ -12,6 +12,7 @@ from playwright.async_api import Page, expect
 from deploy.cluster.layout import SITE
 from tests.cluster.accounts import SITE_URL, delete_workspace, signed_in, start_workspace
 from tests.cluster.conftest import run_apart
+from tests.cluster.installed import Installed
 from tests.cluster.people import PATIENCE_MS, chromium, person
 
 TITLE = "Attacker"
@@ -21,7 +22,7 @@ ASK = "url => fetch(url, {credentials: 'include'}).then(answer => answer.status,
 
 
 @pytest.fixture(scope="module")
-def workspace(on_this_machine: None) -> Iterator[str]:
+def workspace(deployed: Installed) -> Iterator[str]:
     """The address of a workspace of alice's that runs; one for all that is tried from it."""
 
     async def start() -> str:

@@ -14,7 +14,7 @@ from tests.cluster.accounts import SITE_URL, new_api_token, new_client, sign_in,
 from tests.cluster.people import PATIENCE_MS, chromium, person, stranger
 from tests.cluster.people import sign_in as sign_in_before_a_browser
 
-pytestmark = pytest.mark.usefixtures("on_this_machine")
+pytestmark = pytest.mark.usefixtures("deployed")
 
 
 @pytest.fixture
