@@ -36,6 +36,7 @@ from studiolo.names import DEFAULT_SERVER_TITLE, server_from_shown
 from studiolo.problems import perhaps, quoted
 from studiolo.wire import (
     Expectations,
+    Extended,
     Health,
     HubVersion,
     Identity,
@@ -53,6 +54,7 @@ from studiolo.wire import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+    from datetime import datetime
     from types import TracebackType
 
     import httpx
@@ -244,6 +246,12 @@ class Studiolo:
         await self._hub.tell("DELETE", self._server_path(user, name), seconds=self._slow)
         if wait:
             await self._wait_until_stopped(user, name)
+
+    async def extend_workspace(self, name: str = DEFAULT_SERVER_TITLE, *, user: str | None = None) -> datetime:
+        """Keep a workspace that would be stopped soon; until when, at least. Raises Refused where nothing is near."""
+        user = user or await self._my_name()
+        path = f"/studiolo/workspaces/{_part(user)}/{_part(name)}/extend"
+        return (await self._hub.call("POST", path, Extended, body={}, seconds=self._seconds)).until
 
     async def delete_workspace(self, name: str, *, user: str | None = None) -> None:
         """Stop a named workspace and forget it. The home directory is the person's and stays."""

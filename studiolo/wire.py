@@ -213,6 +213,12 @@ class TeamProperties(Sent):
     quota: dict[str, Any] = Field(default_factory=dict)
 
 
+class Extended(Received):
+    """A workspace that may go on: it is not stopped before."""
+
+    until: datetime
+
+
 class UserView(Received):
     """A person as an administrator sees them."""
 

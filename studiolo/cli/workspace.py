@@ -1,4 +1,4 @@
-"""`studiolo workspace`: list, start, stop, open, logs, delete."""
+"""`studiolo workspace`: list, start, stop, extend, open, logs, delete."""
 
 from __future__ import annotations
 
@@ -162,6 +162,23 @@ def stop(name: str, *, as_json: bool) -> None:
         print_json(view.model_dump(mode="json"))
         return
     note(f"Workspace {view.name} {'is stopped' if was_running else 'was not running'}.")
+
+
+@workspace.command()
+@_NAME
+@json_option
+def extend(name: str, *, as_json: bool) -> None:
+    """Keep a workspace longer that would be stopped soon because nobody uses it or because it is old."""
+
+    async def question(studiolo: Studiolo) -> tuple[datetime, WorkspaceView]:
+        view = find(name, await studiolo.workspaces())
+        return await studiolo.extend_workspace(view.name), view
+
+    until, view = ask(question)
+    if as_json:
+        print_json({"name": view.name, "until": until.isoformat()})
+        return
+    note(f"Workspace {view.name} is not stopped before {until.astimezone():%H:%M}.")
 
 
 @workspace.command("open")

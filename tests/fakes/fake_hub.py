@@ -38,6 +38,7 @@ class FakeServer:
     user_options: Json
     state: str = "stopped"
     log: str | None = None
+    stops_soon: bool = False
 
     def as_json(self, user: str) -> Json:
         path = f"/user/{user}/{self.name + '/' if self.name else ''}"
@@ -218,7 +219,11 @@ class FakeHub:
             raise Refusal(403, "Missing or invalid credentials.")
         parts = [unquote(part) for part in path.split("/")]
         body = json.loads(request.content) if request.content else None
-        routes: dict[str, Callable[..., httpx.Response]] = {"users": self._users, "groups": self._groups}
+        routes: dict[str, Callable[..., httpx.Response]] = {
+            "users": self._users,
+            "groups": self._groups,
+            "studiolo": self._own,
+        }
         return routes[parts[0]](request.method, caller, parts[1:], body)
 
     def _users(self, method: str, caller: FakeUser, parts: list[str], body: Any) -> httpx.Response:
@@ -289,6 +294,18 @@ class FakeHub:
         if is_removed:
             del user.servers[name]
         return httpx.Response(204)
+
+    def _own(self, method: str, caller: FakeUser, parts: list[str], _body: Any) -> httpx.Response:
+        match method, parts:
+            case "POST", ["workspaces", name, workspace, "extend"]:
+                server = self._visible(caller, name).servers.get("" if workspace == "default" else workspace)
+                if server is None:
+                    raise Refusal(404, "There is no workspace of this name.")
+                if not server.stops_soon:
+                    raise Refusal(409, "Nothing is about to stop this workspace.")
+                server.stops_soon = False
+                return httpx.Response(200, json={"until": "2026-03-01T15:20:00+00:00"})
+        raise Refusal(404, None)
 
     def _groups(self, method: str, caller: FakeUser, parts: list[str], body: Any) -> httpx.Response:
         self._only_admin(caller)

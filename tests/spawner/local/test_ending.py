@@ -6,12 +6,14 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from spawner import local
 from spawner.ending import Ending, EndingKind
+from spawner.lasting import Lasting, StopReason
 from spawner.machine import running_records
 from spawner.processes import is_running
 from spawner.record import read_record, write_atomically
@@ -84,6 +86,49 @@ async def test_another_process_with_a_recycled_number_is_left_alone(hub: Any) ->
     hub.restart()
     assert await hub.spawner().poll() == 1
     await hub.spawner().stop(now=True)
+
+
+# Stopped for a reason that no person had
+
+UNUSED = StopReason(kind=EndingKind.IDLE, sentence="It was stopped after 2 h without use.")
+
+
+async def test_a_stop_with_a_reason_is_told_so_also_by_the_next_hub(hub: Any) -> None:
+    spawner = await hub.start(SMALL)
+    spawner.stop_for(UNUSED)
+    await hub.user.stop("")
+    hub.restart()
+    ending = hub.spawner().ending()
+    assert ending is not None
+    assert (ending.kind, ending.why, ending.exit_code) == (EndingKind.IDLE, UNUSED.sentence, 0)
+
+
+async def test_a_reason_that_came_to_nothing_is_not_told_when_a_person_stops_it(hub: Any) -> None:
+    spawner = await hub.start(SMALL)
+    spawner.stop_for(UNUSED)
+    spawner.stop_for(None)
+    await hub.user.stop("")
+    assert hub.spawner().ending().kind is EndingKind.STOPPED
+
+
+async def test_a_reason_of_a_hub_that_died_before_the_stop_is_not_told_when_a_person_stops_it(hub: Any) -> None:
+    spawner = await hub.start(SMALL)
+    spawner.stop_for(UNUSED)
+    spawner.orm_spawner.state = spawner.get_state()
+    hub.restart()
+    assert hub.spawner().lasting.stop_reason == UNUSED
+    await hub.user.stop("")
+    assert hub.spawner().ending().kind is EndingKind.STOPPED
+
+
+async def test_a_new_start_begins_without_extensions_and_reasons(hub: Any) -> None:
+    spawner = await hub.start(SMALL)
+    spawner.lasting = spawner.lasting.extended(datetime(2026, 11, 22, tzinfo=UTC))
+    spawner.stop_for(UNUSED)
+    await hub.user.stop("")
+    again = await hub.start(SMALL)
+    assert again.lasting == Lasting()
+    await hub.user.stop("")
 
 
 # Names

@@ -191,9 +191,19 @@ def test_stop_waits_and_says_so(fake_hub: FakeHub, run: Run) -> None:
     assert json.loads(run("workspace", "stop", "--json").stdout)["state"] == "stopped"
 
 
+def test_extend_says_until_when_and_that_nothing_is_near(fake_hub: FakeHub, run: Run) -> None:
+    fake_hub.workspace_for_test("alice", "", state="ready", stops_soon=True)
+    result = run("workspace", "extend", "--json")
+    assert json.loads(result.stdout) == {"name": "default", "until": "2026-03-01T15:20:00+00:00"}
+    fake_hub.users["alice"].servers[""].stops_soon = True
+    assert "Workspace default is not stopped before" in run("workspace", "extend").stderr
+    refused = run("workspace", "extend")
+    assert (refused.exit_code, "Nothing is about to stop" in refused.stderr) == (ExitCode.REFUSED, True)
+
+
 def test_an_unknown_name_is_not_found_and_the_nearest_is_named(fake_hub: FakeHub, run: Run) -> None:
     fake_hub.workspace_for_test("alice", "iris")
-    for command in ("stop", "open", "logs", "delete"):
+    for command in ("stop", "extend", "open", "logs", "delete"):
         result = run("workspace", command, "irsi")
         assert result.exit_code == ExitCode.NOT_FOUND
         assert 'Perhaps you meant "iris"?' in result.stderr
