@@ -6,11 +6,15 @@ import asyncio
 import signal
 import sys
 
+import structlog
+
 from hub.app import RunningServices
 from hub.keys import keys_for
 from hub.logs.setup import set_up_services_logs
 from hub.settings import settings_of_this_process
 from studiolo.errors import StudioloError
+
+log = structlog.get_logger()
 
 
 def main() -> int:
@@ -22,7 +26,11 @@ def main() -> int:
         print(f"{error}\n{error.hint}", file=sys.stderr)  # noqa: T201 - said to whoever started this
         return 2
     set_up_services_logs(settings.logs)
-    asyncio.run(_serve_until_stopped(RunningServices(settings, keys)))
+    try:
+        asyncio.run(_serve_until_stopped(RunningServices(settings, keys)))
+    except StudioloError as error:
+        log.critical("services.cannot_start", why=str(error), hint=error.hint)
+        return 1
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
@@ -16,9 +17,11 @@ from tornado.httpserver import HTTPServer
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.database import Database
 from hub.database_watch import DatabaseWatch
+from hub.databases import installed_databases
 from hub.logs.requests import log_request
 from hub.metrics.port import serve_metrics
 from hub.metrics.services import MetricsHandler, ServicesMetrics
+from hub.migrate import bring_up_to_date
 from hub.roles import SERVICE_PREFIX
 from hub.services import Services
 from hub.settings import DEFAULT_HOST
@@ -111,7 +114,8 @@ class RunningServices:
         await self._watch.until_there()
         self._watch.start()
         self._database = Database(url, watch=self._watch)
-        await self._database.prepare()
+        ours = installed_databases(self._settings)[1]
+        await asyncio.to_thread(bring_up_to_date, ours, say=log.info)
         http_client = JupyterHubHTTPClient.instance()
         http_client.session_options = {"timeout": ClientTimeout(total=10, sock_connect=2)}
         services = Services(

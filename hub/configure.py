@@ -61,7 +61,6 @@ def _configure_addresses(c: Any, settings: Settings, keys: Keys) -> None:
 
 def _configure_database(c: Any, settings: Settings, keys: Keys) -> None:
     c.JupyterHub.db_url = settings.hub_database_url
-    c.JupyterHub.upgrade_db = True  # JupyterHub saves a copy beside it first
     c.JupyterHub.cookie_secret = bytes.fromhex(keys.cookie_secret)
 
 

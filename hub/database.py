@@ -72,10 +72,6 @@ class Database:
         """Bring the tables to this version's; makes the database when there is none."""
         command.upgrade(alembic_config(self.url), "head")
 
-    async def prepare(self) -> None:
-        """`upgrade`, from an event loop."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, self.upgrade)
-
     async def run(self, work: Callable[[Session], Answer]) -> Answer:
         """What `work` answers, in one transaction of its own; rolled back when it raises. No network inside.
 

@@ -13,12 +13,14 @@ from hub import pages
 from hub.backends import make_backend
 from hub.database import settle_sqlite
 from hub.database_guard import HEALTH, guard_all, mend_sessions
+from hub.databases import installed_databases
 from hub.idle import routes as idle_routes
 from hub.idle.loop import IdleLoop
 from hub.idle.workspaces import HubWorkspaces
 from hub.keep_running import keep_running
 from hub.logs.hub import with_references
 from hub.metrics.hub import serve_hub_metrics, show_hub_metrics
+from hub.migrate import bring_up_to_date
 from hub.missing_teams import missing_teams
 from hub.proxy_watch import LOOK_EVERY, ProxyWatch, ServiceRoute
 from hub.roles import SERVICE
@@ -54,7 +56,12 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         await super().initialize(*args, **kwargs)
 
     def init_db(self) -> None:
-        """Open the database so that it never holds the event loop for long."""
+        """Bring the database up to date, and open it so that it never holds the event loop for long."""
+        try:
+            bring_up_to_date(installed_databases(settings_of_this_process())[0], say=self.log.info)
+        except StudioloError as error:
+            self.log.critical("Studiolo cannot start.\n%s\n%s", error, error.hint)
+            self.exit(1)
         self.db_kwargs.update(self.database_watch.engine_arguments())
         super().init_db()
         settle_sqlite(self.session_factory.kw["bind"])

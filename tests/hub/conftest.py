@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -120,3 +121,13 @@ def own_postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL that a test may stop, hold and kill."""
     with PostgresServer() as server:
         yield server
+
+
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    """Logs are written as before afterwards: JupyterHub's migrations set up those of the whole process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
