@@ -36,8 +36,14 @@ if TYPE_CHECKING:
 NEEDED_SYSCTLS: Final = {"net/ipv4/ip_forward": "1", "net/bridge/bridge-nf-call-iptables": "1"}
 """Pods reach each other through the machine, and firewall rules see what passes inside one bridge."""
 
+QUIET_SYSCTLS: Final = {"net/ipv6/conf/default/addr_gen_mode": "1"}
+"""The machine's end of a pod's link gets no address of its own. Nobody uses it, and Chromium breaks off every page it
+loads (ERR_NETWORK_CHANGED) when an address comes or goes: with each pod that starts or ends.
+"""
+
 CHANGED_SYSCTLS: Final = (
     *NEEDED_SYSCTLS,
+    *QUIET_SYSCTLS,
     "kernel/keys/root_maxbytes",
     "kernel/keys/root_maxkeys",
     "kernel/panic",
@@ -119,7 +125,7 @@ def make_network(nodes: tuple[NodeLayout, ...]) -> None:
         raise NotThisMachineError(
             f"This kernel has no {missing[0]}.", hint="Load the module that brings it: modprobe br_netfilter"
         )
-    write_sysctls(NEEDED_SYSCTLS)
+    write_sysctls(NEEDED_SYSCTLS | QUIET_SYSCTLS)
     if not _link_exists(NODE_BRIDGE):
         run_program("ip", "link", "add", NODE_BRIDGE, "type", "bridge")
     run_program("ip", "addr", "replace", f"{NODE_ADDRESS}/24", "dev", NODE_BRIDGE)

@@ -35,7 +35,7 @@ from deploy.cluster.go_toolchain import provide_go
 from deploy.cluster.identity.record import ensure_identity
 from deploy.cluster.layout import LOCK, layout_of
 from deploy.cluster.modules import BINARIES
-from deploy.cluster.network import make_network, read_sysctls
+from deploy.cluster.network import QUIET_SYSCTLS, make_network, read_sysctls, write_sysctls
 from deploy.cluster.node import configure_node, make_mount_namespace, mount_points
 from deploy.cluster.pause import build_pause, pause_archive
 from deploy.cluster.program_image import import_image
@@ -96,7 +96,7 @@ def bring_up(layout: Layout, *, node_count: int | None, gpus: int | None, say: C
     build_pause(layout, go)
     if record is not None and is_up:
         how = "is up"
-        _add_new_components(layout, record)
+        record = _add_what_is_new(layout, record)
     else:
         began = time.monotonic()
         record = _create(layout, say)
@@ -167,13 +167,17 @@ def _create(layout: Layout, say: Callable[[str], None]) -> ClusterRecord:
     return record
 
 
-def _add_new_components(layout: Layout, record: ClusterRecord) -> None:
-    """Start what has been added to the code since this cluster came up."""
+def _add_what_is_new(layout: Layout, record: ClusterRecord) -> ClusterRecord:
+    """Bring a cluster that runs to what the code has learnt since it came up."""
     ensure_identity(layout)
     there = {component.name for component in load_plan(layout)}
     plan = components(layout, node_count=record.node_count, postgresql=postgresql_programs(), with_kwok="kwok" in there)
     if not {component.name for component in plan} <= there:
         save_plan(layout, plan)
+    record = replace(record, sysctls=read_sysctls() | dict(record.sysctls))
+    save_record(record)
+    write_sysctls(QUIET_SYSCTLS)
+    return record
 
 
 def _add_node(layout: Layout, record: ClusterRecord, say: Callable[[str], None]) -> ClusterRecord:
