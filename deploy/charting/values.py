@@ -79,7 +79,7 @@ class DatabaseValues(Section):
     """Where a part keeps what it knows."""
 
     existing_secret: str = ""
-    """A Secret whose key `url` is the address of a PostgreSQL: `postgresql+psycopg://…`. Empty: SQLite on a claim."""
+    """A Secret whose key `url` is the address of a PostgreSQL: `postgresql://…`. Empty: SQLite on a claim."""
     port: Port = 5432
     """The port of that PostgreSQL, which the network then lets through."""
     existing_claim: str = ""

@@ -248,7 +248,7 @@ def site_trouble(layout: Layout, deployment: Deployment) -> str:
     context = ssl.create_default_context(cafile=str(layout.ca))
     try:
         with httpx.Client(verify=context, trust_env=False, timeout=10) as client:
-            for path in ("/hub/health", f"{SERVICE_PREFIX}api/health"):
+            for path in ("/hub/health", "/hub/login", f"{SERVICE_PREFIX}api/health"):
                 answer = client.get(
                     f"https://{NODE_ADDRESS}{path}",
                     headers={"Host": deployment.host},

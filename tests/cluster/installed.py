@@ -83,6 +83,7 @@ class Installed:
 
     def browser_of_anybody(self, name: str) -> httpx.Client:
         """A client with the cookies of somebody, where sign-in asks for no password; the caller closes it."""
+        eventually("the sign-in page", lambda: self.answers("/hub/login") == httpx.codes.OK)
         browser = self.client()
         page = browser.get("/hub/login").raise_for_status()
         found = re.search(r'name="_xsrf"\s+value="([^"]*)"', page.text)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from deploy.cluster.deployment import Deployment, deploy, helm, helm_upgrade, pushed_images, values_of
@@ -22,29 +24,64 @@ NOTE = "/user/alice/api/contents/note.txt"
 LAYOUT = layout_here()
 
 
-@pytest.fixture
-async def installed(new_namespace: Namespaces, on_this_machine: None) -> AsyncIterator[Installed]:
-    """A release of its own, beside the one at the site."""
+VOLUMES = ("hub", "services", "homes")
+
+
+@asynccontextmanager
+async def installation(new_namespace: Namespaces, values: Mapping[str, Any]) -> AsyncIterator[Installed]:
+    """A release of its own, beside the one at the site. `values` name Secrets by `databases`."""
     release = f"life-{secrets.token_hex(2)}"
     deployment = Deployment(
         release=release,
         namespace=await new_namespace(release, labels=RESTRICTED),
         host="life.studiolo.test",
         has_site=False,
+        values=values,
     )
     try:
-        deploy(LAYOUT, deployment, say=print)
-        # Kept by Helm, removed with the other namespaces of this run.
-        kubectl("label", "namespace", deployment.workspaces, f"{RUN_LABEL}={RUN}")
-        found = Installed(LAYOUT, deployment)
-        found.wait_until_up()
-        yield found
+        with databases(deployment) if values else nullcontext():
+            deploy(LAYOUT, deployment, say=print)
+            # Kept by Helm, removed with the other namespaces of this run.
+            kubectl("label", "namespace", deployment.workspaces, f"{RUN_LABEL}={RUN}")
+            found = Installed(LAYOUT, deployment)
+            found.wait_until_up()
+            yield found
     finally:
         uninstall(deployment, missing_ok=True)
-        kubectl("delete", "pv", "--wait=false", *(f"deployed-{deployment.namespace}-{part}" for part in VOLUMES))
+        volumes = (f"deployed-{deployment.namespace}-{part}" for part in VOLUMES)
+        kubectl("delete", "pv", "--wait=false", *volumes)
 
 
-VOLUMES = ("hub", "services", "homes")
+@contextmanager
+def databases(deployment: Deployment) -> Iterator[None]:
+    """Two empty ones in the cluster's PostgreSQL, their addresses in Secrets, as an operator makes them."""
+    server = LAYOUT.database_url.read_text().strip()
+    names = {part: f"{deployment.release}_{part}".replace("-", "_") for part in ("hub", "services")}
+    with psycopg.connect(server, autocommit=True) as connection:
+        for part, name in names.items():
+            connection.execute(f"CREATE DATABASE {name}".encode())
+            url = f"--from-literal=url={server.rpartition('/')[0]}/{name}"
+            kubectl("--namespace", deployment.namespace, "create", "secret", "generic", f"{part}-database", url)
+        try:
+            yield
+        finally:
+            for name in names.values():
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+async def installed(new_namespace: Namespaces, on_this_machine: None) -> AsyncIterator[Installed]:
+    """With SQLite, on claims."""
+    async with installation(new_namespace, {}) as found:
+        yield found
+
+
+@pytest.fixture
+async def with_postgresql(new_namespace: Namespaces, on_this_machine: None) -> AsyncIterator[Installed]:
+    """With PostgreSQL, whose addresses are in Secrets."""
+    values = {part: {"database": {"existingSecret": f"{part}-database"}} for part in ("hub", "services")}
+    async with installation(new_namespace, values) as found:
+        yield found
 
 
 def uninstall(deployment: Deployment, *, missing_ok: bool = False) -> None:
@@ -105,8 +142,10 @@ def test_people_s_work_outlives_upgrade_and_removal(installed: Installed) -> Non
     eventually("her note after all", lambda: read_note(again, token) == "of alice")
 
 
-def test_a_changed_catalog_is_offered_without_a_restart(installed: Installed) -> None:
-    deployment = installed.deployment
+def test_a_changed_catalog_is_offered_without_a_restart(with_postgresql: Installed) -> None:
+    installed, deployment = with_postgresql, with_postgresql.deployment
+    claims = installed.ours("get", "persistentvolumeclaims", "-o", "name")
+    assert claims == "", "with PostgreSQL nothing else is kept"
     hub = installed.uid("hub")
     values = values_of(LAYOUT, deployment, pushed_images(LAYOUT))
     hardware = str(values["catalogs"]["hardware"]).replace("title: Small", "title: Barely larger")
