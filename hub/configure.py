@@ -10,7 +10,6 @@ from hub import pages
 from hub.domains import configure_domains, form_targets
 from hub.idle.limits import report_every
 from hub.logs.hub import log_hub_request
-from hub.logs.setup import logging_config
 from hub.roles import SERVICE, USER_SCOPES, WORKSPACE_SCOPES, roles
 from hub.sign_in import configure_sign_in
 
@@ -43,7 +42,6 @@ def configure(c: Any, settings: Settings, keys: Keys) -> None:
     _configure_service(c, settings, keys)
     _configure_workspaces(c, settings)
     _configure_restarts(c)
-    _configure_logs(c, settings)
 
 
 def _configure_addresses(c: Any, settings: Settings, keys: Keys) -> None:
@@ -124,8 +122,3 @@ def _configure_restarts(c: Any) -> None:
     c.JupyterHub.cleanup_proxy = False
     # Nobody gets an answer before this is over; what was not looked at by then is "checking", and its pages say so.
     c.JupyterHub.init_spawners_timeout = 1
-
-
-def _configure_logs(c: Any, settings: Settings) -> None:
-    c.JupyterHub.log_level = settings.logs.level.upper()
-    c.JupyterHub.logging_config = logging_config(settings.logs)

@@ -19,6 +19,7 @@ from hub.idle.loop import IdleLoop
 from hub.idle.workspaces import HubWorkspaces
 from hub.keep_running import keep_running
 from hub.logs.hub import with_references
+from hub.logs.setup import log_what_nobody_catches, logging_config
 from hub.metrics.hub import serve_hub_metrics, show_hub_metrics
 from hub.migrate import bring_up_to_date
 from hub.missing_teams import missing_teams
@@ -47,6 +48,10 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
     async def initialize(self, *args: Any, **kwargs: Any) -> None:
         """Touch nothing before this is the one hub that runs, and its database answers."""
         settings = settings_of_this_process()
+        # Before JupyterHub reads its own configuration, so that the very first line is like all others.
+        self.log_level = settings.logs.level.upper()
+        self.logging_config = logging_config(settings.logs)
+        log_what_nobody_catches()
         self.lease = lease_thread(settings, log=self.log)
         if self.lease is not None:
             await self.lease.acquire()
