@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,14 +40,17 @@ class _Watch:
 
 
 class InBetween:
-    """See the head of this file."""
+    """See the head of this file. It may stand before any API with HTTP; `kubeconfig` is of use before Kubernetes'."""
 
-    def __init__(self, upstream: aiohttp.ClientSession, server: str, folder: Path) -> None:
+    def __init__(
+        self, upstream: aiohttp.ClientSession, server: str, folder: Path, *, not_passed_on: AbstractSet[str]
+    ) -> None:
         self.kubeconfig = folder / "in-between.kubeconfig"
         self.asked: Counter[str] = Counter()
         """How often which verb came: `create pods`, `watch events`. Also what a fault kept from the API server."""
         self._upstream = upstream
         self._server = server
+        self._not_passed_on = not_passed_on
         self._fault = Fault()
         self._lifted = asyncio.Event()
         self._watches: set[_Watch] = set()
@@ -56,6 +60,11 @@ class InBetween:
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
 
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._port}"
+
     async def open(self) -> None:
         """Listens, and writes the kubeconfig that leads here."""
         await self._runner.setup()
@@ -64,7 +73,7 @@ class InBetween:
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "x",
-            "clusters": [{"name": "x", "cluster": {"server": f"http://127.0.0.1:{self._port}"}}],
+            "clusters": [{"name": "x", "cluster": {"server": self.url}}],
             "users": [{"name": "x", "user": {}}],
             "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
         }
@@ -113,7 +122,7 @@ class InBetween:
         return await self._fault.answer(question)
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in NOT_PASSED_ON}
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in self._not_passed_on}
         response = web.StreamResponse()
         asked = self._upstream.request(
             request.method, f"{self._server}{request.rel_url}", headers=headers, data=await request.read()
@@ -151,7 +160,7 @@ class InBetween:
 
 @asynccontextmanager
 async def in_between(kubeconfig: Path, folder: Path) -> AsyncIterator[InBetween]:
-    """For the time of a test."""
+    """Before the API server of a cluster, for the time of a test."""
     settings = client.Configuration()
     await config.load_kube_config(config_file=str(kubeconfig), client_configuration=settings)
     context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
@@ -159,12 +168,23 @@ async def in_between(kubeconfig: Path, folder: Path) -> AsyncIterator[InBetween]
         context.load_cert_chain(settings.cert_file, settings.key_file)
     token = await settings.get_api_key_with_prefix("BearerToken")
     headers = {"Authorization": token} if token else {}
-    connector = aiohttp.TCPConnector(ssl=context, limit=0)
+    async with before(str(settings.host), folder, tls=context, headers=headers) as between:
+        yield between
+
+
+@asynccontextmanager
+async def before(
+    server: str, folder: Path, *, tls: ssl.SSLContext | None = None, headers: Mapping[str, str] | None = None
+) -> AsyncIterator[InBetween]:
+    """Before any server with HTTP. `headers` come with every question, in the place of the asker's Authorization."""
+    # Without headers of ours, those of the asker say who that is.
+    passed_on = set() if headers is not None else {"authorization"}
+    connector = aiohttp.TCPConnector(ssl=tls or True, limit=0)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
     async with aiohttp.ClientSession(
         connector=connector, headers=headers, timeout=timeout, auto_decompress=False
     ) as upstream:
-        between = InBetween(upstream, str(settings.host), folder)
+        between = InBetween(upstream, server, folder, not_passed_on=NOT_PASSED_ON - passed_on)
         await between.open()
         try:
             yield between

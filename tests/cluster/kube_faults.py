@@ -150,6 +150,27 @@ class AnswersTooLate(LosesTheAnswer):
         return response
 
 
+@dataclass
+class Kills(Fault):
+    """Whoever asks this is killed as it asks: before the server has heard of it, or just after it has done it."""
+
+    what: str
+    is_after: bool
+    kill: Callable[[], None]
+    killed: int = 0
+
+    async def answer(self, question: Question) -> web.StreamResponse:
+        if self.killed or question.what != self.what:
+            return await question.pass_on()
+        self.killed += 1
+        if not self.is_after:
+            self.kill()
+            return await question.hang_up()
+        response = await question.pass_on()
+        self.kill()
+        return response
+
+
 def _status(status: int, reason: str, message: str) -> web.Response:
     body = {"kind": "Status", "apiVersion": "v1", "reason": reason, "message": message, "code": status}
     return web.json_response(body, status=status)
