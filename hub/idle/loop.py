@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from hub.idle.clock import TwoClocks
 from hub.idle.errors import CannotExtend, NothingKnown
 from hub.idle.limits import limits_of
-from hub.idle.rules import Facts, Limits, Stop, Warn, Why, decide, may_extend, notices
+from hub.idle.rules import Facts, Limits, Stop, Warn, Why, decide, decide_among, may_extend, notices
 from hub.idle.words import stop_reason
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hub.idle.workspaces import Running
     from hub.workspace_rows import WorkspaceRow
     from spawner.lasting import StopReason
-    from studiolo.catalog import Catalog
+    from studiolo.catalog import Catalog, Hardware
 
 MISSED_CHECKS: Final = 3
 SLOW: Final = timedelta(seconds=30)
@@ -91,12 +91,16 @@ class IdleLoop:
         seen = self._last.get(row)
         if seen is None:
             return None
-        facts, limits, now = self._facts(seen), self._limits(seen), self._clocks.now
+        facts, limits, now = self._facts(seen), self._limits_by_name(seen.hardware), self._clocks.now
         decision = decide(facts, limits, now=now)
         if not isinstance(decision, Warn):
             return None
         extend_by = limits.extend_by if may_extend(facts, limits, now=now) else None
         return StopNotice(why=decision.why, limit=decision.limit, at=decision.at, extend_by=extend_by)
+
+    def limits_on(self, hardware: Hardware | None) -> Limits:
+        """How long a workspace on this hardware may last."""
+        return limits_of(hardware, self._settings)
 
     def extend(self, row: WorkspaceRow) -> datetime:
         """Keep a workspace longer; until when, at least. Raises CannotExtend, NothingKnown."""
@@ -126,6 +130,9 @@ class IdleLoop:
             self._log.warning("Time has jumped, or the hub was away: what was known of use is not believed any more")
             self._heard.clear()
             self._noticed.clear()
+        if not self._has_limits():
+            self._last.clear()  # as it ships: nothing to look at, and no query
+            return
         try:
             if not self._look_at(self._workspaces.running(), step.now):
                 return
@@ -161,14 +168,14 @@ class IdleLoop:
             for row in memory.keys() - self._last.keys():
                 del memory[row]
         found = {}
+        limits_on = {name: self._limits_by_name(name) for name in {seen.hardware for seen in self._last.values()}}
         for row, seen in self._last.items():
-            facts, limits = self._facts(seen), self._limits(seen)
-            decision = decide(facts, limits, now=now)
+            facts, limits = self._facts(seen), limits_on[seen.hardware]
+            due = notices(facts, limits, now=now)
+            decision = decide_among(due, facts, now=now)
             if isinstance(decision, Stop):
                 found[row] = decision
-            self._noticed[row] = {
-                notice.why: facts.noticed.get(notice.why, now) for notice in notices(facts, limits, now=now)
-            }
+            self._noticed[row] = {notice.why: facts.noticed.get(notice.why, now) for notice in due}
         return found
 
     def _facts(self, seen: Running) -> Facts:
@@ -183,5 +190,8 @@ class IdleLoop:
             noticed=self._noticed.get(seen.row, {}),
         )
 
-    def _limits(self, seen: Running) -> Limits:
-        return limits_of(self._catalog().hardware_named(seen.hardware), self._settings)
+    def _limits_by_name(self, hardware: str) -> Limits:
+        return self.limits_on(self._catalog().hardware_named(hardware))
+
+    def _has_limits(self) -> bool:
+        return not all(self.limits_on(hardware).are_none for hardware in self._catalog().hardware)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 CLOCKS_DIFFER: Final = timedelta(seconds=30)
 """How far the clock of a server may be ahead of the hub's. Activity further in the future says nothing about now."""
@@ -41,6 +41,11 @@ class Limits:
     most_extensions: int
     heard_within: timedelta
     """How long a report of its server counts. Servers report again and again, also when nothing happens."""
+
+    @property
+    def are_none(self) -> bool:
+        """Whether a workspace may last for ever."""
+        return self.stop_after is None and self.max_age is None
 
     def notice(self, limit: timedelta) -> timedelta:
         """How long before its end a limit is told; at most half of it, or there would be a notice all the time."""
@@ -101,7 +106,11 @@ Decision: TypeAlias = Stay | Warn | Stop
 
 def decide(facts: Facts, limits: Limits, *, now: datetime) -> Decision:
     """What is to be done with a workspace. It is stopped only after a notice of full length."""
-    due = notices(facts, limits, now=now)
+    return decide_among(notices(facts, limits, now=now), facts, now=now)
+
+
+def decide_among(due: Sequence[Warn], facts: Facts, *, now: datetime) -> Decision:
+    """The same, of notices that are known already."""
     ripe = next((notice for notice in due if _is_ripe(notice, facts, now)), None)
     if ripe is not None:
         return Stop(why=ripe.why, limit=ripe.limit)

@@ -12,7 +12,7 @@ from spawner.lasting import StopReason
 from studiolo.quantities import format_duration
 
 if TYPE_CHECKING:
-    from hub.idle.rules import Stop
+    from hub.idle.rules import Limits, Stop
 
 _KINDS = {Why.IDLE: EndingKind.IDLE, Why.TOO_OLD: EndingKind.TOO_OLD}
 
@@ -37,6 +37,13 @@ def describe_notice(why: Why, limit: timedelta, at: datetime, *, now: datetime, 
             return f"{moment} unless it is used"
         case Why.TOO_OLD:
             return f"{moment}: {format_duration(limit)} is the longest it may run"
+
+
+def describe_limits(limits: Limits) -> str:
+    """What is said before a start: "stopped after 2 h without use, and 24 h after its start"; "" for no limit."""
+    parts = [f"after {format_duration(limits.stop_after)} without use"] if limits.stop_after else []
+    parts += [f"{format_duration(limits.max_age)} after its start"] if limits.max_age else []
+    return f"stopped {', and '.join(parts)}" if parts else ""
 
 
 def _zone(name: str) -> tzinfo:

@@ -132,11 +132,12 @@ def software_card(facts: SoftwareFacts, *, is_selected: bool) -> SoftwareCard:
 
 
 def hardware_card(
-    hardware: Hardware, machine: MachineFacts | None, *, currency: str, is_selected: bool
+    hardware: Hardware, machine: MachineFacts | None, *, currency: str, is_selected: bool, lasts: str = ""
 ) -> HardwareCard:
     """The card of one hardware: its shape, its price, and whether it fits at this moment.
 
-    `machine`: None for a cluster, which says only when it is asked whether there is room.
+    `machine`: None for a cluster, which says only when it is asked whether there is room. `lasts`: how long a
+    workspace on it may last, in words.
     """
     tone, state, fits = Tone.OK, "offered", True
     if machine is not None:
@@ -152,7 +153,7 @@ def hardware_card(
         summary=hardware.summary,
         shape=shape(hardware),
         price=price(hardware.price_per_hour, currency),
-        notes=_not_enforced(machine) if machine else (),
+        notes=(*((lasts,) if lasts else ()), *(_not_enforced(machine) if machine else ())),
         tone=tone,
         state=state,
         fits=fits,

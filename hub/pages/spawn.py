@@ -15,6 +15,7 @@ from jupyterhub.scopes import needs_scope
 from jupyterhub.spawner import SpawnException
 from tornado import web
 
+from hub.idle.words import describe_limits
 from hub.pages.actions import path_part
 from hub.pages.facts import teams_of
 from hub.pages.page import OwnPage
@@ -198,6 +199,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             typed_name=typed_name,
             errors=errors,
             next_url=self._validate_next_url(self.get_argument("next", "")),
+            lasts=lambda hardware: describe_limits(self.idle.limits_on(hardware)),
         )
         html: str = await self.render_template("spawn.html", view=view)
         return html

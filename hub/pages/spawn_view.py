@@ -11,7 +11,7 @@ from spawner.admission import DoesNotFit
 from studiolo.names import shown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from spawner.options import Remembered
     from studiolo.catalog import Entry, Hardware
@@ -121,8 +121,12 @@ def spawn_view(
     typed_name: str = "",
     errors: tuple[FieldError, ...] = (),
     next_url: str = "",
+    lasts: Callable[[Hardware], str] = lambda _hardware: "",
 ) -> SpawnView:
-    """The page: every card, the one that is selected in each row, and what has to be said about it."""
+    """The page: every card, the one that is selected in each row, and what has to be said about it.
+
+    `lasts` says of a hardware how long a workspace on it may last.
+    """
     able_software = tuple(facts.environment.name for facts in offer.software if facts.can_start)
     verdicts = offer.machine.verdicts if offer.machine else {}
     able_hardware = tuple(
@@ -147,7 +151,9 @@ def spawn_view(
         software_card(facts, is_selected=facts.environment.name == software) for facts in offer.software
     )
     hardware_cards = tuple(
-        hardware_card(entry, offer.machine, currency=offer.currency, is_selected=entry.name == hardware)
+        hardware_card(
+            entry, offer.machine, currency=offer.currency, is_selected=entry.name == hardware, lasts=lasts(entry)
+        )
         for entry in offer.hardware
     )
     return SpawnView(

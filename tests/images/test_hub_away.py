@@ -128,6 +128,13 @@ def test_activity_is_told_again_until_the_hub_takes_it(start: Any, minimal: Path
     wait_until(lambda: "was told of activity, after 2 attempts" in server.log.read_text())
 
 
+def test_a_server_that_nobody_uses_says_so_again_and_again(start: Any, minimal: Path, hub: HubOfServers) -> None:
+    """The hub stops only whom it hears: a server that is silent is not idle but out of reach."""
+    start(minimal, env={"JUPYTERHUB_ACTIVITY_INTERVAL": "1"})
+    wait_until(lambda: len(hub.activity_for_test()) >= 4)
+    assert len(set(hub.activity_for_test()[-2:])) == 1
+
+
 async def test_a_cell_that_computes_is_activity_even_where_it_prints_nothing(
     start: Any, minimal: Path, hub: HubOfServers
 ) -> None:

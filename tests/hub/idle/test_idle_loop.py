@@ -361,3 +361,11 @@ async def test_hardware_may_say_never_and_what_left_the_catalog_disturbs_nobody(
     hub.catalog = hub.catalog.model_copy(update={"hardware": tuple(others)})
     await hub.passes(30 * HOUR)
     assert hub.stopped_after() is None
+
+
+async def test_as_it_ships_the_database_is_not_even_asked(sample_catalog: Catalog) -> None:
+    hub = Hub(sample_catalog, IdleSettings())
+    hub.workspaces.is_away = True
+    await hub.passes(HOUR)
+    hub.end()
+    assert hub.loop.notice_of(IRIS) is None

@@ -12,7 +12,8 @@ from hub.idle.clock import TwoClocks
 from hub.idle.limits import limits_of, report_every
 from hub.idle.rules import Why
 from hub.idle.settings import IdleSettings
-from hub.idle.words import describe_notice
+from hub.idle.words import describe_limits, describe_notice
+from hub.pages.cards import hardware_card
 from studiolo.catalog import Catalog
 
 NOW = datetime(2026, 11, 22, 13, 8, tzinfo=UTC)
@@ -34,6 +35,25 @@ HOUR = timedelta(hours=1)
 )
 def test_a_notice_says_when_and_how_to_keep_the_workspace(why: Why, left: timedelta, timezone: str, words: str) -> None:
     assert describe_notice(why, 2 * HOUR, NOW + left, now=NOW, timezone=timezone) == words
+
+
+@pytest.mark.parametrize(
+    ("usual", "words"),
+    [
+        ({}, ""),
+        ({"stopAfter": "2h"}, "stopped after 2 h without use"),
+        ({"maxAge": "12h"}, "stopped 12 h after its start"),
+        ({"stopAfter": "2h", "maxAge": "24h"}, "stopped after 2 h without use, and 1 d after its start"),
+    ],
+)
+def test_before_a_start_the_card_says_how_long_it_lasts(
+    usual: dict[str, str], words: str, sample_catalog: Catalog
+) -> None:
+    hardware = sample_catalog.hardware[0]
+    limits = limits_of(hardware, IdleSettings.model_validate(usual))
+    assert describe_limits(limits) == words
+    card = hardware_card(hardware, None, currency="EUR", is_selected=False, lasts=words)
+    assert card.notes == ((words,) if words else ())
 
 
 @pytest.mark.parametrize(
