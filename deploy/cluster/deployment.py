@@ -39,6 +39,9 @@ STORAGE_CLASS: Final = "studiolo-data"
 READY_SECONDS: Final = 300
 """From the last word of Helm to the first answer. Ten are usual; a cold machine pulls three images first."""
 
+FOR_ONE_TEAM: Final = "deep-learning"
+THAT_TEAM: Final = "vision"
+
 MOST_CORES: Final = 2.0
 MOST_MEMORY_GIB: Final = 2
 """What a workspace may have here. The hardware that ships is meant for larger machines than this one."""
@@ -135,7 +138,7 @@ def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str])
         "publicUrl": deployment.url,
         **sign_in,
         "catalogs": {
-            "environments": (catalog / ENVIRONMENTS_FILE).read_text(encoding="utf-8"),
+            "environments": environments_here((catalog / ENVIRONMENTS_FILE).read_text(encoding="utf-8")),
             "hardware": hardware_here((catalog / HARDWARE_FILE).read_text(encoding="utf-8")),
         },
         "hub": {"image": _image(images["hub"]), "resources": least, "database": database},
@@ -175,6 +178,15 @@ def provider_values(layout: Layout) -> dict[str, Any]:
             },
         },
     }
+
+
+def environments_here(text: str) -> str:
+    """The catalog of environments, one of them for one team alone: so one sees here what a team is."""
+    catalog = yaml.safe_load(text)
+    for name, environment in catalog["environments"].items():
+        if name == FOR_ONE_TEAM:
+            environment["teams"] = [THAT_TEAM]
+    return yaml.safe_dump(catalog, sort_keys=False, allow_unicode=True)
 
 
 def hardware_here(text: str) -> str:
