@@ -153,7 +153,8 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
 
     def _log_missing_teams(self, _status: CatalogStatus) -> None:
         teams = {group.name for group in self.db.query(orm.Group)}
-        for sentence in missing_teams(self.backend.place.catalogs.current, teams):
+        are_managed = self.authenticator.manage_groups
+        for sentence in missing_teams(self.backend.place.catalogs.current, teams, are_managed=are_managed):
             self.log.warning("%s", sentence)
 
     def _proxy_watch(self) -> ProxyWatch:

@@ -72,6 +72,9 @@ class OidcAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # oauthen
 
     async def get_token_info(self, handler: Any, params: dict[str, Any]) -> dict[str, Any]:
         """The tokens for the code that the browser brought, and what they prove."""
+        answered_by = handler.get_argument("iss", "")  # RFC 9207: a provider that says so must be the one we asked
+        if answered_by and answered_by.rstrip("/") != self.issuer.rstrip("/"):
+            raise UntrustedTokenError("another provider sent the browser back")
         fields = {name: str(params[name]) for name in ("grant_type", "code", "redirect_uri", "code_verifier")}
         tokens = await self.provider.exchange(fields)
         nonce = nonce_for(_deserialize_state(handler.get_state_cookie())["state_id"])

@@ -132,6 +132,10 @@ class Provider:
             raise UntrustedTokenError("its nonce is of another sign-in")
         return claims
 
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._client.aclose()
+
     async def _key(self, name: str, metadata: Metadata) -> jwt.PyJWK:
         if name not in self._keys and time.monotonic() - self._keys_at > KEYS_AT_MOST_EVERY:
             told = _object(await self._ask("GET", metadata.jwks_uri))

@@ -29,3 +29,9 @@ def test_each_missing_team_is_told_once_with_the_way_out(
 def test_a_team_that_was_probably_meant_is_named(sample_catalog: Catalog) -> None:
     (sentence,) = missing_teams(sample_catalog, {"visoin", "research"})
     assert 'Perhaps you meant "visoin"?' in sentence
+
+
+def test_a_team_of_the_identity_provider_is_made_by_nobody_here(sample_catalog: Catalog) -> None:
+    (sentence,) = missing_teams(sample_catalog, {"vision"}, are_managed=True)
+    assert "the first of its members who signs in" in sentence
+    assert "studiolo team add" not in sentence

@@ -225,6 +225,14 @@ def test_a_code_of_another_sign_in_of_this_browser_fails_for_want_of_its_verifie
     assert (answer.status_code, "did not confirm this sign-in" in answer.text) == (403, True)
 
 
+def test_a_code_that_another_provider_sent_is_not_taken_to_ours(
+    browser: httpx.Client, provider: FakeIdentityProvider
+) -> None:
+    path = provider.code_for_test(begin(browser), provider.add_for_test("alice", "vision"))
+    answer = browser.get(f"{path}&iss=https://evil.test")
+    assert (answer.status_code, "does not prove who you are" in answer.text) == (403, True)
+
+
 def test_what_an_address_says_about_an_error_is_not_shown(browser: httpx.Client) -> None:
     stray = browser.get("/hub/oauth_callback", params={"error": "x", "error_description": "call 555-1234"})
     state = parse_qs(urlsplit(begin(browser)).query)["state"][0]
