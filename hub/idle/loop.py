@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from hub.idle.clock import TwoClocks
 from hub.idle.errors import CannotExtend, NothingKnown
 from hub.idle.limits import limits_of
-from hub.idle.rules import Facts, Limits, Stop, Warn, Why, decide, decide_among, may_extend, notices
+from hub.idle.rules import Decision, Facts, Limits, Stop, Warn, Why, decide, decide_among, may_extend, notices
 from hub.idle.words import stop_reason
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ MISSED_CHECKS: Final = 3
 SLOW: Final = timedelta(seconds=30)
 """A hub that has not looked for so many checks, and so long, was away: nobody saw its notices or could report."""
 
+STOPS_AT_ONCE: Final = 20
+"""On a Monday morning everything is unused at once, and the API server and the disks have other work too."""
+
 
 class Workspaces(Protocol):
     """What the loop asks of the hub."""
@@ -37,10 +40,10 @@ class Workspaces(Protocol):
     async def refresh(self) -> None:
         """Asks who came by since it was asked last. Raises NothingKnown."""
 
-    def extend(self, row: WorkspaceRow, until: datetime) -> None:
+    def extend(self, row: WorkspaceRow, until: datetime) -> Running:
         """Writes down that a workspace may go on. Raises NothingKnown."""
 
-    async def stop(self, row: WorkspaceRow, reason: StopReason, *, is_still_meant: Callable[[], bool]) -> bool:
+    async def stop(self, row: WorkspaceRow, reason: StopReason, *, is_still_meant: Callable[[Running], bool]) -> bool:
         """Stops a workspace and keeps why. False where nothing was to be stopped. Raises NothingKnown."""
 
 
@@ -79,6 +82,7 @@ class IdleLoop:
         self._noticed: dict[WorkspaceRow, dict[Why, datetime]] = {}
         self._last: dict[WorkspaceRow, Running] = {}
         self._stops: dict[WorkspaceRow, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(STOPS_AT_ONCE)
 
     # What others tell and ask
 
@@ -111,8 +115,8 @@ class IdleLoop:
             hint = "Use it to keep it." if notice.why is Why.IDLE else "Save your work; you can start it again at once."
             raise CannotExtend("This workspace was extended as often as it may be.", hint=hint)
         until = notice.at + notice.extend_by
-        self._workspaces.extend(row, until)
-        self._look_at(self._workspaces.running(), self._clocks.now)
+        seen = self._last[row] = self._workspaces.extend(row, until)
+        self._judge(seen, self._limits_by_name(seen.hardware), self._clocks.now)
         return until
 
     # The loop
@@ -147,11 +151,12 @@ class IdleLoop:
                 self._stops[row] = asyncio.create_task(self._stop(row, stop))
 
     async def _stop(self, row: WorkspaceRow, stop: Stop) -> None:
-        def is_still_meant() -> bool:
-            return self._look_at(self._workspaces.running(), self._clocks.now).get(row) == stop
+        def is_still_meant(seen: Running) -> bool:
+            return self._judge(seen, self._limits_by_name(seen.hardware), self._clocks.now) == stop
 
         try:
-            has_stopped = await self._workspaces.stop(row, stop_reason(stop), is_still_meant=is_still_meant)
+            async with self._slots:
+                has_stopped = await self._workspaces.stop(row, stop_reason(stop), is_still_meant=is_still_meant)
         except Exception:  # noqa: BLE001 - one that does not stop must not keep the others
             self._log.exception("The workspace %s of %s could not be stopped; it is tried again", row.server, row.user)
             return
@@ -167,16 +172,15 @@ class IdleLoop:
         for memory in (self._heard, self._noticed):
             for row in memory.keys() - self._last.keys():
                 del memory[row]
-        found = {}
         limits_on = {name: self._limits_by_name(name) for name in {seen.hardware for seen in self._last.values()}}
-        for row, seen in self._last.items():
-            facts, limits = self._facts(seen), limits_on[seen.hardware]
-            due = notices(facts, limits, now=now)
-            decision = decide_among(due, facts, now=now)
-            if isinstance(decision, Stop):
-                found[row] = decision
-            self._noticed[row] = {notice.why: facts.noticed.get(notice.why, now) for notice in due}
-        return found
+        decisions = {row: self._judge(seen, limits_on[seen.hardware], now) for row, seen in self._last.items()}
+        return {row: decision for row, decision in decisions.items() if isinstance(decision, Stop)}
+
+    def _judge(self, seen: Running, limits: Limits, now: datetime) -> Decision:
+        facts = self._facts(seen)
+        due = notices(facts, limits, now=now)
+        self._noticed[seen.row] = {notice.why: facts.noticed.get(notice.why, now) for notice in due}
+        return decide_among(due, facts, now=now)
 
     def _facts(self, seen: Running) -> Facts:
         return Facts(

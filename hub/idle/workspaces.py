@@ -60,24 +60,25 @@ class HubWorkspaces:
         except Exception as error:  # whatever keeps the proxy from answering means the same
             raise NothingKnown(AWAY) from error
 
-    def extend(self, row: WorkspaceRow, until: datetime) -> None:
-        """Writes down that a workspace may go on, for a hub that is restarted too."""
-        spawner = self._spawner(row.user, row.server)
+    def extend(self, row: WorkspaceRow, until: datetime) -> Running:
+        """Writes down that a workspace may go on, for a hub that is restarted too. Raises NothingKnown."""
+        spawner = self._spawner(row)
         if spawner is None:
-            return
+            raise NothingKnown("This workspace has just ended.")
         spawner.lasting = spawner.lasting.extended(until)
         self._save(spawner)
+        return _running(spawner)
 
-    async def stop(self, row: WorkspaceRow, reason: StopReason, *, is_still_meant: Callable[[], bool]) -> bool:
+    async def stop(self, row: WorkspaceRow, reason: StopReason, *, is_still_meant: Callable[[Running], bool]) -> bool:
         """Stops a workspace as JupyterHub does for its own pages, and keeps why. False where nothing was to be stopped.
 
         `is_still_meant` is asked last, when nothing lies between the answer and the stop.
         """
-        spawner = self._spawner(row.user, row.server)
+        spawner = self._spawner(row)
         # Asks first, so that one that died this second is recorded as what it is.
         if spawner is None or not spawner.ready or await spawner.poll_and_notify() is not None:
             return False
-        if spawner.pending or not spawner.ready or not is_still_meant():
+        if spawner.pending or not spawner.ready or not is_still_meant(_running(spawner)):
             return False
         spawner.stop_for(reason)
         spawner._stop_pending = True  # noqa: SLF001 - as JupyterHub's own handlers do: nobody else begins now
@@ -106,9 +107,9 @@ class HubWorkspaces:
             self._hub.db.rollback()
             raise NothingKnown(AWAY) from error
 
-    def _spawner(self, user_name: str, server: str) -> Any:
-        user = self._hub.users.get(user_name)
-        return user.spawners.get(server) if user is not None else None
+    def _spawner(self, row: WorkspaceRow) -> Any:
+        user = self._hub.users.get(row.user)
+        return user.spawners.get(row.server) if user is not None else None
 
 
 def _running(spawner: Any) -> Running:

@@ -12,7 +12,7 @@ import pytest
 
 from hub.idle.clock import TwoClocks
 from hub.idle.errors import CannotExtend, NothingKnown
-from hub.idle.loop import IdleLoop
+from hub.idle.loop import STOPS_AT_ONCE, IdleLoop
 from hub.idle.rules import Why
 from hub.idle.settings import IdleSettings
 from hub.idle.workspaces import Running
@@ -51,12 +51,13 @@ class FakeWorkspaces:
             raise NothingKnown("away")
         self.refreshed()
 
-    def extend(self, row: WorkspaceRow, until: datetime) -> None:
+    def extend(self, row: WorkspaceRow, until: datetime) -> Running:
         seen = self.running_now[row]
         self.running_now[row] = replace(seen, extensions=seen.extensions + 1, extended_until=until)
+        return self.running_now[row]
 
-    async def stop(self, row: WorkspaceRow, reason: StopReason, *, is_still_meant: Callable[[], bool]) -> bool:
-        if not is_still_meant():
+    async def stop(self, row: WorkspaceRow, reason: StopReason, *, is_still_meant: Callable[[Running], bool]) -> bool:
+        if not is_still_meant(self.running_now[row]):
             return False
         self.running_now[row] = replace(self.running_now[row], is_ready=False)
         if self.saving is not None:
@@ -323,6 +324,26 @@ async def test_one_that_takes_long_to_save_does_not_hold_up_the_others(hub: Hub)
     await hub.passes(3 * HOUR)
     assert hub.stopped_after(OTHER) is not None
     assert hub.stopped_after() is None
+
+
+async def test_a_hundred_are_stopped_a_few_at_a_time(hub: Hub) -> None:
+    at_once = 0
+    most = 0
+
+    async def saves(_row: WorkspaceRow) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(10)
+        at_once -= 1
+
+    await hub.passes(MINUTE)
+    for number in range(100):
+        hub.workspaces.start(WorkspaceRow(user="ada", server=f"w{number}"))
+    hub.workspaces.saving = saves
+    await hub.passes(3 * HOUR)
+    assert hub.workspaces.running_now == {}
+    assert most == STOPS_AT_ONCE
 
 
 async def test_one_that_does_not_stop_is_tried_again(hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
