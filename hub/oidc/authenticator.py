@@ -30,6 +30,10 @@ USERINFO = "userinfo"
 JUST_NOW_SECONDS = 5.0
 """One page asks for several things at once; they share an answer."""
 
+WRITTEN_EVERY_SECONDS = 3600.0
+"""How seldom an answer that changes nothing is written down: the hub's database has better things to do. A hub that is
+started again believes its last answer to be older by so much at most."""
+
 
 class OidcAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # oauthenticator has no types
     """People and teams of an OpenID Connect provider. Only those on a list come in, unless everybody may."""
@@ -57,6 +61,7 @@ class OidcAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # oauthen
         )
         self._one_at_a_time: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._asked: dict[str, float] = {}
+        self._answered: dict[str, float] = {}
 
     def get_handlers(self, app: Any) -> list[tuple[str, type[web.RequestHandler]]]:
         """Sign-in and sign-out."""
@@ -165,7 +170,8 @@ class OidcAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # oauthen
         state = await user.get_auth_state()
         if not state:
             return False
-        is_recent: bool = time.time() - state["asked_at"] < self.believe_for
+        last_answer = max(state["asked_at"], self._answered.get(user.name, 0.0))
+        is_recent: bool = time.time() - last_answer < self.believe_for
         try:
             model: dict[str, Any] = await self._token_to_auth_model(await self._tokens_now(state))
         except ProviderAwayError as error:
@@ -176,7 +182,11 @@ class OidcAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # oauthen
             return is_recent and not can_sign_in
         except web.HTTPError:
             return False
-        return model if await self._may_stay(user, model, subject=state["subject"]) else False
+        if not await self._may_stay(user, model, subject=state["subject"]):
+            return False
+        self._answered[user.name] = now = time.time()
+        says_the_same = model["auth_state"] | {"asked_at": 0} == state | {"asked_at": 0}
+        return True if says_the_same and now - state["asked_at"] < WRITTEN_EVERY_SECONDS else model
 
     async def _tokens_now(self, state: dict[str, Any]) -> dict[str, Any]:
         """Tokens that work, with what they prove. Raises TokenRefusedError where only a new sign-in can tell."""

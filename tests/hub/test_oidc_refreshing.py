@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from deploy.local.ports import free_port
-from hub.oidc.authenticator import JUST_NOW_SECONDS, OidcAuthenticator
+from hub.oidc.authenticator import JUST_NOW_SECONDS, WRITTEN_EVERY_SECONDS, OidcAuthenticator
 from tests.fakes.identity_provider import CLIENT_ID, CLIENT_SECRET, FakeIdentityProvider
 
 BELIEVED_SECONDS = 3600.0
@@ -70,9 +70,9 @@ async def authenticator(
 def signed_in(provider: FakeIdentityProvider, *teams: str, asked: float = 0.0) -> Person:
     """Somebody who signed in, and whom the provider was last asked about so many seconds ago."""
     subject = provider.add_for_test("alice", *teams)
+    tokens = provider.tokens(subject)
     state = {
-        "refresh_token": None,
-        **provider.tokens(subject),
+        **{name: tokens.get(name) for name in ("access_token", "refresh_token", "id_token")},
         "subject": subject,
         "asked_at": time.time() - asked,
         "oauth_user": {"sub": subject, **provider.people[subject]},
@@ -97,6 +97,29 @@ async def test_what_the_provider_says_now_is_what_counts(
     assert model["groups"] == ["research", "vision"]
     assert model["auth_state"]["asked_at"] == pytest.approx(time.time(), abs=60)
     assert "/token" not in provider.asked
+
+
+async def test_an_answer_that_changes_nothing_is_not_written_down_each_time(
+    authenticator: OidcAuthenticator, provider: FakeIdentityProvider
+) -> None:
+    person = signed_in(provider, "vision")
+    assert await authenticator.refresh_user(person, WITH_A_TOKEN) is True
+    authenticator._asked.clear()
+    person.state |= {"asked_at": time.time() - WRITTEN_EVERY_SECONDS - 60}
+    model = await authenticator.refresh_user(person, WITH_A_TOKEN)
+    assert isinstance(model, dict)
+    assert model["auth_state"]["asked_at"] == pytest.approx(time.time(), abs=60)
+
+
+async def test_an_answer_that_was_not_written_down_counts_too(
+    authenticator: OidcAuthenticator, provider: FakeIdentityProvider
+) -> None:
+    person = signed_in(provider, "vision", asked=BELIEVED_SECONDS - 60)
+    await authenticator.refresh_user(person, WITH_A_TOKEN)
+    authenticator._asked.clear()
+    provider.is_away = True
+    person.state |= {"asked_at": time.time() - BELIEVED_SECONDS - 60}
+    assert await authenticator.refresh_user(person, WITH_A_TOKEN) is True
 
 
 async def test_somebody_who_lost_every_team_is_out_and_keeps_none(
