@@ -20,9 +20,11 @@ CHECKOUT_COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "password": "Show or change the administrator's password on this machine.",
         "environment": "Build and remove the environments of this machine.",
         "image": "Check a container image before workspaces run it.",
+        "backup": "Keep both databases and the keys in a file.",
+        "restore": "Put back what a backup holds.",
     }
 )
-"""Their names and help; the code lies in `deploy/local` and `images`, which are in no wheel."""
+"""Their names and help; the code lies in `deploy`, `hub` and `images`, which are in no wheel."""
 
 
 class NeedsCheckout(StudioloError):
