@@ -61,7 +61,8 @@ def test_services_and_proxy_show_theirs(hub: ThrowawayHub) -> None:
 
 
 def lines_of(hub: ThrowawayHub, process: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in hub.log(process).splitlines()]
+    written, _, _ = hub.log(process).rpartition("\n")  # the last one may be in the middle of it
+    return [json.loads(line) for line in written.splitlines()]
 
 
 def test_every_line_of_hub_and_services_is_json_with_what_it_must_have(hub: ThrowawayHub) -> None:
@@ -71,8 +72,31 @@ def test_every_line_of_hub_and_services_is_json_with_what_it_must_have(hub: Thro
         lines = lines_of(hub, process)
         assert lines
         assert [line for line in lines if not line.keys() >= {"time", "level", "logger", "message"}] == []
-    assert [line for line in lines_of(hub, HUB) if line.get("path") == "/hub/api/users" and line["status"] == 403]
+
+    def refused() -> list[dict[str, object]]:
+        return [line for line in lines_of(hub, HUB) if line.get("path") == "/hub/api/users" and line["status"] == 403]
+
+    hub.until(lambda: bool(refused()), what="the refusal is logged")
     assert "opensesame" not in hub.log(HUB)
+
+
+def test_a_page_of_jupyterhubs_own_that_fails_shows_the_reference_of_its_traceback(hub: ThrowawayHub) -> None:
+    with closing(hub.browser(ADMIN, hub.admin_password)) as browser:
+        page = browser.get("/hub/login", params={"next": "http://["})
+    assert page.status_code == 500
+    found = re.search(r'id="reference">(\w+)<', page.text)
+    assert found is not None
+    assert page.headers["Studiolo-Reference"] == found[1]
+    (line,) = (line for line in lines_of(hub, HUB) if line.get("reference") == found[1] and "exception" in line)
+    assert "Invalid IPv6 URL" in str(line["exception"])
+
+
+def test_an_answer_of_jupyterhubs_api_that_fails_has_a_reference_too(hub: ThrowawayHub) -> None:
+    with hub.api(hub.token(ADMIN, hub.admin_password)) as api:
+        answer = api.post("users", json={"usernames": [1]})
+    assert answer.status_code == 500
+    reference = answer.headers["Studiolo-Reference"]
+    assert [line for line in lines_of(hub, HUB) if line.get("reference") == reference and "exception" in line]
 
 
 def test_the_log_tells_more_under_the_reference_of_a_failed_start(hub: ThrowawayHub) -> None:

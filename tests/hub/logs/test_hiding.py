@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.logs.hiding import hide_secrets
@@ -57,6 +57,7 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+@settings(deadline=None)
 @given(secret=SECRETS)
 def test_a_secret_is_hidden_in_every_shape_it_travels_in(shape: str, secret: str) -> None:
     assert secret not in hide_secrets(shape.format(*[secret] * shape.count("{}")))

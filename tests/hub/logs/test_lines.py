@@ -7,7 +7,7 @@ import logging
 from datetime import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.logs.lines import MOST_CHARACTERS, log_formatter
@@ -30,6 +30,7 @@ def fail(text: str) -> None:
     raise ValueError(text)
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_no_text_forges_a_line_of_json(text: str) -> None:
     with written("tests.lines") as log:
@@ -40,6 +41,7 @@ def test_no_text_forges_a_line_of_json(text: str) -> None:
     assert line["message"].endswith(" could not sign in")
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_no_text_of_an_exception_forges_a_line_of_json(text: str) -> None:
     with written("tests.lines") as log:
@@ -52,6 +54,7 @@ def test_no_text_of_an_exception_forges_a_line_of_json(text: str) -> None:
     assert line["exception"].startswith("Traceback (most recent call last):")
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_in_text_only_the_first_line_begins_at_the_margin(text: str) -> None:
     with written("tests.lines", kind="text") as log:
