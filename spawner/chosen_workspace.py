@@ -15,7 +15,7 @@ from jupyterhub.utils import url_escape_path, url_path_join
 from traitlets import default
 
 from spawner import options
-from spawner.errors import OptionsError, ServerNeverReady, StartStopped, offer_again
+from spawner.errors import OptionsError, RouteNotAdded, ServerNeverReady, StartStopped, offer_again
 from spawner.lasting import Lasting
 from spawner.meter import EndedStart, NoMeter
 from spawner.plan import make_plan
@@ -246,7 +246,11 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
 
         def is_over(start: asyncio.Future[Any]) -> None:
             if not start.cancelled() and start.exception() is None:
-                self._lab_is_open()
+                if self.orm_spawner.server is None:  # stopped by the hub: it could not add the route, and says no more
+                    self._board.fail(Phase.LAB)
+                    self._note_failure(RouteNotAdded(offers=self._again()))
+                else:
+                    self._lab_is_open()
                 return
             self._board.fail(Phase.LAB)
             is_late = not start.cancelled() and isinstance(start.exception(), TimeoutError)

@@ -8,6 +8,7 @@ StartError                      a start failed; all below are public: their text
 ├── HomeNotUsable               the home directory cannot be made or written
 ├── ServerExited                the server ended before it was ready
 ├── ServerNeverReady            the server ran and never answered
+├── RouteNotAdded               the server ran, and the proxy did not take its address
 ├── ClusterAway                 the cluster could not be asked
 ├── ClusterStartError           (verdicts) the cluster did not start it; its code is the verdict's kind
 ├── StartStopped                somebody stopped the start
@@ -230,6 +231,20 @@ class ServerNeverReady(StartError):
             hint="Try again. If it goes on, tell an administrator the reference.",
             offers=offers,
             log_tail=log_tail,
+        )
+
+
+class RouteNotAdded(StartError):
+    """The server ran, and the proxy did not take its address."""
+
+    code = "route_not_added"
+
+    def __init__(self, *, offers: Sequence[Offer] = ()) -> None:
+        super().__init__(
+            "Your workspace ran and could not be reached.",
+            cause="The proxy, through which people reach it, did not take its address. So it was stopped.",
+            hint="Try again in a minute. If it goes on, tell an administrator the reference.",
+            offers=offers,
         )
 
 

@@ -50,8 +50,8 @@ step "import contracts" "$bin/lint-imports" --no-logo
 
 if [ "$what" = test ]; then
   # The script that completes commands is checked by the shell it is for.
-  # Images are tested with a real builder and a real registry.
-  for program in zsh buildah docker-registry; do
+  # Images are tested with a real builder and a real registry, wrong clocks by libfaketime in one process.
+  for program in zsh buildah docker-registry faketime; do
     command -v "$program" >/dev/null || deploy/local/apt_install.sh "$program" >/dev/null || true
   done
   compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || deploy/local/apt_install.sh postgresql >/dev/null || true

@@ -56,12 +56,22 @@ def subject_of(choice: Choice | None, catalog: Catalog) -> str:
     )
 
 
+def has_failed(spawner: Any) -> bool:
+    """Whether the last start of a workspace failed.
+
+    JupyterHub calls one that no proxy took the route of a good start, and stops it.
+    """
+    if spawner._failed:  # noqa: SLF001 - JupyterHub's own pages ask the same; there is no other way
+        return True
+    return not spawner.active and spawner.failure is not None
+
+
 def failure_of(spawner: Any, log: Logger) -> StartError | None:
     """Why the last start of a workspace failed, or None when it did not.
 
     What did not come from us gets its reference here, once, and the log gets it in full under that reference.
     """
-    if not spawner._failed:  # noqa: SLF001 - JupyterHub's own pages ask the same; there is no other way
+    if not has_failed(spawner):
         return None
     if spawner.failure is not None:
         known: StartError = spawner.failure
@@ -124,7 +134,7 @@ def state_of(spawner: Any) -> WorkspaceState:
             return WorkspaceState.CHECKING
     if spawner.ready:
         return WorkspaceState.RUNNING
-    return WorkspaceState.FAILED if spawner._failed else WorkspaceState.STOPPED  # noqa: SLF001 - see failure_of
+    return WorkspaceState.FAILED if has_failed(spawner) else WorkspaceState.STOPPED
 
 
 def _since(spawner: Any, state: WorkspaceState, ending: Ending | None) -> datetime | None:

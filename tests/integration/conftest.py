@@ -195,6 +195,10 @@ environments:
     title: The lab of vision
     requirements: images/minimal/requirements.lock
     teams: [vision]
+  broken:
+    title: Needs what no machine has
+    requirements: images/minimal/requirements.lock
+    programs: [no-such-program-anywhere]
 """,
     "hardware.yaml": """
 hardware:

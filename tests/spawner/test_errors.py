@@ -20,6 +20,7 @@ from spawner.errors import (
     Offer,
     OptionsError,
     ProgramsMissing,
+    RouteNotAdded,
     ServerExited,
     ServerNeverReady,
     StartError,
@@ -50,7 +51,7 @@ def no_room(
 def test_all_failures_stand_under_one_tree_and_have_codes_of_their_own() -> None:
     classes = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, StartError)]
     assert issubclass(StartError, StudioloError)
-    assert len({value.code for value in classes}) == len(classes) == 11
+    assert len({value.code for value in classes}) == len(classes) == 12
     assert all(value.__name__ in (errors.__doc__ or "") for value in classes)
 
 
@@ -105,6 +106,14 @@ def test_no_room_ever_and_nothing_else_fits_is_for_an_administrator(sample_catal
             (
                 "The server of your workspace did not answer within 1 min. It was stopped. "
                 "Try again. If it goes on, tell an administrator the reference."
+            ),
+        ),
+        (
+            RouteNotAdded(),
+            (
+                "Your workspace ran and could not be reached. The proxy, through which people reach it, did not take "
+                "its address. So it was stopped. "
+                "Try again in a minute. If it goes on, tell an administrator the reference."
             ),
         ),
         (StartStopped(), "This start was stopped. Your files are as they were."),

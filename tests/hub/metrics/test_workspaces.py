@@ -94,7 +94,9 @@ def test_what_nobody_asked_for_is_counted(metrics: WorkspaceMetrics, registry: C
 
 
 def spawner(**state: Any) -> Any:
-    return SimpleNamespace(**{"pending": None, "ready": False, "_failed": False, **state})
+    return SimpleNamespace(
+        **{"pending": None, "ready": False, "_failed": False, "active": False, "failure": None, **state}
+    )
 
 
 def test_workspaces_are_counted_by_their_state() -> None:

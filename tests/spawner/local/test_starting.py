@@ -13,6 +13,7 @@ import pytest
 
 from spawner.chosen_workspace import choice_in
 from spawner.errors import (
+    RouteNotAdded,
     ServerNeverReady,
     StartStopped,
 )
@@ -185,6 +186,20 @@ async def test_end_of_the_whole_start_ends_the_last_phase(
     assert progress.of(Phase.LAB).is_over
     assert type(spawner.failure) is (failure or type(None))
     assert hub.starts.told[-1].outcome == (failure.code if failure else "ready")
+
+
+async def test_start_whose_route_no_proxy_takes_is_no_start(hub: Any) -> None:
+    """JupyterHub then stops the server and calls the start a success."""
+    spawner = hub.spawner()
+    whole_start: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    spawner._spawn_future = whole_start
+    await hub.start(SMALL)
+    await hub.user.stop("")
+    whole_start.set_result(None)
+    await asyncio.wait((whole_start,))
+    await asyncio.sleep(0)
+    assert type(spawner.failure) is RouteNotAdded
+    assert [told.outcome for told in hub.starts.told] == ["route_not_added"]
 
 
 async def test_workspace_runs_in_a_scope_where_the_kernel_holds_limits(hub: Any, tmp_path: Path) -> None:
