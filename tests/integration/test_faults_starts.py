@@ -1,4 +1,4 @@
-"""Faults F8, F9, F34 and F39 in a real hub: a proxy that takes no route, a stale route, failing starts, ended tokens."""
+"""Faults F8, F9, F34 and F39 in a real hub: no route, a stale route, starts that keep failing, a token that ends."""
 
 from __future__ import annotations
 
