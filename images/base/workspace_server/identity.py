@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_server.base.handlers import APIHandler
@@ -55,6 +56,7 @@ class WorkspaceHubAuth(HubOAuth):  # type: ignore[misc]  # untyped upstream
         return await (self._people.find(cache_key, ask) if use_cache and cache_key is not None else ask())
 
     async def _api_request(self, method: str, url: str, /, **options: Any) -> Any:
+        importlib.import_module("jupyterhub.httpclient")  # put off until now, and no time that the hub takes
         try:
             async with asyncio.timeout(self.answer_seconds):
                 return await super()._api_request(method, url, **options)
