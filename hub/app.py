@@ -17,7 +17,7 @@ from tornado.httpserver import HTTPServer
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.database import Database
 from hub.database_watch import DatabaseWatch
-from hub.databases import installed_databases
+from hub.databases import services_database
 from hub.logs.requests import log_request
 from hub.metrics.port import serve_metrics
 from hub.metrics.services import MetricsHandler, ServicesMetrics
@@ -114,7 +114,7 @@ class RunningServices:
         await self._watch.until_there()
         self._watch.start()
         self._database = Database(url, watch=self._watch)
-        ours = installed_databases(self._settings)[1]
+        ours = services_database(self._settings)
         await asyncio.to_thread(bring_up_to_date, ours, say=log.info)
         http_client = JupyterHubHTTPClient.instance()
         http_client.session_options = {"timeout": ClientTimeout(total=10, sock_connect=2)}

@@ -92,10 +92,19 @@ class InstalledDatabase:
             return Standing.CURRENT if revision == scripts.get_heads()[0] else Standing.OLDER
 
 
+def hub_database(settings: Settings) -> InstalledDatabase:
+    """JupyterHub's own. The hub knows the address of no other: in a cluster each process is given its own Secret."""
+    return InstalledDatabase(key=HUB, title="The hub's database", url=settings.hub_database_url)
+
+
+def services_database(settings: Settings) -> InstalledDatabase:
+    """Ours. The services process knows the address of no other."""
+    return InstalledDatabase(key=SERVICES, title="The services' database", url=settings.database_url)
+
+
 def installed_databases(settings: Settings) -> tuple[InstalledDatabase, InstalledDatabase]:
     """The hub's, then ours. Raises StudioloError where both would be one: their tables would meet."""
-    hub = InstalledDatabase(key=HUB, title="The hub's database", url=settings.hub_database_url)
-    services = InstalledDatabase(key=SERVICES, title="The services' database", url=settings.database_url)
+    hub, services = hub_database(settings), services_database(settings)
     if hub.url == services.url:
         raise StudioloError(
             "The hub and services are given the same database, and each keeps the revision of its tables there.",

@@ -13,7 +13,7 @@ from hub import pages
 from hub.backends import make_backend
 from hub.database import settle_sqlite
 from hub.database_guard import HEALTH, guard_all, mend_sessions
-from hub.databases import installed_databases
+from hub.databases import hub_database
 from hub.idle import routes as idle_routes
 from hub.idle.loop import IdleLoop
 from hub.idle.workspaces import HubWorkspaces
@@ -63,7 +63,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
     def init_db(self) -> None:
         """Bring the database up to date, and open it so that it never holds the event loop for long."""
         try:
-            bring_up_to_date(installed_databases(settings_of_this_process())[0], say=self.log.info)
+            bring_up_to_date(hub_database(settings_of_this_process()), say=self.log.info)
         except StudioloError as error:
             self.log.critical("Studiolo cannot start.\n%s\n%s", error, error.hint)
             self.exit(1)

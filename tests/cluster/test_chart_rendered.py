@@ -207,6 +207,11 @@ def test_only_the_hub_sees_the_secret_that_it_signs_people_in_with() -> None:
     assert found == {"Deployment studiolo-hub"}
 
 
+def test_one_database_for_both_is_refused() -> None:
+    one = {"database": {"existingSecret": "database"}}
+    assert "second database" in refusal(merged(LEAST, {"hub": one, "services": one}))
+
+
 def test_two_volumes_for_homes_are_refused() -> None:
     assert "homes" in refusal(merged(LEAST, {"homes": {"existingClaim": "a", "storageClass": "b"}}))
 

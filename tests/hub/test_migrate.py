@@ -10,7 +10,15 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, inspect, text
 
-from hub.databases import HUB, SERVICES, InstalledDatabase, Standing, installed_databases
+from hub.databases import (
+    HUB,
+    SERVICES,
+    InstalledDatabase,
+    Standing,
+    hub_database,
+    installed_databases,
+    services_database,
+)
 from hub.migrate import DatabaseNewer, MigrationFailed, bring_up_to_date, main, revision_of, take_back
 from hub.settings import SETTINGS_VARIABLE, Settings, effective
 from studiolo.errors import StudioloError
@@ -135,6 +143,16 @@ def test_hub_and_services_may_not_have_one_database(tmp_path: Path) -> None:
     settings = effective(tmp_path, {"hub.database.url": url, "services.database.url": url})
     with pytest.raises(StudioloError, match="the same database"):
         installed_databases(settings)
+
+
+def test_each_process_needs_the_address_of_its_own_database_only(tmp_path: Path) -> None:
+    """In a cluster hub and services are given one Secret each."""
+    own = tmp_path / "url"
+    own.write_text("postgresql://studiolo@db/own")
+    others = tmp_path / "not-mounted"
+    hub = effective(tmp_path, {"hub.database.urlFile": own, "services.database.urlFile": others})
+    services = effective(tmp_path, {"hub.database.urlFile": others, "services.database.urlFile": own})
+    assert hub_database(hub).url == services_database(services).url == own.read_text()
 
 
 def test_the_command_brings_both_up_to_date(
