@@ -70,6 +70,7 @@ def test_f4_whom_the_server_does_not_know_is_told_that_the_hub_is_away(
     assert page.status_code == 503
     assert page.headers["Retry-After"] == "10"
     assert "Studiolo's hub does not answer" in page.text
+    assert 'http-equiv="refresh" content="10"' in page.text
     assert "Traceback" not in page.text
     answer = server.get("api/contents", token="token-of-bob")
     assert answer.status_code == 503
@@ -86,6 +87,7 @@ def test_f4_a_browser_on_its_way_back_from_the_hub_is_told_so_too(start: Any, mi
         back = browser.get("/user/alice/oauth_callback", params={"code": "from-the-hub", "state": state})
     assert back.status_code == 503
     assert "Studiolo's hub does not answer" in back.text
+    assert 'content="10; url=/user/alice/"' in back.text, "the same address would be refused the next time"
 
 
 def test_f4_a_right_that_was_revoked_ends_when_the_hub_is_back(start: Any, minimal: Path, hub: HubOfServers) -> None:

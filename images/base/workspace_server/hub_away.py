@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any, Final
 
@@ -12,14 +13,16 @@ RETRY_SECONDS: Final = 10
 
 SENTENCE: Final = "Studiolo's hub does not answer, so it cannot be checked who you are."
 
-PAGE: Final = f"""<!DOCTYPE html>
+_PAGE: Final = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="refresh" content="{RETRY_SECONDS}">
+<meta http-equiv="refresh" content="{RETRY_SECONDS}{{again}}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Studiolo's hub does not answer</title>
-<style>body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto; padding: 0 1rem }}</style>
+<style>
+body {{{{ font: 1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto; padding: 0 1rem }}}}
+</style>
 </head>
 <body>
 <h1>Studiolo's hub does not answer</h1>
@@ -38,9 +41,10 @@ class HubAway(HTTPError):
         super().__init__(503, SENTENCE)
 
 
-def write_page(handler: Any) -> None:
-    """Answers a request with the page."""
-    _write(handler, "text/html; charset=utf-8", PAGE)
+def write_page(handler: Any, *, again: str = "") -> None:
+    """Answers a request with the page. `again`: the address to try next, where it is not the same one."""
+    page = _PAGE.format(again=f"; url={html.escape(again)}" if again else "")
+    _write(handler, "text/html; charset=utf-8", page)
 
 
 def write_json(handler: Any) -> None:

@@ -86,7 +86,8 @@ class WorkspaceCallback(JupyterHubOAuthCallbackHandler):  # type: ignore[misc]  
     def write_error(self, status_code: int, **options: Any) -> None:
         """The page where the hub went away just now, and else what JupyterHub says."""
         if isinstance((options.get("exc_info") or (None, None))[1], HubAway):
-            write_page(self)
+            # Not the same address: what the hub sent along is good for one time.
+            write_page(self, again=self.hub_auth.base_url)
         else:
             super().write_error(status_code, **options)
 
