@@ -39,6 +39,11 @@ def describe_notice(why: Why, limit: timedelta, at: datetime, *, now: datetime, 
             return f"{moment}: {format_duration(limit)} is the longest it may run"
 
 
+def describe_extension(until: datetime, *, now: datetime, timezone: str) -> str:
+    """What the owner reads after an extension: "not stopped before 15:20"; "" once that has passed."""
+    return f"not stopped before {until.astimezone(_zone(timezone)):%H:%M}" if until > now else ""
+
+
 def describe_limits(limits: Limits) -> str:
     """What is said before a start: "stopped after 2 h without use, and 24 h after its start"; "" for no limit."""
     parts = [f"after {format_duration(limits.stop_after)} without use"] if limits.stop_after else []

@@ -119,6 +119,7 @@ def _workspace(user: Any, server: str, *, now: float, log: Logger, notice: StopN
         ending=describe_ending(ending) if ending is not None and is_trouble(ending) else "",
         reason=reason_of(ending),
         notice=notice if state is WorkspaceState.RUNNING else None,
+        kept_until=spawner.lasting.extended_until if state is WorkspaceState.RUNNING else None,
         failure=f"{failure.sentence} {failure.cause}".strip() if failure else "",
     )
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from hub.idle.words import describe_notice
+from hub.idle.words import describe_extension, describe_notice
 from hub.pages.actions import Action, pending_url, spawn_url, workspace_url
 from hub.pages.cards import Tone
 from hub.pages.spawn_view import SERVICES_AWAY
@@ -79,6 +79,8 @@ class WorkspaceFacts:
     """Why it was stopped although no person stopped it, as a sentence."""
     notice: StopNotice | None = None
     """What will stop it soon."""
+    kept_until: datetime | None = None
+    """Its owner extended it until then."""
     failure: str = ""
     """Why the last start failed, as a sentence."""
 
@@ -97,7 +99,7 @@ class WorkspaceRow:
     words: str
     detail: str
     notice: str
-    """What will stop it soon, and how to keep it."""
+    """What will stop it soon, and how to keep it; or until when it is kept."""
     actions: tuple[Action, ...]
 
 
@@ -161,7 +163,7 @@ def _row(facts: WorkspaceFacts, *, catalog: Catalog, base_url: str, now: datetim
         tone=tone,
         words=words,
         detail=detail,
-        notice=_notice(facts.notice, now=now, timezone=catalog.timezone),
+        notice=_notice(facts, now=now, timezone=catalog.timezone),
         actions=_actions(facts, catalog=catalog, base_url=base_url),
     )
 
@@ -185,9 +187,10 @@ def _state(facts: WorkspaceFacts, now: datetime) -> tuple[Tone, str, str]:
             return tone, f"{verb} {ago}".rstrip(), facts.ending or facts.reason
 
 
-def _notice(notice: StopNotice | None, *, now: datetime, timezone: str) -> str:
+def _notice(facts: WorkspaceFacts, *, now: datetime, timezone: str) -> str:
+    notice = facts.notice
     if notice is None:
-        return ""
+        return describe_extension(facts.kept_until, now=now, timezone=timezone) if facts.kept_until else ""
     return describe_notice(notice.why, notice.limit, notice.at, now=now, timezone=timezone)
 
 

@@ -112,6 +112,7 @@ def test_its_owner_and_nobody_else_keeps_it_longer_and_only_so_often(
 
     assert send(owner, address).url.path == "/hub/home"
     assert address not in home(owner)
+    assert "not stopped before" in home(owner)
     again = send(owner, address)
     assert again.status_code == 409
     assert "Nothing is about to stop this workspace." in again.text

@@ -104,6 +104,14 @@ def test_what_will_be_stopped_says_when_and_can_be_extended(sample_catalog: Cata
     assert [action.label for action in often_enough.actions] == ["Open", "Stop"]
 
 
+def test_what_was_extended_says_until_when_it_is_kept(sample_catalog: Catalog, now: datetime) -> None:
+    later, passed = (
+        row(sample_catalog, now, state=WorkspaceState.RUNNING, kept_until=now + length)
+        for length in (timedelta(hours=1), timedelta(0))
+    )
+    assert (later.notice, passed.notice) == ("not stopped before 13:00", "")
+
+
 def test_what_the_rules_stopped_is_no_trouble_and_says_why(sample_catalog: Catalog, now: datetime) -> None:
     line = row(sample_catalog, now, state=WorkspaceState.STOPPED, since=now - timedelta(hours=3), reason="Unused.")
     assert (line.tone, line.words, line.detail) == (Tone.CALM, "stopped 3 h ago", "Unused.")
