@@ -35,6 +35,8 @@ STOP_AGAIN_SECONDS: Final = 5.0
 FIRST_LIST_SECONDS: Final = 3.0
 """How long a hub that starts waits for the first list of pods. Without it, workspaces are taken to be as they were."""
 
+NO_ROUTE: Final = "The proxy did not take its address, so nobody could have reached it. Start it again in a minute."
+
 HTTP_SECONDS: Final = 120
 """For JupyterHub's own look at a server that has just answered us. The workspace is ended after it, so it is long."""
 
@@ -100,6 +102,8 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         """Ends the workspace, and does not return before it is gone: JupyterHub would forget an error in silence."""
         self._begin_stop()
         parts = self.parts
+        if self._proxy_pending:  # JupyterHub ends a start whose route the proxy does not take, and tells nobody
+            self._ending = Ending(kind=EndingKind.TAKEN_AWAY, ended_at=datetime.now(UTC), why=NO_ROUTE)
         while True:
             try:
                 await self._note_end(is_asked_for=True)
@@ -107,6 +111,11 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
                 grace = 0 if now else None
                 await remove_pod(parts.kube, parts.pods, parts.installation, self.pod_name, grace_seconds=grace)
             except KubeError as error:
+                if self.failure is not None:
+                    # The person waits for the reason of a failed start. What is left of it, if anything, has no row
+                    # in the database from now on: the next start, or the look for such pods, ends it.
+                    self.log.warning("The failed start of %s may have left a pod: %s", self._log_name, error)
+                    return
                 self.log.warning("The workspace %s does not end, trying again: %s", self._log_name, error)
                 self.meter.stop_retried()
                 await asyncio.sleep(STOP_AGAIN_SECONDS)

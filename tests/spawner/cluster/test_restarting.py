@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,11 +16,11 @@ import pytest
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
-from spawner import cluster_resume
+from spawner import cluster_resume, cluster_start
 from spawner.cluster import WorkspaceSpawner
 from spawner.cluster_parts import ClusterParts
 from spawner.ending import Ending, EndingKind
-from studiolo.catalog import Catalog
+from studiolo.catalog import Catalog, Environment
 from tests.fakes.fake_kubernetes import NAMESPACE
 from tests.fakes.hub_objects import HubObjects
 from tests.spawner.cluster.conftest import INSTALLATION, NAME, PATIENCE_SECONDS, SCHEDULED, Cluster
@@ -266,3 +266,23 @@ async def test_a_bug_in_looking_ends_no_workspace(hub: RestartedHub, monkeypatch
     await hub.remembers(ip="127.0.0.1")
     monkeypatch.setattr(type(hub.cluster.pods), "get", lambda *_: 1 / 0)
     assert await hub.spawner().poll() is None
+
+
+async def test_a_start_ends_with_its_reason_while_the_api_server_is_away(
+    hub: RestartedHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait until what it may have left can be removed: who asked wants to know."""
+    monkeypatch.setattr(cluster_start, "API_SECONDS", 0.1)
+    image = "registry.example.org/python@sha256:" + 64 * "0"
+    parts = hub.spawner_class.parts
+    python = Environment(name="python", title="Python", image=image)
+    offered = Catalog(environments=(python,), hardware=parts.catalogs.current.hardware)
+    hub.spawner_class.parts = replace(parts, catalogs=SimpleNamespace(current=offered))  # type: ignore[arg-type]  # as above
+    hub.restart()
+    await hub.cluster.api.refuse_for_test()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        refused, spawner = await hub.fails({"environment": "python", "hardware": "small"})
+    assert "The cluster does not answer" in refused.jupyterhub_message
+    assert spawner.failure is not None
+    assert spawner.failure.code == "cluster_away"
+    await hub.cluster.api.accept_for_test()
