@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import ssl
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from deploy.cluster.layout import Layout
 
 PARTS: Final = ("hub", "proxy", "services")
+
+VOLUMES: Final = ("hub", "services", "homes")
+"""What lies in folders of this machine."""
 
 STORAGE_CLASS: Final = "studiolo-data"
 """Of the volumes that are folders here. No such class exists, and none need to: each volume names its claim."""
@@ -85,6 +89,7 @@ def deploy(layout: Layout, deployment: Deployment, *, say: Callable[[str], None]
     images = pushed_images(layout)
     say("Preparing namespace, certificate and volumes…")
     apply(layout, *preparation(layout, deployment))
+    free_volumes(layout, deployment)
     say("Installing the chart…")
     helm_upgrade(layout, deployment, values_of(layout, deployment, images))
     say("Waiting until it answers; a cold machine pulls its images first…")
@@ -231,9 +236,25 @@ def preparation(layout: Layout, deployment: Deployment) -> Iterator[dict[str, An
         }
         authority = layout.ca.read_text(encoding="utf-8")
         yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": authority}}
-    for part in ("hub", "services"):
-        yield _volume(layout, deployment, part, namespace=deployment.namespace)
-    yield _volume(layout, deployment, "homes", namespace=deployment.workspaces)
+    for part in VOLUMES:
+        namespace = deployment.workspaces if part == "homes" else deployment.namespace
+        yield _volume(layout, deployment, part, namespace=namespace)
+
+
+def free_volumes(layout: Layout, deployment: Deployment) -> None:
+    """Let volumes be claimed again whose claim was deleted, as with its namespace. What lies in them stays."""
+    volumes = json.loads(_kubectl(layout, deployment, "get", "persistentvolumes", "--output", "json"))["items"]
+    ours = {volume_name(deployment, part) for part in VOLUMES}
+    for volume in volumes:
+        name = volume["metadata"]["name"]
+        if name in ours and volume.get("status", {}).get("phase") == "Released":
+            unbound = '{"spec": {"claimRef": {"uid": null, "resourceVersion": null}}}'
+            _kubectl(layout, deployment, "patch", "persistentvolume", name, "--type", "merge", "--patch", unbound)
+
+
+def volume_name(deployment: Deployment, part: str) -> str:
+    """What the volume of a part, or of homes, is called in the whole cluster."""
+    return f"deployed-{deployment.namespace}-{part}"
 
 
 def helm_upgrade(layout: Layout, deployment: Deployment, values: Mapping[str, Any]) -> None:
@@ -250,9 +271,11 @@ def helm(layout: Layout, *words: str | Path, text: str | None = None) -> str:
 
 def wait_until_rolled_out(layout: Layout, deployment: Deployment, *, parts: tuple[str, ...] = PARTS) -> None:
     """Return once each part runs as it was last described, and only so."""
+    deadline = time.monotonic() + READY_SECONDS
     for part in parts:
         name = f"deployment/{deployment.release}-{part}"
-        _kubectl(layout, deployment, "rollout", "status", name, f"--timeout={READY_SECONDS}s")
+        left = max(1, round(deadline - time.monotonic()))
+        _kubectl(layout, deployment, "rollout", "status", name, f"--timeout={left}s")
 
 
 def site_trouble(layout: Layout, deployment: Deployment) -> str:
@@ -306,7 +329,7 @@ def _volume(layout: Layout, deployment: Deployment, part: str, *, namespace: str
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",
-        "metadata": {"name": f"deployed-{deployment.namespace}-{part}"},
+        "metadata": {"name": volume_name(deployment, part)},
         "spec": {
             "capacity": {"storage": "1Gi"},
             "accessModes": ["ReadWriteMany" if is_shared else "ReadWriteOnce"],

@@ -12,7 +12,16 @@ import httpx
 import psycopg
 import pytest
 
-from deploy.cluster.deployment import Deployment, deploy, helm, helm_upgrade, pushed_images, values_of
+from deploy.cluster.deployment import (
+    VOLUMES,
+    Deployment,
+    deploy,
+    helm,
+    helm_upgrade,
+    pushed_images,
+    values_of,
+    volume_name,
+)
 from deploy.cluster.layout import layout_here
 from tests.cluster.cluster_commands import kubectl
 from tests.cluster.conftest import Namespaces
@@ -22,9 +31,6 @@ from tests.cluster.pods import RESTRICTED
 
 NOTE = "/user/alice/api/contents/note.txt"
 LAYOUT = layout_here()
-
-
-VOLUMES = ("hub", "services", "homes")
 
 
 @asynccontextmanager
@@ -48,8 +54,7 @@ async def installation(new_namespace: Namespaces, values: Mapping[str, Any]) -> 
             yield found
     finally:
         uninstall(deployment, missing_ok=True)
-        volumes = (f"deployed-{deployment.namespace}-{part}" for part in VOLUMES)
-        kubectl("delete", "pv", "--wait=false", *volumes)
+        kubectl("delete", "pv", "--wait=false", *(volume_name(deployment, part) for part in VOLUMES))
 
 
 @contextmanager
