@@ -134,6 +134,14 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         progress = self._board.progress
         return None if progress == StartProgress() else progress
 
+    @property
+    def is_resumed(self) -> bool:
+        """Whether this is a start that was cut off by a restart of the hub, and goes on."""
+        return False
+
+    def stop_resumed(self) -> None:
+        """Ends such a start."""
+
     async def progress(self) -> AsyncGenerator[dict[str, Any]]:
         """How far the start is, for the waiting page: on each change and each second."""
         async with contextlib.aclosing(self._board.events()) as events:

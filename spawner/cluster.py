@@ -145,11 +145,21 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             self.pod_name,
             probe_path=f"{server.base_url}api",
             seconds=self.start_timeout * OUR_SHARE,
+            is_wanted=lambda: self._ending is None,
         )
-        if url is None:
+        if url is None and self._ending is None:
             self._ending = Ending(kind=EndingKind.CUT_OFF, ended_at=datetime.now(UTC))
         self._server = KeptServer(server.orm_server, is_over=self._is_over)
         return str(server.url) if url is None else f"{url}{server.base_url}"
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether this is a start that was cut off by a restart of the hub, and goes on."""
+        return self._is_resumed
+
+    def stop_resumed(self) -> None:
+        """Ends such a start within a second or two; JupyterHub itself has no way to stop what it still looks at."""
+        self._ending = Ending(kind=EndingKind.STOPPED, ended_at=datetime.now(UTC))
 
     def start_polling(self) -> None:
         """As JupyterHub has it. A start that went on in this hub gets its route now: nobody else would add it soon."""

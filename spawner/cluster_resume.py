@@ -43,9 +43,17 @@ class StaysSilent(Exception):
 
 
 async def resume_start(
-    pods: PodWatch, installation: Installation, name: str, *, probe_path: str, seconds: float
+    pods: PodWatch,
+    installation: Installation,
+    name: str,
+    *,
+    probe_path: str,
+    seconds: float,
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> str | None:
     """The address of a server whose start was cut off, once it answers; None where the start is over.
+
+    `is_wanted` is asked each second: whether nobody has stopped the start meanwhile.
 
     A server that runs and does not answer in all these seconds is kept: its address is given as it is. While the API
     server is away nothing is known, and nothing is given up.
@@ -56,6 +64,8 @@ async def resume_start(
 
     async def running() -> PodFacts | None:
         nonlocal last
+        if not is_wanted():
+            raise StartIsOver
         # Not the pod's age: the clocks of hub and cluster may be ten minutes apart.
         waited = asyncio.get_running_loop().time() - began
         try:

@@ -36,7 +36,10 @@ class WorkspacePage(OwnPage):
                 names["view"] = self._waiting(user, spawner, title)
             else:
                 name = "stop_pending.html"
-                names["view"] = checking_view(server=spawner.name, title=title)
+                stop_url = (
+                    workspace_url(self.hub.base_url, user.name, spawner.name, "stop") if spawner.is_resumed else ""
+                )
+                names["view"] = checking_view(server=spawner.name, title=title, stop_url=stop_url)
         if "user" in names:
             # The frame shows who is signed in; the page says whose workspace it is.
             names["user"] = self.current_user

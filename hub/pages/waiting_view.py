@@ -49,6 +49,8 @@ class PassingView:
 
     heading: str
     lead: str
+    stop_url: str = ""
+    """Where a start that goes on after a restart can be stopped; "" for everything else."""
 
 
 def waiting_view(
@@ -85,8 +87,14 @@ def stopping_view(*, server: str, title: str) -> PassingView:
     )
 
 
-def checking_view(*, server: str, title: str) -> PassingView:
-    """The page of a workspace after the hub was restarted."""
+def checking_view(*, server: str, title: str, stop_url: str = "") -> PassingView:
+    """The page of a workspace after the hub was restarted. `stop_url`: of one whose start goes on, else ""."""
+    if stop_url:
+        return PassingView(
+            heading=f"{title or shown_name(server)} is starting",
+            lead="Studiolo was restarted meanwhile. The start goes on where it was.",
+            stop_url=stop_url,
+        )
     return PassingView(
         heading=f"Looking after {title or shown_name(server)}",
         lead="Studiolo was restarted and looks whether this workspace still runs. Running cells are not disturbed.",

@@ -42,6 +42,8 @@ class StopWorkspace(OwnPage):
             raise web.HTTPError(HTTPStatus.NOT_FOUND, "There is no workspace of this name.")
         spawner = user.spawners[server]
         if spawner.pending in {"check", "rename"}:
+            if spawner.is_resumed:
+                spawner.stop_resumed()
             self.redirect(pending_url(self.hub.base_url, user.name, server), status=HTTPStatus.SEE_OTHER)
             return
         if spawner.pending == "spawn":

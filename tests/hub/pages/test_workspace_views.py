@@ -87,6 +87,13 @@ def test_stopping_and_checking_name_the_workspace() -> None:
     assert "Iris" in checking_view(server="iris", title="Iris").heading
 
 
+def test_only_a_start_that_goes_on_after_a_restart_can_be_stopped_while_the_hub_looks() -> None:
+    assert checking_view(server="iris", title="Iris").stop_url == ""
+    goes_on = checking_view(server="iris", title="Iris", stop_url="/hub/workspaces/anna/iris/stop")
+    assert goes_on.heading == "Iris is starting"
+    assert goes_on.stop_url
+
+
 def test_a_failed_start_gives_sentence_cause_offers_and_reference(sample_catalog: Catalog) -> None:
     small, medium, gpu, _ = sample_catalog.hardware
     verdict = DoesNotFit(short=("needs 1 GPU, none of 2 is free",), free=None, later=True)  # type: ignore[arg-type]  # not shown

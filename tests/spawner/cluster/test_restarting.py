@@ -222,6 +222,23 @@ async def test_a_start_that_was_cut_off_goes_on_and_gets_its_route(hub: Restarte
             await asyncio.sleep(0.005)
 
 
+async def test_a_start_that_was_cut_off_and_goes_on_can_be_stopped(hub: RestartedHub) -> None:
+    hub.put_pod()
+    await hub.remembers()
+    await seen(hub)
+    looking = asyncio.create_task(hub.look())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not hub.spawner().is_resumed:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+    hub.spawner().stop_resumed()
+    await looking
+    assert not hub.is_kept
+    assert hub.cluster.names() == []
+    ending = hub.spawner().ending()
+    assert ending is not None
+    assert ending.kind is EndingKind.STOPPED
+
+
 async def test_a_start_that_was_cut_off_keeps_a_server_that_runs_and_never_answers(
     hub: RestartedHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
