@@ -46,14 +46,18 @@ _IN_ADDRESS: Final = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 _IN_PATH: Final = re.compile(r"(/authorizations/(?:cookie|token)/)[^\s?\"']+")
 """The one route of JupyterHub that has a token in its path."""
 
-_XSRF: Final = re.compile(r"(xsrf cookie for |xsrf id mismatch |Invalid (?:base64 )?value )[^{\n]+")
-"""JupyterHub tells the identity of a session, which is a cookie's value, each time that it sets another."""
+_TOLD: Final = re.compile(
+    r"""(xsrf\ cookie\ for\ | xsrf\ id\ mismatch\ | Invalid\ (?:base64\ )?value\ |
+        oauth\ state\ argument\ | OAuth\ state\ mismatch:\ | decode\ state:\ ) [^{\n]+""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Lines of JupyterHub's and its authenticators' that tell a cookie's value: of a session, or of a sign-in under way."""
 
 
 def hide_secrets(text: str) -> str:
     """The text with `[secret]` in the place of each: `/hub/api/user?token=abc` -> `/hub/api/user?token=[secret]`."""
     text = _FIELD.sub(rf"\g<name>\g<equals>{HIDDEN}", text)
-    text = _XSRF.sub(rf"\1{HIDDEN} ", text)
+    text = _TOLD.sub(rf"\1{HIDDEN} ", text)
     text = _IN_PATH.sub(rf"\1{HIDDEN}", text)
     text = _IN_ADDRESS.sub(rf"\1{HIDDEN}@", text)
     text = _HEADER.sub(rf"\1\2{HIDDEN}", text)

@@ -10,7 +10,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from deploy.local.plans import HUB, SERVICES
+from deploy.local.plans import HUB, PROXY, SERVICES
 from deploy.local.ports import free_port
 from deploy.local.throwaway import ThrowawayHub
 from hub.passwords import ADMIN
@@ -24,9 +24,10 @@ READY = {"environment": "minimal", "hardware": "small", "verdict": "ready"}
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
-    """A hub whose processes show their metrics on ports of their own, and write JSON."""
+    """A hub whose processes show their metrics on ports of their own, and write all they can as JSON."""
     ports = {f"metrics.{name}Port": free_port() for name in ("hub", "services", "proxy")}
-    with ThrowawayHub(tmp_path_factory.mktemp("hub"), {**ports, "logs.format": "json"}) as running:
+    logs = {"logs.format": "json", "logs.level": "debug"}
+    with ThrowawayHub(tmp_path_factory.mktemp("hub"), {**ports, **logs}) as running:
         yield running
 
 
@@ -108,6 +109,36 @@ def test_the_log_tells_more_under_the_reference_of_a_failed_start(hub: Throwaway
     assert found is not None
     (line,) = (line for line in lines_of(hub, HUB) if line.get("reference") == found[1] and "verdict" in line)
     assert line["verdict"] == "options_invalid"
+
+
+def test_nothing_that_opens_something_is_in_any_log(hub: ThrowawayHub) -> None:
+    secret = "opensesame1234567890"
+    name, password = "secret-person", hub.add_user("secret-person")
+    token = hub.token(name, password)
+    with closing(hub.browser(name, password)) as browser, hub.api(token) as api:
+        cookies = [str(value) for value in browser.cookies.values()]
+        headers = {"Authorization": f"token {secret}", "Referer": f"{hub.base_url}/hub/oauth_callback?code={secret}"}
+        asked = {"code": secret, "state": secret}
+        for path in ("/hub/home", "/hub/oauth_callback", "/hub/api/user", "/services/studiolo/oauth_callback", "/x"):
+            httpx.get(f"{hub.base_url}{path}", headers=headers, params=asked, trust_env=False)
+        options = {"environment": "nonsense", "hardware": "small", "env": {"GREETING": secret}}
+        api.post(f"users/{name}/server", json={"user_options": options})
+        browser.post("/hub/login", data={"username": name, "password": secret, "_xsrf": secret})
+        browser.get("/hub/token")
+    for process in (PROXY, HUB, SERVICES):
+        text = hub.log(process)
+        assert [hidden for hidden in (secret, password, token, *cookies) if hidden in text] == []
+
+
+def test_nobody_forges_a_line_by_the_name_they_sign_in_with(hub: ThrowawayHub) -> None:
+    forged = json.dumps({"time": "2026-01-01", "level": "critical", "logger": "hub", "message": "forged"})
+    with httpx.Client(base_url=hub.base_url, trust_env=False) as browser:
+        page = browser.get("/hub/login")
+        xsrf = re.search(r'name="_xsrf"\s+value="([^"]*)"', page.text)
+        assert xsrf is not None
+        answer = browser.post("/hub/login", data={"username": f"x\n{forged}\n", "password": "x", "_xsrf": xsrf[1]})
+    assert answer.status_code in {200, 403}
+    assert [line for line in lines_of(hub, HUB) if line["message"] == "forged"] == []
 
 
 def test_people_read_metrics_only_with_the_right_to(hub: ThrowawayHub) -> None:

@@ -51,6 +51,10 @@ SHAPES = [
     "cannot connect to postgresql://studiolo:{}@database:5432/hub",
     "/hub/api/authorizations/token/{}",
     "Setting new xsrf cookie for b'{}:338e80559035450faa3212f074230297' {{'path': '/hub/'}}",
+    "oauth state argument '{}' != cookie service-studiolo-oauth-state='x'",
+    "OAuth state mismatch: {} != {}",
+    "Failed to b64-decode state: {}",
+    "Invalid base64 value b'{}'",
     "xsrf id mismatch b'None:{}' != b'x:{}'",
     "id_token eyJhbGciOiJSUzI1NiJ9.{}.{}",
 ]
