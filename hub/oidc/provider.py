@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 """A page of the hub may wait for this answer: a person waits no longer."""
 
+NO_KEEPING = httpx.Limits(max_keepalive_connections=0)
+"""A kept connection that the provider closes in the same moment would look like a provider that is away."""
+
 METADATA_SECONDS = 3600.0
 """Providers change their keys and addresses seldom, and announce new keys early."""
 
@@ -60,7 +63,7 @@ class Provider:
         self._client_id = client_id
         self._secret_file = secret_file
         trust = ssl.create_default_context(cafile=ca_file) if ca_file else True
-        self._client = httpx.AsyncClient(verify=trust, timeout=TIMEOUT, trust_env=False, follow_redirects=False)
+        self._client = httpx.AsyncClient(verify=trust, timeout=TIMEOUT, limits=NO_KEEPING, trust_env=False)
         self._metadata: Metadata | None = None
         self._metadata_at = 0.0
         self._keys: dict[str, jwt.PyJWK] = {}
@@ -117,14 +120,14 @@ class Provider:
             key = await self._key(str(jwt.get_unverified_header(id_token).get("kid", "")), metadata)
             claims: dict[str, Any] = jwt.decode(
                 id_token,
-                key=key,
+                key=key.key,
                 algorithms=list(ALGORITHMS),
                 audience=self._client_id,
                 issuer=metadata.issuer,
                 leeway=CLOCK_LEEWAY_SECONDS,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
-        except jwt.InvalidTokenError as error:
+        except jwt.PyJWTError as error:
             raise UntrustedTokenError(f"{type(error).__name__}: {error}") from error
         if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != self._client_id:
             raise UntrustedTokenError("it was issued to another party")
@@ -141,7 +144,8 @@ class Provider:
             told = _object(await self._ask("GET", metadata.jwks_uri))
             self._keys_at = time.monotonic()
             try:
-                self._keys = {key.key_id or "": key for key in jwt.PyJWKSet.from_dict(told).keys}
+                keys = [key for key in jwt.PyJWKSet.from_dict(told).keys if key.public_key_use != "enc"]
+                self._keys = {key.key_id or "": key for key in keys} | ({"": keys[0]} if len(keys) == 1 else {})
             except jwt.PyJWTError as error:
                 raise ProviderAwayError(f"its keys cannot be read: {error}") from error
         if name not in self._keys:

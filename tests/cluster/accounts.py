@@ -37,7 +37,8 @@ class SiteTransport(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         trust = ssl.create_default_context(cafile=str(layout_here().ca))
-        self._inner = httpx.AsyncHTTPTransport(verify=trust)
+        # A kept connection that the proxy closes in the same moment would fail a test.
+        self._inner = httpx.AsyncHTTPTransport(verify=trust, limits=httpx.Limits(max_keepalive_connections=0))
         self._cookies = BrowserCookies()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -42,6 +42,8 @@ class FakeIdentityProvider:
     changes: dict[str, Any] = field(default_factory=dict)
     """Claims of ID tokens that are not as they should be."""
     signing_key: Any = _KEY
+    signs_with: str = "RS256"
+    names_its_key: bool = True
 
     @property
     def issuer(self) -> str:
@@ -72,7 +74,8 @@ class FakeIdentityProvider:
             claims["nonce"] = nonce
         access, refresh = f"access-{secrets.token_hex(8)}", f"refresh-{secrets.token_hex(8)}"
         self.sessions[access] = self.sessions[refresh] = subject
-        signed = jwt.encode(claims | self.changes, self.signing_key, algorithm="RS256", headers={"kid": KEY_NAME})
+        headers = {"kid": KEY_NAME} if self.names_its_key else {}
+        signed = jwt.encode(claims | self.changes, self.signing_key, algorithm=self.signs_with, headers=headers)
         given = {"access_token": access, "token_type": "Bearer", "id_token": signed}
         return given | ({"refresh_token": refresh} if self.gives_refresh_tokens else {})
 
