@@ -13,6 +13,7 @@ import platform
 import statistics
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,8 @@ class Round:
     outcomes: tuple[Outcome, ...]
     hub_cpu_seconds: float
     """Of the hub's process, from the first request until all are ready."""
+    seconds: float
+    """As long as that took."""
     pods: int
     """In Kubernetes, when all are ready."""
     left_behind: int
@@ -85,6 +88,10 @@ class Crowded:
             "ready_p95": round(percentile(ready, 95), 3),
             "ready_max": round(ready[-1], 3),
             "hub_cpu_ms_per_start": round(1000 * sum(one.hub_cpu_seconds for one in self.rounds) / len(accepted), 1),
+            # Near 1: the hub was what took the time. Far below: it waited, for others here or for Kubernetes.
+            "hub_cores": round(
+                sum(one.hub_cpu_seconds for one in self.rounds) / sum(one.seconds for one in self.rounds), 2
+            ),
             "reasons": sorted({one.reason for one in self._each() if one.reason})[:10],
         }
 
@@ -148,14 +155,15 @@ async def run_round(hub: ClusterHub, *, prefix: str, count: int) -> Round:
     crowd = Crowd(url=hub.url, token=hub.token, users=tuple(f"{prefix}-{number}" for number in range(count)))
     tokens = await crowd.create_users()
     process = psutil.Process(hub.process.pid)
-    before = process.cpu_times()
+    before, begin = process.cpu_times(), time.perf_counter()
     outcomes = await crowd.start_all(tokens)
-    after = process.cpu_times()
+    after, end = process.cpu_times(), time.perf_counter()
     pods = count_pods()
     left = await crowd.stop_all()
     return Round(
         outcomes=outcomes,
         hub_cpu_seconds=after.user + after.system - before.user - before.system,
+        seconds=end - begin,
         pods=pods,
         left_behind=left + count_pods(),
     )

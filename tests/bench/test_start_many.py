@@ -15,7 +15,13 @@ def outcome(seconds: float | None, *, accepted: float = 1.0) -> Outcome:
 
 def one_round(*outcomes: Outcome, pods: int | None = None, left_behind: int = 0) -> Round:
     there = sum(one.ready_seconds is not None for one in outcomes)
-    return Round(outcomes=outcomes, hub_cpu_seconds=0.2, pods=there if pods is None else pods, left_behind=left_behind)
+    return Round(
+        outcomes=outcomes,
+        hub_cpu_seconds=0.2,
+        seconds=0.5,
+        pods=there if pods is None else pods,
+        left_behind=left_behind,
+    )
 
 
 @pytest.mark.parametrize(("percent", "expected"), [(50, 50.0), (95, 95.0), (100, 100.0)])
@@ -34,6 +40,7 @@ def test_the_figures_are_over_all_rounds() -> None:
     assert figures["ready_median"] == 3.0
     assert figures["ready_max"] == 4.0
     assert figures["hub_cpu_ms_per_start"] == 100.0
+    assert figures["hub_cores"] == 0.4
     assert figures["reasons"] == ["Spawn failed"]
     assert figures["pods_too_many"] == 0
 
