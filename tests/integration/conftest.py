@@ -218,7 +218,9 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]
     (catalogs / "images").symlink_to(CHECKOUT / "images")
     for name, text in TEAM_CATALOG.items():
         (catalogs / name).write_text(text)
-    with ThrowawayHub(tmp_path_factory.mktemp("attacked"), {"catalogDirectory": catalogs}) as hub:
+    root = tmp_path_factory.mktemp("attacked")
+    share_software(root)
+    with ThrowawayHub(root, {"catalogDirectory": catalogs}) as hub:
         with hub.api(hub.token(ADMIN, hub.admin_password)) as api:
             for name in (VICTIM, ATTACKER):
                 api.post(f"users/{name}").raise_for_status()

@@ -45,6 +45,7 @@ def state_of(hub_itself: httpx.Client, server: str) -> dict[str, object]:
     return found
 
 
+@pytest.mark.long  # JupyterHub asks the proxy for half a minute
 @pytest.mark.usefixtures("proxy_returns")
 def test_f8_a_start_whose_route_the_proxy_never_takes_fails_with_its_reason_and_leaves_nothing(
     attacked: ThrowawayHub, hub_itself: httpx.Client
