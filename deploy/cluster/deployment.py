@@ -180,6 +180,7 @@ def provider_values(layout: Layout) -> dict[str, Any]:
                 "name": "Example Lab",
                 "allowedTeams": ["vision", "research"],
                 "adminTeam": "admins",
+                "refreshEvery": "10s",  # tests wait for a right to end
             },
         },
     }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.async_api import expect
 
@@ -49,6 +53,25 @@ async def test_a_team_that_is_left_is_gone_at_the_next_sign_in(teams_as_they_wer
         token = await new_api_token(client, "bob")
         answer = await client.get("/hub/api/user", headers={"Authorization": f"token {token}"})
     assert answer.json()["groups"] == ["vision"]
+
+
+async def test_a_right_that_is_lost_at_the_provider_ends_for_browser_and_token(teams_as_they_were: None) -> None:
+    async with signed_in("bob") as browser, new_client() as program:
+        program.headers["Authorization"] = f"token {await new_api_token(browser, 'bob')}"
+        assert (await program.get("/hub/api/user")).is_success
+        set_teams(layout_here().identity_record, "bob", [])
+        await until_status(program, "/hub/api/user", HTTPStatus.FORBIDDEN)
+        await until_status(browser, "/hub/home", HTTPStatus.FOUND)
+        set_teams(layout_here().identity_record, "bob", ["research"])
+        await until_status(program, "/hub/api/user", HTTPStatus.OK)
+
+
+async def until_status(client: httpx.AsyncClient, path: str, status: HTTPStatus) -> None:
+    """Wait for the hub to have asked the provider again: ten seconds after it did last."""
+    deadline = time.monotonic() + 120
+    while (found := (await client.get(path, follow_redirects=False)).status_code) != status:
+        assert time.monotonic() < deadline, f"{path} still answers {found}"
+        await asyncio.sleep(0.5)
 
 
 async def test_cookies_of_the_hub_can_be_set_by_nobodys_workspace() -> None:
