@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import pytest
@@ -16,13 +18,16 @@ pytestmark = pytest.mark.integration
 
 OWNER, OTHER = "idle-ida", "idle-otto"
 SECONDS = 240.0
-"""For something that takes less than a minute, on a machine that is busy with other tests."""
+"""For something that takes about a minute, on a machine that is busy with other tests."""
+
+LIMIT_SECONDS = 50
+"""Long enough to start four workspaces meanwhile, and to press every button while the notices are up."""
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
-    """A Studiolo that stops what nobody has used for 40 s, and says so half of that time before."""
-    limits = {"idle.stopAfter": "40s", "idle.noticeBefore": "20s", "idle.checkEvery": "1s", "idle.mostExtensions": 1}
+    """A Studiolo that stops what nobody has used for so long, and says so half of that time before."""
+    limits = {"idle.stopAfter": f"{LIMIT_SECONDS}s", "idle.noticeBefore": "25s", "idle.checkEvery": "1s"}
     with ThrowawayHub(tmp_path_factory.mktemp("idle"), limits, services=False) as running:
         yield running
 
@@ -43,17 +48,6 @@ def people(hub: ThrowawayHub, passwords: dict[str, str]) -> Iterator[dict[str, h
         yield signed_in
 
 
-@pytest.fixture
-def owner(people: dict[str, httpx.Client]) -> httpx.Client:
-    return people[OWNER]
-
-
-@pytest.fixture(scope="module")
-def token(hub: ThrowawayHub, passwords: dict[str, str]) -> str:
-    """The owner's, as the command line has it."""
-    return hub.token(OWNER, passwords[OWNER])
-
-
 def send(browser: httpx.Client, address: str) -> httpx.Response:
     """Presses a button, with the token that the page carries."""
     found = re.search(r'name="_xsrf" value="([^"]*)"', browser.get("/hub/spawn").text)
@@ -65,48 +59,42 @@ def home(browser: httpx.Client) -> str:
     return browser.get("/hub/home").raise_for_status().text
 
 
-def test_what_nobody_uses_is_stopped_after_a_notice_and_what_is_used_goes_on(
-    hub: ThrowawayHub, owner: httpx.Client, token: str
-) -> None:
-    hub.start_workspace(token, OWNER, "busy")
-    hub.start_workspace(token, OWNER, "idle")
-    headers = {"Authorization": f"token {token}"}
+@dataclass(frozen=True)
+class Running:
+    """Four workspaces: one is used all the time, and for three there is a notice."""
 
-    def says(words: str) -> bool:
-        # The other one is used meanwhile, as by somebody whose browser is open.
-        answer = httpx.get(
-            f"{hub.base_url}/user/{OWNER}/busy/api/kernels", headers=headers, trust_env=False, timeout=30
-        )
-        assert answer.status_code == 200
-        return words in home(owner)
+    hub: ThrowawayHub
+    owner: httpx.Client
+    token: str
 
-    hub.until(lambda: says("unless it is used"), what="the page says that it will stop", seconds=SECONDS)
-    sentence = "It was stopped after 40 s without use."
-    hub.until(lambda: says(sentence), what="it is stopped, and the page says why", seconds=SECONDS)
-    page = owner.get(f"/hub/user/{OWNER}/idle/lab")
-    assert sentence in page.text
-    assert "idle is not running" in page.text
-    assert 'role="alert"' not in page.text
-    assert says('id="workspace-busy" data-state="running"'), "what is used goes on"
-    hub.stop_workspace(token, OWNER, "busy")
-    hub.stop(HUB)
-    hub.start(HUB)
-    assert sentence in home(owner), "a new hub says so too"
+    def says(self, words: str) -> bool:
+        """Whether the list says this. The workspace `busy` is used meanwhile, as by somebody whose browser is open."""
+        address = f"{self.hub.base_url}/user/{OWNER}/busy/api/kernels"
+        headers = {"Authorization": f"token {self.token}"}
+        assert httpx.get(address, headers=headers, trust_env=False, timeout=30).status_code == 200
+        return words in home(self.owner)
 
 
-def test_its_owner_and_nobody_else_keeps_it_longer_and_only_so_often(
-    hub: ThrowawayHub, people: dict[str, httpx.Client], passwords: dict[str, str], token: str
-) -> None:
-    owner, other = people[OWNER], people[OTHER]
-    token_of_other = hub.token(OTHER, passwords[OTHER])
-    hub.start_workspace(token, OWNER, "kept")
+@pytest.fixture(scope="module")
+def running(hub: ThrowawayHub, people: dict[str, httpx.Client], passwords: dict[str, str]) -> Running:
+    """All four, from the moment when their owner is told about the last three."""
+    token = hub.token(OWNER, passwords[OWNER])
+    hub.token(OTHER, passwords[OTHER])
+    found = Running(hub, people[OWNER], token)
+    for name in ("busy", "idle", "kept", ""):
+        hub.start_workspace(token, OWNER, name)
+    for name in ("idle", "kept", "default"):
+        hub.until(partial(found.says, f'id="notice-{name}"'), what=f"{name} has a notice", seconds=SECONDS)
+    return found
+
+
+def test_its_owner_and_nobody_else_keeps_it_longer(running: Running, people: dict[str, httpx.Client]) -> None:
+    hub, owner, other = running.hub, people[OWNER], people[OTHER]
     address = f"/hub/workspaces/{OWNER}/kept/extend"
     call = f"studiolo/workspaces/{OWNER}/kept/extend"
-    hub.until(lambda: address in home(owner), what="there is a button", seconds=SECONDS)
-
     assert owner.post(address).status_code == 403, "a form from elsewhere"
     assert send(other, address).status_code == 404
-    with hub.api(token_of_other) as api:
+    with hub.api(hub.token(OTHER, "")) as api:
         assert api.post(call).status_code == 404
     with hub.api() as api:
         assert api.post(call).status_code == 403
@@ -117,21 +105,32 @@ def test_its_owner_and_nobody_else_keeps_it_longer_and_only_so_often(
     again = send(owner, address)
     assert again.status_code == 409
     assert "Nothing is about to stop this workspace." in again.text
-    with hub.api(token) as api:
-        refused = api.post(call)
-        assert refused.status_code == 409
-        assert "Nothing is about to stop this workspace." in refused.json()["message"]
-        assert api.post(f"studiolo/workspaces/{OWNER}/missing/extend").status_code == 404
-        assert api.get(f"users/{OWNER}/servers/kept").json()["ready"]
-    hub.stop_workspace(token, OWNER, "kept")
-    assert "It was stopped after" not in re.sub(r'(?s)<tr id="workspace-idle".*?</tr>', "", home(owner))
 
 
-def test_a_program_extends_too(hub: ThrowawayHub, owner: httpx.Client, token: str) -> None:
-    hub.start_workspace(token, OWNER)
-    with hub.api(token) as api:
-        hub.until(lambda: "/default/extend" in home(owner), what="there is a button", seconds=SECONDS)
+def test_a_program_keeps_it_longer_too_and_is_told_why_not(running: Running) -> None:
+    with running.hub.api(running.token) as api:
         answer = api.post(f"studiolo/workspaces/{OWNER}/default/extend")
         assert answer.status_code == 200
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", answer.json()["until"])
-    hub.stop_workspace(token, OWNER)
+        refused = api.post(f"studiolo/workspaces/{OWNER}/default/extend")
+        assert refused.status_code == 409
+        assert "Nothing is about to stop this workspace." in refused.json()["message"]
+        assert api.post(f"studiolo/workspaces/{OWNER}/missing/extend").status_code == 404
+
+
+def test_what_nobody_uses_is_stopped_with_its_reason_and_the_others_go_on(running: Running) -> None:
+    hub, owner = running.hub, running.owner
+    sentence = f"It was stopped after {LIMIT_SECONDS} s without use."
+    hub.until(lambda: running.says(sentence), what="it is stopped, and the page says why", seconds=SECONDS)
+    page = owner.get(f"/hub/user/{OWNER}/idle/lab")
+    assert sentence in page.text
+    assert "idle is not running" in page.text
+    assert 'role="alert"' not in page.text
+    with hub.api(running.token) as api:
+        servers = api.get(f"users/{OWNER}").json()["servers"]
+    assert {name for name, server in servers.items() if server["ready"]} == {"busy", "kept", ""}
+    for name in ("busy", "kept", ""):
+        hub.stop_workspace(running.token, OWNER, name)
+    hub.stop(HUB)
+    hub.start(HUB)
+    assert home(owner).count(sentence) == 1, "a new hub says so too, and of nothing that a person stopped"
