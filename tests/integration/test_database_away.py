@@ -89,6 +89,8 @@ def test_while_the_database_is_away_the_hub_says_so_workspaces_go_on_and_it_reco
     go, come_back = ending
     go(scene.postgres)
     try:
+        assert scene.servers().status_code == UNAVAILABLE  # already the first question
+        scene.hub.until(lambda: scene.health().json()["status"] == "degraded", what="the hub notices")
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             says_that_the_database_is_away(scene)
@@ -131,6 +133,7 @@ def test_the_services_process_says_so_too(scene: Scene) -> None:
     try:
         answer = expectations()
         assert (answer.status_code, answer.headers.get("Retry-After")) == (UNAVAILABLE, "5"), answer.text
+        # It was given up because the database was found to be away; from then on that is what is said.
         health = httpx.get(f"{scene.hub.settings.services.url}/services/studiolo/api/health", trust_env=False)
         assert (health.status_code, health.json()["status"]) == (200, "degraded")
     finally:
