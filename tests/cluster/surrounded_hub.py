@@ -109,9 +109,13 @@ class SurroundedHub:
                 assert len(uids) <= 1, found
                 await asyncio.sleep(0.2)
 
-    async def starts(self) -> None:
-        """A start that nothing disturbs."""
-        await asyncio.to_thread(lambda: self.hub.start_workspace(self.token, ADMIN, **SMALL))
+    async def starts(self, server: str = "") -> None:
+        """A start that nothing disturbs; another one raises AssertionError."""
+        await asyncio.to_thread(lambda: self.hub.start_workspace(self.token, ADMIN, server, **SMALL))
+
+    async def is_ready(self) -> bool:
+        """Whether the hub says that the unnamed workspace runs."""
+        return bool((await asyncio.to_thread(self._server))["ready"])
 
     async def stops(self) -> None:
         """And such a stop."""
