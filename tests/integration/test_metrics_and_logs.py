@@ -16,6 +16,7 @@ from deploy.local.throwaway import ThrowawayHub
 from hub.passwords import ADMIN
 from spawner.progress import Phase
 from tests.hub.metrics.exposed import Values, scrape, value
+from tests.installed_software import share_software
 
 pytestmark = pytest.mark.integration
 
@@ -27,7 +28,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
     """A hub whose processes show their metrics on ports of their own, and write all they can as JSON."""
     ports = {f"metrics.{name}Port": free_port() for name in ("hub", "services", "proxy")}
     logs = {"logs.format": "json", "logs.level": "debug"}
-    with ThrowawayHub(tmp_path_factory.mktemp("hub"), {**ports, **logs}) as running:
+    root = tmp_path_factory.mktemp("hub")
+    share_software(root)
+    with ThrowawayHub(root, {**ports, **logs}) as running:
         yield running
 
 
