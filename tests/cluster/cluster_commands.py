@@ -27,8 +27,9 @@ def cluster(*words: str) -> str:
 
 
 def kubectl(*words: str, text: str | None = None) -> str:
-    """Run kubectl as the cluster's administrator. What it printed."""
-    return run_program(LAYOUT.program("kubectl"), "--kubeconfig", LAYOUT.kubeconfig, *words, text=text)
+    """Run kubectl as the administrator of the cluster under test. What it printed."""
+    kubeconfig = os.environ.get("STUDIOLO_KUBECONFIG") or LAYOUT.kubeconfig
+    return run_program(LAYOUT.program("kubectl"), "--kubeconfig", kubeconfig, *words, text=text)
 
 
 def pid_of(component: str) -> int:
