@@ -123,11 +123,21 @@ def images() -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
-def deployed(kubeconfig: Path, on_this_machine: None, images: Mapping[str, str]) -> Installed:
-    """Studiolo by its chart, at https://studiolo.test; what `make deploy` makes. It answers when a test gets it."""
+def _deployment(kubeconfig: Path, on_this_machine: None, images: Mapping[str, str]) -> Deployment:
     deployment = Deployment()
     deploy(layout_here(), deployment, say=print)
-    return Installed(layout_here(), deployment)
+    return deployment
+
+
+@pytest.fixture(scope="module")
+def deployed(_deployment: Deployment) -> Installed:
+    """Studiolo by its chart, at https://studiolo.test; what `make deploy` makes.
+
+    It answers when a file's first test gets it, whatever the file before took away from the cluster.
+    """
+    installed = Installed(layout_here(), _deployment)
+    installed.wait_until_up()
+    return installed
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from deploy.cluster.deployment import (
     pushed_images,
     values_of,
     volume_name,
+    wait_until_rolled_out,
 )
 from deploy.cluster.layout import layout_here
 from tests.cluster.cluster_commands import kubectl
@@ -129,6 +130,13 @@ def test_people_s_work_outlives_upgrade_and_removal(installed: Installed) -> Non
     assert installed.uid("hub") != hub
     assert (workspace_of_alice(installed), keys_of(installed)) == (pod, keys)
     eventually("her note after the upgrade", lambda: read_note(installed, token) == "of alice")
+
+    # And back to what was before.
+    helm(LAYOUT, "rollback", deployment.release, "1", "--namespace", deployment.namespace)
+    wait_until_rolled_out(LAYOUT, deployment)
+    installed.wait_until_up()
+    assert (workspace_of_alice(installed), keys_of(installed)) == (pod, keys)
+    eventually("her note after the way back", lambda: read_note(installed, token) == "of alice")
 
     # Removal: what runs of ours goes, what is hers stays, and stays shut in.
     uninstall(deployment)
