@@ -26,6 +26,7 @@ from studiolo.names import pod_name
 if TYPE_CHECKING:
     from spawner.cluster_parts import ClusterParts
     from spawner.plan import LaunchPlan
+    from spawner.pod_facts import NodeFacts
     from spawner.verdicts.errors import Verdict
     from studiolo.catalog import Hardware
 
@@ -236,11 +237,15 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             board=self._board,
             probe_path=f"{self.server.base_url}api",
             seconds=self.start_timeout * OUR_SHARE,
+            node_of=self._node_of,
             instead=lambda verdict: self._instead(plan, verdict),
         )
         url = await start.run()
         await self._settle_cpu(plan)
         return url
+
+    def _node_of(self, name: str) -> NodeFacts | None:
+        return None if self.parts.nodes is None else self.parts.nodes.get(name)
 
     def _instead(self, plan: LaunchPlan, verdict: Verdict) -> tuple[Hardware, ...]:
         """What a node would hold of all that is on offer to this person."""

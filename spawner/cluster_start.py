@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from spawner.installation import Installation
     from spawner.kube import Json, Kube
     from spawner.plan import LaunchPlan
-    from spawner.pod_facts import PodFacts
+    from spawner.pod_facts import NodeFacts, PodFacts
     from spawner.pod_watch import PodWatch
     from spawner.progress_board import ProgressBoard
     from spawner.verdicts.errors import Verdict
@@ -74,6 +74,8 @@ class ClusterStart:
     """What the server is asked for, to see that it answers."""
     seconds: float
     """How long all of it may take."""
+    node_of: Callable[[str], NodeFacts | None] = lambda _: None
+    """A node by its name, where nodes may be seen."""
     instead: Callable[[Verdict], tuple[Hardware, ...]] = lambda _: ()
     """What would fit, where what was chosen does not."""
     mark: str = field(default_factory=new_mark)
@@ -196,6 +198,7 @@ class ClusterStart:
             pod,
             self.pods.events_of(pod.uid),
             waited_seconds=asyncio.get_running_loop().time() - began,
+            node=self.node_of(pod.node),
             memory_limit_bytes=self.plan.shape.hardware.memory_bytes,
             log_tail=log_tail,
         )

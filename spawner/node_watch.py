@@ -1,4 +1,4 @@
-"""Our own picture of the cluster's nodes: listed once and watched, to say what would fit. Nothing is decided by it.
+"""Our own picture of the cluster's nodes: listed once and watched, to say what would fit and which is silent.
 
 It needs a right of the whole cluster (list and watch nodes, a ClusterRole). An installation may withhold it: then there
 is no picture, and a start that finds no room says so without naming what would fit.
@@ -43,6 +43,10 @@ class NodeWatch:
     def nodes(self) -> tuple[NodeFacts, ...] | None:
         """All nodes; None where they were never seen."""
         return None if self._nodes is None else tuple(self._nodes.values())
+
+    def get(self, name: str) -> NodeFacts | None:
+        """One node; None where it is not known."""
+        return (self._nodes or {}).get(name)
 
     async def _follow(self) -> None:
         try:

@@ -14,10 +14,11 @@ from spawner.cluster_resume import resume_start
 from spawner.errors import StartError
 from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
 from spawner.kube import Kube, KubeAway
+from spawner.pod_facts import NodeFacts
 from spawner.progress import Phase, PhaseState
 from studiolo.catalog import Catalog
 from tests.fakes.fake_kubernetes import NAMESPACE
-from tests.spawner.cluster.conftest import INSTALLATION, NAME, PATIENCE_SECONDS, Cluster, refusal, run
+from tests.spawner.cluster.conftest import INSTALLATION, NAME, PATIENCE_SECONDS, SCHEDULED, Cluster, refusal, run
 
 
 async def test_a_server_that_answers_is_ready_and_its_token_is_in_a_secret_of_its_pod(cluster: Cluster) -> None:
@@ -191,6 +192,17 @@ async def test_hardware_that_fits_nowhere_may_be_tried_again_where_nobody_knows_
     with pytest.raises(StartError) as refused:
         await begun
     assert [offer.label for offer in refused.value.offers] == ["Try again"]
+
+
+async def test_a_machine_that_does_not_answer_is_told_while_its_pod_starts(cluster: Cluster) -> None:
+    silent = NodeFacts(name="node1", is_ready=False)
+    begun = await run(cluster, node_of={"node1": silent}.get)
+    cluster.api.change_for_test("pods", NAME, {"spec": {"nodeName": "node1"}, "status": SCHEDULED})
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while "does not answer" not in cluster.board.progress.of(Phase.SOFTWARE).detail:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+    begun.cancel()
+    await asyncio.gather(begun, return_exceptions=True)
 
 
 async def test_a_watch_that_is_cut_while_a_pod_starts_hides_nothing(cluster: Cluster) -> None:
