@@ -124,8 +124,9 @@ def test_nothing_that_opens_something_is_in_any_log(hub: ThrowawayHub) -> None:
         asked = {"code": secret, "state": secret}
         for path in ("/hub/home", "/hub/oauth_callback", "/hub/api/user", "/services/studiolo/oauth_callback", "/x"):
             httpx.get(f"{hub.base_url}{path}", headers=headers, params=asked, trust_env=False)
-        options = {"environment": "nonsense", "hardware": "small", "env": {"GREETING": secret}}
-        api.post(f"users/{name}/server", json={"user_options": options})
+        for env in ({"GREETING": secret}, {"GREETING": [secret]}, f"GREETING={secret}"):
+            options = {"environment": "minimal", "hardware": "nonsense", "env": env}
+            api.post(f"users/{name}/server", json={"user_options": options})
         browser.post("/hub/login", data={"username": name, "password": secret, "_xsrf": secret})
         browser.get("/hub/token")
     for process in (PROXY, HUB, SERVICES):
