@@ -102,8 +102,13 @@ def services_database(settings: Settings) -> InstalledDatabase:
     return InstalledDatabase(key=SERVICES, title="The services' database", url=settings.database_url)
 
 
-def installed_databases(settings: Settings) -> tuple[InstalledDatabase, InstalledDatabase]:
-    """The hub's, then ours. Raises StudioloError where both would be one: their tables would meet."""
+def installed_databases(settings: Settings, *, only: str | None = None) -> tuple[InstalledDatabase, ...]:
+    """The hub's, then ours; or the one meant, for a pod that is given only its own address.
+
+    Raises StudioloError where both would be one: their tables would meet.
+    """
+    if only is not None:
+        return (hub_database(settings) if only == HUB else services_database(settings),)
     hub, services = hub_database(settings), services_database(settings)
     if hub.url == services.url:
         raise StudioloError(

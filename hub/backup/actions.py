@@ -14,7 +14,7 @@ from hub.backup.archive import FORMAT, ArchiveReader, ArchiveWriter, KeptDatabas
 from hub.backup.errors import ArchiveDamaged, BackupError, NotEmpty, OtherRevision, StillRunning
 from hub.backup.keys import key_files
 from hub.backup.tables import clear, connected, fill, has_rows, one_moment, replacing, rows_of, tables_of
-from hub.databases import InstalledDatabase, installed_databases
+from hub.databases import SERVICES, InstalledDatabase, installed_databases
 from hub.migrate import bring_up_to_date
 
 if TYPE_CHECKING:
@@ -26,16 +26,20 @@ if TYPE_CHECKING:
     from hub.settings import Settings
 
 
-def make_backup(settings: Settings, path: Path) -> Manifest:
-    """Both databases and the keys, into a new file; the hub may run. Raises BackupError."""
+def make_backup(settings: Settings, path: Path, *, only: str | None = None) -> Manifest:
+    """Both databases and the keys, into a new file; the hub may run. Raises BackupError.
+
+    `only`: one database, in a pod that has no other; the keys go with the hub's.
+    """
+    files = key_files(settings).load() if only != SERVICES else {}
     with writing(path) as archive:
-        databases = {database.key: _keep(database, archive) for database in installed_databases(settings)}
+        databases = {database.key: _keep(database, archive) for database in installed_databases(settings, only=only)}
         manifest = Manifest(
             format=FORMAT,
             version=version("studiolo"),
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             databases=databases,
-            keys={name: archive.key(name, content) for name, content in key_files(settings).load().items()},
+            keys={name: archive.key(name, content) for name, content in files.items()},
         )
         archive.manifest(manifest)
     return manifest
@@ -65,21 +69,28 @@ def _keep(database: InstalledDatabase, archive: ArchiveWriter) -> KeptDatabase:
 
 
 def restore_backup(
-    settings: Settings, path: Path, *, replaces: bool, keys_into: Path | None, say: Callable[[str], None]
+    settings: Settings,
+    path: Path,
+    *,
+    replaces: bool,
+    keys_into: Path | None,
+    say: Callable[[str], None],
+    only: str | None = None,
 ) -> Manifest:
     """Put back what a backup holds. Raises BackupError, and then everything is as before.
 
-    `replaces`: what is there may go. `keys_into`: a folder for the keys, where the installation's own is only read.
+    `only`: one database, as in `make_backup`; `replaces`: what is there may go. `keys_into`: a folder for the keys,
+    where the installation's own is only read.
     """
     files = key_files(settings, into=keys_into)
     with reading(path) as archive, _standing_still(settings), ExitStack() as open_until_the_end:
-        databases = installed_databases(settings)
+        databases = installed_databases(settings, only=only)
         settings.data.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         for database in databases:
             _check_revision(database, archive.manifest)
             if not replaces:
                 _check_empty(database)
-        keys = files.wanted(archive.keys())
+        keys = files.wanted(archive.keys()) if only != SERVICES else {}
         files.check(keys, replaces=replaces)
         connections: list[Connection] = []
         for database in databases:
@@ -100,7 +111,10 @@ def restore_backup(
 def _check_revision(database: InstalledDatabase, manifest: Manifest) -> None:
     kept = manifest.databases.get(database.key)
     if kept is None:
-        raise BackupError(f"{database.title} is not in this backup.")
+        raise BackupError(
+            f"{database.title} is not in this backup.",
+            hint=f"It has: {', '.join(manifest.databases)}. Add --only NAME.",
+        )
     if kept.revision != (head := database.head()):
         raise OtherRevision(database.title, revision=kept.revision, head=head, version=manifest.version)
 

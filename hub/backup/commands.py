@@ -22,13 +22,19 @@ data_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="The data directory.  [default: in a pod what its settings say, else ~/.local/share/studiolo]",
 )
+only_option = click.option(
+    "--only",
+    type=click.Choice(["hub", "services"]),
+    help="One of the databases, in a pod that has no other. The keys go with the hub's.",
+)
 file_argument = click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 
 
 @click.command()
 @file_argument
 @data_option
-def backup(*, file: Path, data: Path | None) -> None:
+@only_option
+def backup(*, file: Path, data: Path | None, only: str | None) -> None:
     """Keep both databases and the keys in FILE ("-": standard output). The hub may run.
 
     Whoever has the file can be anybody: keep it as you keep passwords. Homes are not in it.
@@ -37,13 +43,13 @@ def backup(*, file: Path, data: Path | None) -> None:
 
     settings = _settings(data)
     if str(file) != "-":
-        manifest = make_backup(settings, file)
+        manifest = make_backup(settings, file, only=only)
         rows = sum(table.rows for database in manifest.databases.values() for table in database.tables)
-        click.echo(f"{file} has {rows} rows of both databases and {len(manifest.keys)} keys.")
+        click.echo(f"{file} has {rows} rows of {' and '.join(manifest.databases)}, and {len(manifest.keys)} keys.")
         return
     with tempfile.TemporaryDirectory() as folder:  # mode 0700
         made = Path(folder) / "backup"
-        make_backup(settings, made)
+        make_backup(settings, made, only=only)
         with made.open("rb") as content:
             shutil.copyfileobj(content, sys.stdout.buffer)
 
@@ -51,6 +57,7 @@ def backup(*, file: Path, data: Path | None) -> None:
 @click.command()
 @file_argument
 @data_option
+@only_option
 @click.option("--replace", "replaces", is_flag=True, help="What is there now may go.")
 @click.option(
     "--keys",
@@ -58,7 +65,7 @@ def backup(*, file: Path, data: Path | None) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the keys there, to make a Secret of them, where the installation's own is only read.",
 )
-def restore(*, file: Path, data: Path | None, replaces: bool, keys: Path | None) -> None:
+def restore(*, file: Path, data: Path | None, only: str | None, replaces: bool, keys: Path | None) -> None:
     """Put back what FILE ("-": standard input) holds, all of it or nothing. The hub must not run."""
     from hub.backup.actions import restore_backup  # noqa: PLC0415 - as in `backup`
 
@@ -68,13 +75,13 @@ def restore(*, file: Path, data: Path | None, replaces: bool, keys: Path | None)
         click.echo(sentence, err=True)
 
     if str(file) != "-":
-        manifest = restore_backup(settings, file, replaces=replaces, keys_into=keys, say=say)
+        manifest = restore_backup(settings, file, replaces=replaces, keys_into=keys, say=say, only=only)
     else:
         with tempfile.TemporaryDirectory() as folder:  # mode 0700
             given = Path(folder) / "backup"
             with given.open("wb") as content:
                 shutil.copyfileobj(sys.stdin.buffer, content)
-            manifest = restore_backup(settings, given, replaces=replaces, keys_into=keys, say=say)
+            manifest = restore_backup(settings, given, replaces=replaces, keys_into=keys, say=say, only=only)
     click.echo(f"Everything is as it was on {manifest.made_at}.")
 
 

@@ -22,7 +22,7 @@ from hub.backup.commands import backup, restore
 from hub.backup.errors import ArchiveDamaged, BackupError, NotEmpty, OtherRevision, StillRunning
 from hub.databases import installed_databases
 from hub.postgresql import LOCK
-from hub.settings import SETTINGS_VARIABLE, Settings
+from hub.settings import SETTINGS_VARIABLE, DatabaseSettings, Settings
 from tests.hub.backup.conftest import NewInstallation, contents, fill_for_test
 
 pytestmark = pytest.mark.usefixtures("logs_as_before")
@@ -262,9 +262,26 @@ def test_the_commands_work_on_files_and_on_streams(
     fill_for_test(old)
     made = CliRunner().invoke(backup, [str(file), "--data", str(old.data.root)])
     assert made.exit_code == 0, made.output
-    assert "rows of both databases and 6 keys" in made.output
+    assert "rows of hub and services, and 6 keys" in made.output
     streamed = CliRunner().invoke(backup, ["-", "--data", str(old.data.root)])
     back = CliRunner().invoke(restore, ["-", "--data", str(new.data.root)], input=streamed.stdout_bytes)
     assert back.exit_code == 0, back.output
     assert back.stdout.startswith("Everything is as it was on ")
     assert contents(new) == contents(old)
+
+
+def test_each_pod_keeps_what_it_has_and_the_keys_go_with_the_hub_s(
+    new_installation: NewInstallation, file: Path, tmp_path: Path
+) -> None:
+    old, new = new_installation("sqlite"), new_installation("sqlite")
+    fill_for_test(old)
+    # In the hub's pod nobody can read the address of the other database.
+    unreadable = old.services.model_copy(update={"database": DatabaseSettings(urlFile=tmp_path / "nowhere")})
+    make_backup(old.model_copy(update={"services": unreadable}), file, only="hub")
+    of_services = tmp_path / "services.backup"
+    assert make_backup(old, of_services, only="services").keys == {}
+    with pytest.raises(BackupError, match="The services' database is not in this backup"):
+        put_back(new, file)
+    for kept, only in ((file, "hub"), (of_services, "services")):
+        restore_backup(new, kept, replaces=False, keys_into=None, say=print, only=only)
+    assert (contents(new), keys_of(new)) == (contents(old), keys_of(old))
