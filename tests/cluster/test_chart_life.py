@@ -48,13 +48,14 @@ async def installation(new_namespace: Namespaces, values: Mapping[str, Any]) -> 
     try:
         with databases(deployment) if values else nullcontext():
             deploy(LAYOUT, deployment, say=print)
-            # Kept by Helm, removed with the other namespaces of this run.
+            # So that what it holds is kept of a failure, and looked for at the end of the run.
             kubectl("label", "namespace", deployment.workspaces, f"{RUN_LABEL}={RUN}")
             found = Installed(LAYOUT, deployment)
             found.wait_until_up()
             yield found
     finally:
         uninstall(deployment, missing_ok=True)
+        kubectl("delete", "namespace", deployment.workspaces, "--wait=false", "--ignore-not-found")
         kubectl("delete", "pv", "--wait=false", *(volume_name(deployment, part) for part in VOLUMES))
 
 
