@@ -202,8 +202,8 @@ environments:
 """,
     "hardware.yaml": """
 hardware:
-  small: {title: Small, cpu: 0.5, memory: 1Gi, default: true}
-  reserved: {title: Reserved for vision, cpu: 0.5, memory: 1Gi, teams: [vision]}
+  small: {title: Small, cpu: {request: 0.1, limit: 1}, memory: 1Gi, default: true}
+  reserved: {title: Reserved for vision, cpu: {request: 0.1, limit: 1}, memory: 1Gi, teams: [vision]}
 """,
 }
 
