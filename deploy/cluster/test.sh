@@ -25,6 +25,7 @@ The cluster of $STUDIOLO_KUBECONFIG is tested, not one of this machine. It must 
   - Pod Security admission, and a network that enforces NetworkPolicies
   - a default storage class whose volumes several nodes can write (RWX)
   - nodes that may pull the images that the tests name
+and Helm 3 on PATH, for the chart's manifests.
 What looks into the node itself is reported as "not run".
 TEXT
 else
