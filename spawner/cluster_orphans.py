@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from spawner.pod_facts import PodFacts
     from spawner.pod_watch import PodWatch
 
-YOUNGEST: Final = timedelta(seconds=60)
-"""A pod may be there before the row of its start is; one that is older and unknown belongs to nobody."""
+YOUNGEST: Final = timedelta(seconds=20)
+"""One that is older and unknown belongs to nobody. The row of a start is written before its pod is made, so this is no
+more than caution; with it and half a minute between two looks, what a dead hub left is gone within a minute."""
 
 SEVERAL: Final = 2
 """A hub that died leaves one pod that nobody knows. Several at once, and most of all there are, is another accident."""

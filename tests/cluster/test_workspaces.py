@@ -105,10 +105,14 @@ async def test_a_start_that_was_stopped_leaves_nothing(hub: ClusterHub, kube: Ku
     await kube.until_gone(manifest_of(hub))
 
 
-async def test_hardware_that_fits_nowhere_is_said_at_once(hub: ClusterHub, kube: Kube) -> None:
+async def test_hardware_that_fits_nowhere_is_said_at_once_with_what_does(hub: ClusterHub, kube: Kube) -> None:
+    async with asyncio.timeout(60):
+        while hub.nodes.nodes() is None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
     refused, spawner = await hub.fails({"environment": "minimal", "hardware": "enormous"})
     assert "Enormous" in refused.jupyterhub_message
     assert spawner.failure.code == "never_fits"
+    assert [offer.label for offer in spawner.failure.offers] == ["Start on Small", "Start on Tiny"]
     await kube.until_gone(manifest_of(hub))
 
 

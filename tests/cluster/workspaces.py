@@ -16,6 +16,7 @@ from spawner.cluster_parts import ClusterParts
 from spawner.installation import Installation
 from spawner.kube import Kube
 from spawner.kube_feed import Persistence
+from spawner.node_watch import NodeWatch
 from spawner.pod_watch import PodWatch
 from studiolo.catalog import Catalog, CpuShare, Environment, Hardware
 from tests.fakes.hub_objects import HubObjects
@@ -57,7 +58,7 @@ class ClusterHub(HubObjects[WorkspaceSpawner]):
         self.installation = Installation(
             namespace=namespace, release=f"test-{secrets.token_hex(3)}", homes=None, stop_seconds=3, **more
         )
-        self._watching: asyncio.Task[Any] | None = None
+        self._watching: asyncio.Future[Any] | None = None
 
     async def begin(self) -> None:
         """Connects, and knows the pods that are there: also after a restart, when nothing is known but the database."""
@@ -69,13 +70,15 @@ class ClusterHub(HubObjects[WorkspaceSpawner]):
             labels=self.installation.labels,
             persistence=Persistence(log=log),
         )
-        self._watching = asyncio.create_task(self.pods.run())
+        self.nodes = NodeWatch(self.kube, persistence=Persistence(log=log))
+        self._watching = asyncio.gather(self.pods.run(), self.nodes.run())
         assert await self.pods.wait_synced(30)
         WorkspaceSpawner.parts = ClusterParts(
             catalogs=self.catalogs,  # type: ignore[arg-type]  # a catalog that does not change
             starts=self.starts,
             kube=self.kube,
             pods=self.pods,
+            nodes=self.nodes,
             installation=self.installation,
         )
         self.restart()
