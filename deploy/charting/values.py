@@ -283,6 +283,13 @@ class MetricsValues(Section):
     """Peers of a NetworkPolicy: where your Prometheus runs. Empty: nobody."""
 
 
+class MaintenanceValues(Section):
+    """For `studiolo restore`."""
+
+    enabled: bool = False
+    """Pods of hub and services are there with their databases and keys, and run nothing. Workspaces go on."""
+
+
 class ChartValues(Section):
     """Every value that is no setting."""
 
@@ -299,5 +306,6 @@ class ChartValues(Section):
     network_policy: NetworkPolicyValues = NetworkPolicyValues()
     metrics: MetricsValues = MetricsValues()
     admission_policy: AdmissionPolicyValues = AdmissionPolicyValues()
+    maintenance: MaintenanceValues = MaintenanceValues()
     global_: FreeForm = Field(default_factory=dict, alias="global")
     """Helm's own, where this chart is a part of another one. Not used."""

@@ -169,3 +169,41 @@ def test_a_changed_catalog_is_offered_without_a_restart(with_postgresql: Install
         # The kubelet brings a change within two minutes.
         eventually("the new title", lambda: "Barely larger" in alice.get("/hub/spawn").text, seconds=300)
     assert installed.uid("hub") == hub
+
+
+def test_what_was_backed_up_in_the_cluster_comes_back_while_hub_and_services_stand_still(installed: Installed) -> None:
+    deployment = installed.deployment
+    alice = installed.token_of_anybody("alice")
+    kept = {part: kept_by(installed, part) for part in ("hub", "services")}
+    bob = installed.token_of_anybody("bob")  # after the backup
+    assert [knows(installed, token) for token in (alice, bob)] == [True, True]
+
+    deploy(LAYOUT, replace(deployment, values={"maintenance": {"enabled": True}}), say=print)
+    for part, backup in kept.items():
+        restored = in_part(installed, part, f"base64 -d | studiolo restore --only {part} --replace -", text=backup)
+        assert "Everything is as it was on" in restored
+    deploy(LAYOUT, deployment, say=print)
+    installed.wait_until_up()
+    assert [knows(installed, token) for token in (alice, bob)] == [True, False]
+
+
+def kept_by(installed: Installed, part: str) -> str:
+    """A backup as text: what else goes through `kubectl exec` here is text too."""
+    return in_part(installed, part, f"studiolo backup --only {part} - | base64")
+
+
+def in_part(installed: Installed, part: str, script: str, *, text: str = "") -> str:
+    where = (
+        "--namespace",
+        installed.deployment.namespace,
+        "exec",
+        "-i",
+        f"deploy/{installed.deployment.release}-{part}",
+    )
+    return kubectl(*where, "--", "bash", "-o", "pipefail", "-c", script, text=text)
+
+
+def knows(installed: Installed, token: str) -> bool:
+    """Whether the hub knows whose token this is."""
+    with closing(installed.client(token)) as api:
+        return api.get("/hub/api/user").status_code == httpx.codes.OK

@@ -212,6 +212,20 @@ def test_one_database_for_both_is_refused() -> None:
     assert "second database" in refusal(merged(LEAST, {"hub": one, "services": one}))
 
 
+def test_during_maintenance_hub_and_services_have_all_they_need_and_run_nothing() -> None:
+    still = render(merged(LEAST, {"maintenance": {"enabled": True}}))
+    running = render(LEAST)
+    for part in ("hub", "services"):
+        (container,), (usual,) = (
+            find(objects, "Deployment", f"studiolo-{part}")["spec"]["template"]["spec"]["containers"]
+            for objects in (still, running)
+        )
+        assert container["args"] == ["sleep", "infinity"]
+        probes = {"startupProbe", "readinessProbe", "livenessProbe"}
+        assert usual.keys() - container.keys() == probes
+        assert container["volumeMounts"] == usual["volumeMounts"]
+
+
 def test_two_volumes_for_homes_are_refused() -> None:
     assert "homes" in refusal(merged(LEAST, {"homes": {"existingClaim": "a", "storageClass": "b"}}))
 
