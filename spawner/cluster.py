@@ -36,8 +36,6 @@ STOP_AGAIN_SECONDS: Final = 5.0
 FIRST_LIST_SECONDS: Final = 3.0
 """How long a hub that starts waits for the first list of pods. Without it, workspaces are taken to be as they were."""
 
-NO_ROUTE: Final = "The proxy did not take its address, so nobody could have reached it. Start it again in a minute."
-
 HTTP_SECONDS: Final = 120
 """For JupyterHub's own look at a server that has just answered us. The workspace is ended after it, so it is long."""
 
@@ -103,8 +101,6 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         """Ends the workspace, and does not return before it is gone: JupyterHub would forget an error in silence."""
         self._begin_stop()
         parts = self.parts
-        if self._proxy_pending:  # JupyterHub ends a start whose route the proxy does not take, and tells nobody
-            self._ending = Ending(kind=EndingKind.TAKEN_AWAY, ended_at=datetime.now(UTC), why=NO_ROUTE)
         while True:
             try:
                 await self._note_end(is_asked_for=True)

@@ -19,7 +19,7 @@ async def test_a_start_whose_route_cannot_be_added_says_so_and_leaves_no_pod(
         await hub.ask(start)
         assert not await hub.settles()
         page = await asyncio.to_thread(hub.page)
-        assert "The proxy did not take" in page.text
+        assert "could not be reached" in page.text
         await hub.between["proxy"].end()
         await hub.starts()
         assert await hub.settles()
