@@ -21,7 +21,7 @@ from spawner.manifest import secret_manifest
 from spawner.progress import Phase, PhaseState
 from spawner.verdicts.create_refusals import judge_refusal
 from spawner.verdicts.errors import error_of
-from spawner.verdicts.judge import judge
+from spawner.verdicts.judge import DEFAULT_PATIENCE, judge
 from spawner.verdicts.outcomes import NeverFits, Running, Waiting
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from spawner.pod_watch import PodWatch
     from spawner.progress_board import ProgressBoard
     from spawner.verdicts.errors import Verdict
+    from spawner.verdicts.evidence import Patience
     from spawner.verdicts.outcomes import Outcome
     from studiolo.catalog import Hardware
 
@@ -46,6 +47,12 @@ API_PAUSE_SECONDS: Final = 0.5
 
 LEFT_OVER_SECONDS: Final = 60.0
 """For a pod that an earlier start left behind to go, beyond the time it has to save."""
+
+SECRET_SECONDS: Final = 2.0
+"""Between a pod and its Secret, at most, where the API server answers. Later than that, the kubelet has missed it."""
+
+SETTLE_LATE_SECONDS: Final = 60.0
+"""For a kubelet that has missed the Secret to look again: it does so every fifteen seconds or so."""
 
 START_ANNOTATION: Final = "studiolo.dev/start"
 """On each pod: which start made it."""
@@ -86,8 +93,8 @@ class ClusterStart:
         try:
             async with asyncio.timeout(self.seconds):
                 self.board.begin(Phase.ROOM)
-                created = await self._create()
-                return await self._follow(created)
+                created, patience = await self._create()
+                return await self._follow(created, patience)
         except BaseException as error:
             self._show_failure()
             with contextlib.suppress(KubeError):  # the spawner's `stop` comes next, and insists
@@ -106,12 +113,14 @@ class ClusterStart:
         name: str = self.manifest["metadata"]["name"]
         return name
 
-    async def _create(self) -> PodFacts:
+    async def _create(self) -> tuple[PodFacts, Patience]:
         """The pod first, and its Secret at once after, so that the Secret belongs to it from its first moment."""
+        began = asyncio.get_running_loop().time()
         pod = await self._insist(self._post_pod)
         secret = secret_manifest(self._name, self.secrets, pod_uid=pod.uid, installation=self.installation)
         await self._insist(lambda: self._post_secret(secret))
-        return pod
+        is_late = asyncio.get_running_loop().time() - began > SECRET_SECONDS
+        return pod, replace(DEFAULT_PATIENCE, settle=SETTLE_LATE_SECONDS) if is_late else DEFAULT_PATIENCE
 
     async def _post_pod(self) -> PodFacts:
         path, marked = pods_path(self.installation), marked_with(self.manifest, self.mark)
@@ -166,21 +175,21 @@ class ClusterStart:
                 self.board.detail(Phase.ROOM, f"{why}; trying again")
                 await asyncio.sleep(min(left, pause))
 
-    async def _follow(self, created: PodFacts) -> str:
+    async def _follow(self, created: PodFacts, patience: Patience) -> str:
         """Until the server answers, or until what is told of its pod says that it never will."""
         began = asyncio.get_running_loop().time()
 
         async def running() -> PodFacts | None:
             pod = await self._now(created)
-            return pod if await self._judge(pod, began) else None
+            return pod if await self._judge(pod, began, patience) else None
 
         url = await follow_until_serving(self.pods, created.name, running, self.probe_path)
         self.board.finish(Phase.SERVER)
         return url
 
-    async def _judge(self, pod: PodFacts, began: float) -> bool:
+    async def _judge(self, pod: PodFacts, began: float, patience: Patience) -> bool:
         """Shows what is waited for; whether the server's container runs. Raises what ends the start."""
-        match outcome := self._outcome(pod, began):
+        match outcome := self._outcome(pod, began, patience):
             case Waiting():
                 self._reach(outcome.phase, outcome.detail)
                 return False
@@ -189,15 +198,16 @@ class ClusterStart:
                 return True
         log_tail = await last_log_lines(self.kube, pod) if pod.node else ()
         # Once more: why a program could not run may stand in its log alone.
-        final = self._outcome(pod, began, log_tail=log_tail)
+        final = self._outcome(pod, began, patience, log_tail=log_tail)
         verdict = outcome if isinstance(final, Waiting | Running) else final
         raise self._error(verdict, log_tail=log_tail)
 
-    def _outcome(self, pod: PodFacts, began: float, *, log_tail: tuple[str, ...] = ()) -> Outcome:
+    def _outcome(self, pod: PodFacts, began: float, patience: Patience, *, log_tail: tuple[str, ...] = ()) -> Outcome:
         return judge(
             pod,
             self.pods.events_of(pod.uid),
             waited_seconds=asyncio.get_running_loop().time() - began,
+            patience=patience,
             node=self.node_of(pod.node),
             memory_limit_bytes=self.plan.shape.hardware.memory_bytes,
             log_tail=log_tail,

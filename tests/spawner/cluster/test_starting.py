@@ -16,6 +16,7 @@ from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
 from spawner.kube import Kube, KubeAway
 from spawner.pod_facts import NodeFacts
 from spawner.progress import Phase, PhaseState
+from spawner.verdicts.evidence import Patience
 from studiolo.catalog import Catalog
 from tests.fakes.fake_kubernetes import NAMESPACE
 from tests.spawner.cluster.conftest import INSTALLATION, NAME, PATIENCE_SECONDS, SCHEDULED, Cluster, refusal, run
@@ -110,6 +111,20 @@ async def test_a_pod_whose_creation_was_answered_into_the_void_is_the_one_that_s
     assert cluster.api.requests_for_test["delete pods"] == 0
     pod, secret = cluster.api.objects_for_test("pods")[NAME], cluster.api.objects_for_test("secrets")[NAME]
     assert secret["metadata"]["ownerReferences"][0]["uid"] == pod["metadata"]["uid"]
+
+
+async def test_a_kubelet_that_missed_a_late_secret_is_given_time_to_look_again(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_start, "SECRET_SECONDS", 0.0)
+    monkeypatch.setattr(cluster_start, "DEFAULT_PATIENCE", Patience(settle=0))
+    begun = await run(cluster)
+    waiting = {"reason": "CreateContainerConfigError", "message": f'secret "{NAME}" not found'}
+    status = {**SCHEDULED, "containerStatuses": [{"name": "notebook", "state": {"waiting": waiting}}]}
+    cluster.api.change_for_test("pods", NAME, {"spec": {"nodeName": "node1"}, "status": status})
+    await asyncio.wait([begun], timeout=1)
+    cluster.is_running()
+    assert await begun
 
 
 async def test_a_secret_of_a_pod_that_is_gone_is_replaced(cluster: Cluster) -> None:
