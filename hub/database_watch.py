@@ -99,7 +99,7 @@ class DatabaseWatch:
         """Looks, says what changed, and gives what is wrong."""
         trouble = self._probe()
         before, self.trouble = self.trouble, trouble
-        if trouble and not before:
+        if trouble and trouble != before:
             self._log.error("%s cannot be used: %s.", self._what, trouble)
         elif before and not trouble:
             self._log.warning("%s can be used again.", self._what)

@@ -51,7 +51,7 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def one_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with PostgresServer() as postgres:
         overrides = {
             "hub.database.url": postgres.new_database(),
@@ -64,6 +64,14 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
                 found = Scene(hub=hub, postgres=postgres, token=token, browser=browser)
                 assert found.workspace().is_success  # the server knows the token from now on
                 yield found
+
+
+@pytest.fixture
+def scene(one_scene: Scene) -> Scene:
+    """All is well when a test begins, whatever the one before did."""
+    one_scene.hub.until(lambda: one_scene.servers().is_success, what="the hub answers")
+    one_scene.hub.until(lambda: one_scene.health().json()["status"] == "ok", what="the hub is well")
+    return one_scene
 
 
 Ending = tuple[Callable[[PostgresServer], None], Callable[[PostgresServer], None]]
@@ -139,6 +147,45 @@ def test_the_services_process_says_so_too(scene: Scene) -> None:
     finally:
         scene.postgres.release()
     scene.hub.until(lambda: expectations().is_success, what="services answers again")
+
+
+def test_connections_that_are_cut_in_the_middle_of_a_start_leave_it_whole(scene: Scene) -> None:
+    database = scene.hub.settings.hub_database_url.rpartition("/")[2]
+    with scene.hub.api(scene.token) as api:
+        choice = {"environment": "minimal", "hardware": "small"}
+        api.post(f"users/{ADMIN}/servers/cut", json=choice).raise_for_status()
+    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+    assert scene.postgres.run(cut)
+
+    def server() -> dict[str, object]:
+        answer = scene.servers()
+        return answer.json()["servers"].get("cut", {}) if answer.is_success else {"pending": "the database"}
+
+    scene.hub.until(lambda: not server().get("pending"), what="the start has ended")
+    address = f"{scene.hub.base_url}/user/{ADMIN}/cut/api/status"
+
+    def is_running() -> bool:
+        return httpx.get(address, headers=scene.headers, trust_env=False, timeout=30).is_success
+
+    # One way or the other; and what the hub says is so.
+    scene.hub.until(lambda: is_running() == bool(server().get("ready")), what="the hub says what is so")
+    if not is_running():
+        scene.hub.start_workspace(scene.token, ADMIN, "cut")
+    scene.hub.stop_workspace(scene.token, ADMIN, "cut")
+
+
+def test_a_database_that_only_lets_itself_be_read_is_as_good_as_away(scene: Scene) -> None:
+    scene.postgres.run("ALTER SYSTEM SET default_transaction_read_only = on")
+    scene.postgres.run("SELECT pg_reload_conf()")
+    try:
+        scene.hub.until(lambda: scene.health().json()["status"] == "degraded", what="the hub notices")
+        says_that_the_database_is_away(scene)
+        assert scene.workspace().is_success
+        assert "it only lets itself be read" in scene.hub.log(HUB)
+    finally:
+        scene.postgres.run("ALTER SYSTEM RESET default_transaction_read_only")
+        scene.postgres.run("SELECT pg_reload_conf()")
+    scene.hub.until(lambda: scene.servers().is_success, what="the hub answers again")
 
 
 def test_a_hub_and_services_that_start_while_the_database_is_away_wait_for_it(scene: Scene) -> None:
