@@ -63,6 +63,6 @@ class HubObjects(Generic[SpawnerT]):
         self.db.close()
         self.engine.dispose()
         with warnings.catch_warnings():
-            # JupyterHub never reads the answers it waits for.
-            warnings.filterwarnings("ignore", "Unclosed connection", ResourceWarning)
+            # JupyterHub never reads the answers it waits for; how much of a connection is left then is chance.
+            warnings.filterwarnings("ignore", "Unclosed connection|unclosed (transport|<socket)", ResourceWarning)
             gc.collect()
