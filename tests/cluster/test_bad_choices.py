@@ -29,7 +29,7 @@ async def test_ten_bad_choices_in_a_row_do_not_stop_the_hub(hub: RealHub, kube: 
     process = hub.pid(HUB)
     for _ in range(BAD_CHOICES):
         # The answer to the request itself where the refusal comes within a second, else the state that follows.
-        with pytest.raises((httpx.HTTPStatusError, AssertionError), match="409 never_fits|did not start"):
+        with pytest.raises((httpx.HTTPStatusError, AssertionError), match=r"409 never_fits|did not start"):
             await asyncio.to_thread(lambda: hub.start_workspace(token, ADMIN, **ENORMOUS))
     await asyncio.to_thread(lambda: hub.start_workspace(token, ADMIN, **SMALL))
     assert hub.pid(HUB) == process

@@ -65,7 +65,8 @@ async def test_f5_a_pod_that_starts_while_the_hub_is_away_waits_for_it(hub: Real
             api.post(f"users/{ADMIN}/server", json={"user_options": SMALL}).raise_for_status()
 
     beginning = asyncio.create_task(asyncio.to_thread(begin))
-    await kube.until(pod_of(hub), bool, seconds=SECONDS)
+    # With its Secret, which comes second: a pod whose hub died in between waits for that, and not for the hub.
+    await kube.until({**pod_of(hub), "kind": "Secret"}, bool, seconds=SECONDS)
     hub.kill(HUB)
     await asyncio.gather(beginning, return_exceptions=True)  # answered before, or cut off by the end of the hub
     await kube.until(pod_of(hub), runs, seconds=SECONDS)
