@@ -34,6 +34,12 @@ tests() { # NAME PYTEST-ARGUMENTS…: under coverage, counted for the closing li
   COVERAGE_FILE="$results/.coverage.$name" "$bin/python" -m coverage run -m pytest -q --durations=8 --durations-min=2 \
     --junitxml="$results/$name.xml" "$@" </dev/null
 }
+joined() { # PID LOG: what ran beside other steps, once it has ended
+  local status=0
+  wait "$1" || status=$?
+  cat "$2"
+  return "$status"
+}
 coverage_report() {
   export COVERAGE_FILE="$results/.coverage"
   "$bin/coverage" combine --quiet --keep "$results"/.coverage.* && "$bin/coverage" report --skip-covered
@@ -55,7 +61,10 @@ if [ "$what" = test ]; then
     command -v "$program" >/dev/null || deploy/local/apt_install.sh "$program" >/dev/null || true
   done
   compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || deploy/local/apt_install.sh postgresql >/dev/null || true
-  step "unit tests" tests unit tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/cluster
+  # Beside the others: those wait for processes half of the time, and one core would idle.
+  tests unit tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/cluster >"$results/unit.log" 2>&1 &
+  unit_tests=$!
+  trap 'kill "$unit_tests" 2>/dev/null || true' EXIT
   step "integration tests (a real hub)" tests integration tests/integration
   if STUDIOLO_CHROMIUM=$(deploy/local/chromium.sh); then
     export STUDIOLO_CHROMIUM
@@ -63,6 +72,7 @@ if [ "$what" = test ]; then
   else
     step "browser tests (a real Chromium)" false
   fi
+  step "unit tests, the rest of them" joined "$unit_tests" "$results/unit.log"
   step "coverage" coverage_report
   step "no untested branch in decisions" decisions_covered
 fi
