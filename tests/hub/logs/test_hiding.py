@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hub.logs.hiding import hide_secrets
@@ -64,6 +64,7 @@ SHAPES = [
 @settings(deadline=None)
 @given(secret=SECRETS)
 def test_a_secret_is_hidden_in_every_shape_it_travels_in(shape: str, secret: str) -> None:
+    assume(secret not in shape)  # Hypothesis tries words that stand in our code, too, such as the variable's own name
     assert secret not in hide_secrets(shape.format(*[secret] * shape.count("{}")))
 
 
