@@ -56,6 +56,8 @@ async def choose(page: Page, software: str, hardware: str) -> None:
 async def test_somebody_signs_in_runs_a_cell_in_a_pod_and_stops() -> None:
     async with chromium() as browser, person(browser, "alice") as page:
         await choose(page, "Python", "Small")
+        # The home stays from run to run, and with it what was open: begin with the launcher.
+        await page.goto(f"{page.url.partition('?')[0]}?reset")
         await page.locator(".jp-LauncherCard[data-category=Notebook]").first.click()
         await expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=PATIENCE_MS)
         cell = page.locator(".jp-Notebook .jp-Cell .cm-content").first
