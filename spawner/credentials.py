@@ -28,6 +28,6 @@ class MountedCredential:
     env: tuple[str, ...] = ()
     """The variables it sets, by name."""
     files: tuple[str, ...] = ()
-    """Its files: paths below /run/credentials, or whole paths below the home."""
+    """Its files: paths below /run/credentials, or below the home (`~/.aws/credentials`). See `credential_keys`."""
     always: bool = False
     """Whether every workspace of its owner gets it where nothing else is chosen."""

@@ -35,11 +35,18 @@ from studiolo.http_door import Door, new_http
 from studiolo.names import DEFAULT_SERVER_TITLE, server_from_shown
 from studiolo.problems import perhaps, quoted
 from studiolo.wire import (
+    CredentialMounts,
+    CredentialsWanted,
+    CredentialView,
+    CredentialViews,
     Expectations,
     Extended,
     Health,
     HubVersion,
     Identity,
+    NewCredential,
+    NewValue,
+    OpenedCredentials,
     PasswordSet,
     ProgressEvent,
     Server,
@@ -268,6 +275,27 @@ class Studiolo:
         user = user or await self._my_name()
         return await self._services.text(f"/workspaces/{_part(user)}/{_part(name)}/log", seconds=self._seconds)
 
+    # -- credentials (your own) ----------------------------------------------------------------------------------
+
+    async def credentials(self) -> tuple[CredentialView, ...]:
+        """Your credentials, by name. No value can be read back, by nobody."""
+        return (await self._services.call("GET", "/credentials", CredentialViews, seconds=self._seconds)).credentials
+
+    async def add_credential(self, new: NewCredential) -> CredentialView:
+        """Keep a credential. Raises Refused with all that is wrong with it."""
+        return await self._services.call(
+            "POST", "/credentials", CredentialView, body=new.with_value(), seconds=self._seconds
+        )
+
+    async def rotate_credential(self, name: str, new: NewValue) -> CredentialView:
+        """Give a credential another value; its places stay."""
+        path = f"/credentials/{_part(name)}/rotate"
+        return await self._services.call("POST", path, CredentialView, body=new.with_value(), seconds=self._seconds)
+
+    async def remove_credential(self, name: str) -> None:
+        """Forget a credential. Raises NotFound where there is none of that name."""
+        await self._services.tell("DELETE", f"/credentials/{_part(name)}", seconds=self._seconds)
+
     # -- people and teams (administrators) -----------------------------------------------------------------------
 
     async def create_user(self, name: str, *, admin: bool = False) -> UserView:
@@ -305,6 +333,22 @@ class Studiolo:
     async def record_start(self, record: StartRecord) -> None:
         """Remember how a start went (with the hub's own token)."""
         await self._services.tell("POST", "/starts", body=record.model_dump(mode="json"), seconds=self._seconds)
+
+    async def credential_mounts(self, user: str) -> CredentialMounts:
+        """What a person's workspaces could get, without values (with the hub's own token)."""
+        path = f"/credentials/{_part(user)}/mounts"
+        return await self._services.call("GET", path, CredentialMounts, seconds=self._seconds)
+
+    async def open_credentials(self, user: str, wanted: CredentialsWanted) -> OpenedCredentials:
+        """The values for a workspace of this machine (with the hub's own token). Raises NotFound on Kubernetes."""
+        path = f"/credentials/{_part(user)}/open"
+        body = wanted.model_dump(mode="json")
+        return await self._services.call("POST", path, OpenedCredentials, body=body, seconds=self._seconds)
+
+    async def credentials_mounted(self, user: str, wanted: CredentialsWanted) -> None:
+        """Remember that a workspace got them (with the hub's own token)."""
+        path = f"/credentials/{_part(user)}/mounted"
+        await self._services.tell("POST", path, body=wanted.model_dump(mode="json"), seconds=self._seconds)
 
     # -- inside --------------------------------------------------------------------------------------------------
 

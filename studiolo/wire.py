@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Interval, Len
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from studiolo.names import shown_name
 
@@ -239,3 +239,105 @@ class Team(Received):
         """Who leads the team."""
         leads = self.properties.get("leads", ())
         return tuple(str(lead) for lead in leads) if isinstance(leads, list | tuple) else ()
+
+
+CredentialWord = Literal["env", "file", "git", "ssh-key", "package-index", "cloud"]
+"""The kinds of credentials, as `spawner.credentials` has them."""
+
+
+class SentSecret(Sent):
+    """Carries what nobody may read later: neither its own texts nor those of errors about it show a value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    value: SecretStr = SecretStr("")
+
+    def with_value(self) -> dict[str, Any]:
+        """All of it as JSON: for the network alone, never for a log."""
+        return {**self.model_dump(mode="json"), "value": self.value.get_secret_value()}
+
+
+class NewCredential(SentSecret):
+    """A credential to keep. Each kind needs some of the fields, and refuses the others."""
+
+    name: str
+    kind: CredentialWord
+    always: bool = True
+    """Whether every workspace gets it where nothing else is chosen."""
+    variable: str = ""
+    """env: the variable's name."""
+    path: str = ""
+    """file: below `/run/credentials`, or `~/…` below the home."""
+    host: str = ""
+    """git: such as `git.example.org`."""
+    url: str = ""
+    """package-index: its address."""
+    user: str = ""
+    """git, package-index: who signs in there."""
+    tool: str = ""
+    """package-index: `pip`, `npm` or `conda`; cloud: `aws`, `gcp` or `azure`."""
+
+
+class NewValue(SentSecret):
+    """What a credential holds from now on. An SSH key without a value is generated anew."""
+
+
+class CredentialView(Received):
+    """A credential as its owner sees it. It has no field for a value."""
+
+    name: str
+    kind: str
+    always: bool = False
+    env: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    title: str = ""
+    """What it is for in a few words: `alice at git.example.org`."""
+    public_key: str = ""
+    fingerprint: str = ""
+    created: datetime
+    changed: datetime
+    mounted: datetime | None = None
+    mounted_by: str = ""
+    """The workspace that got it last."""
+
+
+class CredentialViews(Received):
+    """All credentials of a person."""
+
+    credentials: tuple[CredentialView, ...] = ()
+
+
+class CredentialMount(Received):
+    """A credential as a start needs it: the fields of `spawner.credentials.MountedCredential`."""
+
+    name: str
+    kind: str
+    secret: str = ""
+    env: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    always: bool = False
+
+
+class CredentialMounts(Received):
+    """All that a person's workspaces could get."""
+
+    credentials: tuple[CredentialMount, ...] = ()
+
+
+class CredentialsWanted(Sent):
+    """Which credentials a workspace gets."""
+
+    names: tuple[str, ...]
+    workspace: str = ""
+    """As people call it, to be shown beside them."""
+
+
+class OpenedCredentials(Received):
+    """The values themselves, for the hub of one machine alone."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    env: dict[str, SecretStr] = Field(default_factory=dict)
+    files: dict[str, SecretStr] = Field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    """Asked for, and not there."""
