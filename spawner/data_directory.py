@@ -49,6 +49,11 @@ class WorkspaceFiles:
         """JUPYTER_RUNTIME_DIR and Jupyter's SQLite files: on local disk, so that a full or slow home hurts neither."""
         return self.root / "runtime"
 
+    @property
+    def scratch(self) -> Path:
+        """Disk for what may be lost: empty at the start, removed at the end."""
+        return self.root / "scratch"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataDirectory:

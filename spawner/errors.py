@@ -6,6 +6,7 @@ StartError                      a start failed; all below are public: their text
 ├── ProgramsMissing             the software needs a program that this machine lacks
 ├── EnvironmentBuildFailed      the software could not be installed
 ├── HomeNotUsable               the home directory cannot be made or written
+├── ScratchNotUsable            the folder for what may be lost cannot be made
 ├── ServerExited                the server ended before it was ready
 ├── ServerNeverReady            the server ran and never answered
 ├── RouteNotAdded               the server ran, and the proxy did not take its address
@@ -200,6 +201,20 @@ class HomeNotUsable(StartError):
             "Your home directory cannot be used.",
             cause=f"The machine said: {reason.rstrip('.')}.",
             hint="Tell an administrator the reference: nothing in your home was changed.",
+        )
+
+
+class ScratchNotUsable(StartError):
+    """The folder for what may be lost cannot be made."""
+
+    code = "scratch_not_usable"
+
+    def __init__(self, reason: str) -> None:
+        """`reason` is what the system said: "No space left on device"."""
+        super().__init__(
+            "The scratch folder of your workspace cannot be made.",
+            cause=f"The machine said: {reason.rstrip('.')}.",
+            hint="Choose hardware without scratch, or tell an administrator the reference.",
         )
 
 

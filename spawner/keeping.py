@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import sys
 import time
@@ -75,6 +76,8 @@ class Keeping:
         self._take_last_words()
         self._log.close()
         self._say_how_it_ended()
+        # Last, since it may take a while: nobody waits for it to learn how the workspace ended.
+        shutil.rmtree(self._files["scratch"], ignore_errors=True)
 
     def _listen_for_signals(self) -> None:
         read, write = os.pipe()

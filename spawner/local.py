@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from spawner.data_directory import WorkspaceFiles
     from spawner.ending import Ending
     from spawner.parts import SpawnerParts
     from spawner.plan import LaunchPlan
@@ -41,7 +42,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
     @property
     def log_path(self) -> Path:
         """Where the last MiB of the server's output is, also after its end."""
-        return self.parts.data.workspace(self.user.name, self.name).log
+        return self._files.log
 
     def ending(self) -> Ending | None:
         """How the workspace ended; None while it runs or where it never ran."""
@@ -69,6 +70,8 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
                 now = True
                 await asyncio.sleep(STOP_AGAIN_SECONDS)
             else:
+                # Where its keeper was killed before it had done so; mostly there is nothing left.
+                await asyncio.to_thread(shutil.rmtree, self._files.scratch, ignore_errors=True)
                 self.parts.machine.release(self.key)
                 return
 
@@ -113,8 +116,12 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
     @property
     def _process(self) -> WorkspaceProcess:
         if self._known_process is None:
-            self._known_process = WorkspaceProcess(self.parts.data.workspace(self.user.name, self.name))
+            self._known_process = WorkspaceProcess(self._files)
         return self._known_process
+
+    @property
+    def _files(self) -> WorkspaceFiles:
+        return self.parts.data.workspace(self.user.name, self.name)
 
     def _prepared_start(self, plan: LaunchPlan) -> LocalStart:
         environment, store = plan.shape.environment, self.parts.environments
@@ -136,7 +143,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
             parts=self.parts,
             plan=plan,
             environment_digest=digest,
-            files=self.parts.data.workspace(self.user.name, self.name),
+            files=self._files,
             process=self._process,
             board=self._board,
             hub_env=self._env_on_port,

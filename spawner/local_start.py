@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import socket
 import uuid
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from spawner.errors import (
     EnvironmentBuildFailed,
     HomeNotUsable,
     ProgramsMissing,
+    ScratchNotUsable,
     ServerExited,
     ServerNeverReady,
     offer_again,
@@ -107,6 +109,7 @@ class LocalStart:
 
     async def _start_server(self, held: Held, python: Path) -> str:
         await asyncio.to_thread(_make_home, self.parts.data.home(self.plan.identity.user))
+        await asyncio.to_thread(_make_scratch, self.files.scratch, is_wanted=self.plan.shape.hardware.scratch_bytes)
         with _listening_socket() as listening, _pipe() as (ready_read, ready_write):
             port = listening.getsockname()[1]
             spec = render_process(
@@ -192,6 +195,17 @@ def _make_home(home: Path) -> None:
         home.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise HomeNotUsable(error.strerror or str(error)) from error
+
+
+def _make_scratch(scratch: Path, *, is_wanted: object) -> None:
+    """An empty folder, or none: what a keeper that was killed left there is nobody's."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    if not is_wanted:
+        return
+    try:
+        scratch.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise ScratchNotUsable(error.strerror or str(error)) from error
 
 
 @contextlib.contextmanager

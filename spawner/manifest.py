@@ -24,6 +24,9 @@ HOME: Final = "/home/jovyan"
 RUN: Final = "/run/studiolo"
 """Sockets and connection files of the server, on the pod's own disk: neither a slow nor a full home hurts them."""
 
+SCRATCH: Final = "/scratch"
+"""Disk of the pod alone, gone with it."""
+
 PORT: Final = 8888
 
 SECRET_VARIABLES: Final = ("JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN")
@@ -79,6 +82,7 @@ def pod_env(plan: LaunchPlan, hub_env: Mapping[str, str], *, secret: str) -> dic
         "STUDIOLO_ENVIRONMENT": plan.shape.environment.name,
         "STUDIOLO_HARDWARE": hardware.name,
         "STUDIOLO_APPS": ",".join(plan.shape.environment.apps),
+        **({"SCRATCH": SCRATCH} if hardware.scratch_bytes else {}),
         # The device plugin names the devices of those who asked for some. An image made for GPUs would see all others.
         **({} if hardware.gpu else {"NVIDIA_VISIBLE_DEVICES": "void"}),
     }
@@ -125,7 +129,9 @@ def literal(value: str) -> str:
 
 
 def _resources(hardware: Hardware, installation: Installation) -> dict[str, Any]:
-    disk = str(hardware.ephemeral_storage_bytes or installation.ephemeral_storage_bytes)
+    # What lies in /scratch counts as the pod's own, and comes on top of what it may use for everything else.
+    own_bytes = hardware.ephemeral_storage_bytes or installation.ephemeral_storage_bytes
+    disk = str(own_bytes + (hardware.scratch_bytes or 0))
     devices = {hardware.gpu.resource: str(hardware.gpu.count)} if hardware.gpu else {}
     return {
         "cpu_guarantee": hardware.cpu.request,
@@ -177,19 +183,23 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
     if installation.homes is not None:
         home = {"name": "home", "persistentVolumeClaim": {"claimName": installation.homes.claim}}
         home_mount["subPath"] = installation.homes.sub_path(plan.identity.home)
-    shared_bytes = plan.shape.hardware.memory_bytes // SHARED_MEMORY_SHARE
+    hardware = plan.shape.hardware
+    shared_bytes = hardware.memory_bytes // SHARED_MEMORY_SHARE
+    scratch = {"name": "scratch", "emptyDir": {"sizeLimit": str(hardware.scratch_bytes)}}
     return {
         "volumes": [
             home,
             {"name": "tmp", "emptyDir": {}},
             {"name": "run", "emptyDir": {}},
             {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": str(shared_bytes)}},
+            *((scratch,) if hardware.scratch_bytes else ()),
         ],
         "volume_mounts": [
             home_mount,
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod alone
             {"name": "run", "mountPath": RUN},
             {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 - as above
+            *(({"name": "scratch", "mountPath": SCRATCH},) if hardware.scratch_bytes else ()),
         ],
     }
 

@@ -71,6 +71,7 @@ def render_process(
             **_of_the_person(plan, home=home, python=python, runtime=files.runtime),
             **_of_the_devices(gpus),
             **_of_the_server(plan, listen_fd=listen_fd, ready_fd=ready_fd),
+            **({"SCRATCH": str(files.scratch)} if plan.shape.hardware.scratch_bytes else {}),
         },
         cwd=home,
         memory_bytes=plan.shape.hardware.memory_bytes,

@@ -138,13 +138,15 @@ def read_hardware(path: Path) -> CatalogFile[Hardware]:
         "affinity": placement.affinity,
         "priority_class": placement.class_name,
         "runtime_class": placement.class_name,
-        "ephemeral_storage": machines.memory,
+        "ephemeral_storage": partial(machines.memory, what="disk"),
+        "scratch": partial(machines.memory, what="disk"),
     }
     found = []
     for name, _, facts, _ in reader.entries(readers):
         facts["memory_bytes"] = facts.pop("memory", None)
         facts["stop_after"] = facts.pop("idle", None)
         facts["ephemeral_storage_bytes"] = facts.pop("ephemeral_storage", None)
+        facts["scratch_bytes"] = facts.pop("scratch", None)
         found.append({"name": name, **facts})
     return reader.done(Hardware, found)
 

@@ -68,9 +68,9 @@ def cpu(value: Value) -> CpuShare | None:
     return CpuShare(request=request_cores, limit=limit_cores)
 
 
-def memory(value: Value) -> int | None:
-    """Bytes of memory."""
-    text = value.amount('memory such as "16Gi"')
+def memory(value: Value, *, what: str = "memory") -> int | None:
+    """Bytes of memory, or of a disk."""
+    text = value.amount(f'{what} such as "16Gi"')
     if text is None:
         return None
     try:
@@ -80,7 +80,7 @@ def memory(value: Value) -> int | None:
         return None
     if amount < LEAST_MEMORY_BYTES:
         value.error(
-            f"{quoted(text)} is too little memory to start anything: is its unit missing? Write Gi or Mi, such as 16Gi."
+            f"{quoted(text)} is too little {what} to start anything: is its unit missing? Write Gi or Mi, such as 16Gi."
         )
         return None
     return amount

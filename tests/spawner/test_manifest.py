@@ -56,6 +56,13 @@ HARDWARE = {
         priority_class="studiolo-batch",
         runtime_class="nvidia",
     ),
+    "scratch": Hardware(
+        name="scratch",
+        title="With scratch",
+        cpu=CpuShare(request=1, limit=2),
+        memory_bytes=2 * GIB,
+        scratch_bytes=50 * GIB,
+    ),
 }
 ENVIRONMENT = Environment(name="python", title="Python", image=IMAGE, apps=("tensorboard",))
 
@@ -157,6 +164,14 @@ def test_a_home_is_one_folder_of_the_volume_and_nobody_else_s() -> None:
     assert home["subPath"] == f"users/{plan().identity.home}"
     (home, *_) = pod_traits(plan(), replace(INSTALLATION, homes=HomesVolume(claim="homes")))["volume_mounts"]
     assert home["subPath"] == plan().identity.home
+
+
+def test_what_lies_in_scratch_takes_nothing_from_the_rest_of_the_disk() -> None:
+    installation = replace(INSTALLATION, ephemeral_storage_bytes=10 * GIB)
+    traits = pod_traits(plan("scratch"), installation)
+    assert traits["extra_resource_limits"] == traits["extra_resource_guarantees"]
+    assert traits["extra_resource_limits"] == {"ephemeral-storage": str(60 * GIB)}
+    assert pod_env(plan("scratch"), HUB_ENV, secret="ws-ada")["SCRATCH"] == "/scratch"
 
 
 def test_hardware_says_more_than_the_installation() -> None:

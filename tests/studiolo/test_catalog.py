@@ -108,6 +108,7 @@ hardware:
     cpu: 1
     memory: 2Gi
     ephemeral_storage: 20Gi
+    scratch: 50Gi
     node_selector: {accelerator: a100, example.org/zone: ""}
     tolerations:
       - {key: nvidia.com/gpu, operator: Exists}
@@ -122,6 +123,7 @@ hardware:
     )
     (gpu,) = load_catalog(Path()).hardware
     assert gpu.ephemeral_storage_bytes == 20 * 2**30
+    assert gpu.scratch_bytes == 50 * 2**30
     assert gpu.node_selector == (("accelerator", "a100"), ("example.org/zone", ""))
     assert gpu.tolerations == (
         Toleration(key="nvidia.com/gpu", operator="Exists"),

@@ -61,6 +61,18 @@ def test_a_limit_that_is_not_enforced_is_said_so_on_the_card(
     assert card.notes == notes
 
 
+def test_scratch_says_how_much_and_that_it_goes_and_where_nothing_holds_its_limit(
+    sample_catalog: Catalog, machine: Callable[..., MachineState]
+) -> None:
+    small = sample_catalog.hardware[0].model_copy(update={"scratch_bytes": 50 * 2**30})
+    here = MachineFacts(state=machine(), verdicts=what_fits((small,), machine()))
+    notes = [hardware_card(small, where, currency="EUR", is_selected=False).notes for where in (None, here)]
+    assert notes == [
+        ("50 GiB scratch, gone afterwards",),
+        ("50 GiB scratch, gone afterwards (limit not enforced on this machine)",),
+    ]
+
+
 def test_the_shape_names_cores_memory_and_gpus(sample_catalog: Catalog) -> None:
     shapes = [shape(entry) for entry in sample_catalog.hardware]
     assert shapes == [

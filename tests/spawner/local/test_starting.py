@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import stat
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ from spawner.errors import (
 )
 from spawner.limits import Scope
 from spawner.local import LocalWorkspaceSpawner
+from spawner.machine import running_records
 from spawner.progress import Phase, PhaseState
 from studiolo.choice import Choice
 
@@ -48,6 +51,46 @@ async def test_home_is_for_its_person_alone(hub: Any) -> None:
     await hub.start(SMALL)
     for folder in (hub.data.home("alice"), hub.data.workspace("alice", "").root):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.fixture
+def hub_with_scratch(hub: Any) -> Any:
+    """Its small hardware has scratch."""
+    catalog = hub.catalogs.current
+    small, *others = catalog.hardware
+    with_scratch = small.model_copy(update={"scratch_bytes": 2**30})
+    hub.catalogs.current = catalog.model_copy(update={"hardware": (with_scratch, *others)})
+    return hub
+
+
+async def test_scratch_is_empty_at_the_start_and_gone_afterwards(hub_with_scratch: Any) -> None:
+    hub = hub_with_scratch
+    scratch = hub.data.workspace("alice", "").scratch
+    scratch.mkdir(parents=True)
+    (scratch / "left by a keeper that was killed").touch()
+    spawner = await hub.start(SMALL)
+    assert (await environment_of(spawner))["SCRATCH"] == str(scratch)
+    assert stat.S_IMODE(scratch.stat().st_mode) == 0o700
+    assert list(scratch.iterdir()) == []
+    (scratch / "batch.bin").write_bytes(b"x")
+    await hub.user.stop("")
+    assert not scratch.exists()
+
+
+async def test_scratch_of_a_server_that_ends_by_itself_goes_too(hub_with_scratch: Any, eventually: Any) -> None:
+    hub = hub_with_scratch
+    await hub.start(SMALL)
+    scratch = hub.data.workspace("alice", "").scratch
+    await eventually(hub.is_recorded)
+    (record,) = running_records(hub.data)
+    os.kill(record.server_process.pid, signal.SIGKILL)
+    await eventually(lambda: not scratch.exists())
+
+
+async def test_without_scratch_nothing_is_made(hub: Any) -> None:
+    env = await environment_of(await hub.start(SMALL))
+    assert "SCRATCH" not in env
+    assert not hub.data.workspace("alice", "").scratch.exists()
 
 
 async def test_nothing_of_the_hubs_environment_reaches_a_workspace(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
