@@ -310,5 +310,16 @@ def choice_in(user_options: Any) -> Choice | None:
         case {"environment": str(environment), "hardware": str(hardware), **rest}:
             env = rest.get("env") or {}
             if isinstance(env, dict) and all(isinstance(part, str) for pair in env.items() for part in pair):
-                return Choice(environment=environment, hardware=hardware, env=tuple(env.items()))
+                return Choice(
+                    environment=environment,
+                    hardware=hardware,
+                    env=tuple(env.items()),
+                    credentials=_names_in(rest.get("credentials")),
+                )
     return None
+
+
+def _names_in(names: Any) -> tuple[str, ...] | None:
+    """Credentials by name; None where nothing usable is said of them."""
+    is_usable = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return tuple(names) if is_usable else None

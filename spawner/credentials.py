@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class CredentialKind(StrEnum):
@@ -31,3 +35,48 @@ class MountedCredential:
     """Its files: paths below /run/credentials, or below the home (`~/.aws/credentials`). See `credential_keys`."""
     always: bool = False
     """Whether every workspace of its owner gets it where nothing else is chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCredentials:
+    """What a person may have in a workspace, as the services process said."""
+
+    credentials: tuple[MountedCredential, ...]
+    is_current: bool = True
+    """Whether it said so just now; else it is away, and this is its last answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialValues:
+    """Values on one machine, on their way from the services process to one workspace. Nothing shows or keeps them."""
+
+    env: Mapping[str, str] = field(repr=False)
+    files: Mapping[str, str] = field(repr=False)
+    """What is in each file, by its path as `MountedCredential.files` has it."""
+
+
+class CredentialSource(Protocol):
+    """Who knows of people's credentials. Never raises, and never waits longer than a start can bear."""
+
+    async def known(self, user: str) -> KnownCredentials | None:
+        """What there is; None where nobody answers and nobody ever did."""
+
+    async def values(self, user: str, server: str, names: tuple[str, ...]) -> CredentialValues | None:
+        """The values of these, on one machine alone; None where nobody answers."""
+
+
+class NoCredentials:
+    """Nobody has any: for a spawner without the services process."""
+
+    async def known(self, user: str) -> KnownCredentials | None:  # noqa: ARG002 - the protocol's
+        """None at all."""
+        return KnownCredentials(credentials=())
+
+    async def values(
+        self,
+        user: str,  # noqa: ARG002 - the protocol's
+        server: str,  # noqa: ARG002 - the protocol's
+        names: tuple[str, ...],  # noqa: ARG002 - the protocol's
+    ) -> CredentialValues | None:
+        """None at all."""
+        return CredentialValues(env={}, files={})

@@ -102,8 +102,8 @@ def problem_with_value(name: str, value: str) -> str | None:
         return "the value has a line break or another control character. Write it on one line, or keep it in a file."
     if looks_like_secret(value) or _names_a_secret(name, value):
         return (
-            "looks like a secret, and others can read the options of a workspace. Keep it in a file in your home "
-            "that only you can read (chmod 600) and read it from there; Credentials come with a later version."
+            "looks like a secret, and others can read the options of a workspace. "
+            "Save it under Credentials instead: your workspaces get it from there."
         )
     return None
 

@@ -12,6 +12,7 @@ StartError                      a start failed; all below are public: their text
 ├── RouteNotAdded               the server ran, and the proxy did not take its address
 ├── ClusterAway                 the cluster could not be asked
 ├── ClusterStartError           (verdicts) the cluster did not start it; its code is the verdict's kind
+├── CredentialsGone             a credential that was chosen does not exist any more
 ├── StartStopped                somebody stopped the start
 └── UnexpectedStartFailure      everything else: a reference for the person, the rest for the log
 """
@@ -19,13 +20,13 @@ StartError                      a start failed; all below are public: their text
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from spawner.ending import describe_ending
 from spawner.progress import format_seconds
 from studiolo.errors import StudioloError
-from studiolo.problems import listed
+from studiolo.problems import listed, quoted
 from studiolo.quantities import format_cores, format_memory
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _offer_on(hardware: Hardware, choice: Choice) -> Offer:
 
 
 def _on(choice: Choice, hardware: Hardware) -> Choice:
-    return type(choice)(environment=choice.environment, hardware=hardware.name, env=choice.env)
+    return replace(choice, hardware=hardware.name)
 
 
 class StartError(StudioloError):
@@ -275,6 +276,31 @@ class ClusterAway(StartError):
             hint="Try again in a few minutes. Workspaces that run go on, and nothing of yours was changed.",
             offers=offers,
         )
+
+
+class CredentialsGone(StartError):
+    """A credential that was chosen for this workspace does not exist any more. The person may start without it."""
+
+    code = "credentials_gone"
+
+    def __init__(self, names: Sequence[str], choice: Choice) -> None:
+        """`choice` is what was asked for, with these names in it."""
+        one = len(names) == 1
+        left = tuple(name for name in choice.credentials or () if name not in names)
+        super().__init__(
+            f"The credential{'' if one else 's'} {listed([quoted(name) for name in names])} "
+            f"{'does' if one else 'do'} not exist any more.",
+            cause="It was removed or renamed since it was chosen." if one else "They were removed or renamed.",
+            hint=f"Start without {'it' if one else 'them'}, or add {'it' if one else 'them'} again under Credentials.",
+            offers=(
+                Offer(
+                    label=f"Start without {'it' if one else 'them'}",
+                    note="same software, same hardware, same files",
+                    choice=replace(choice, credentials=left),
+                ),
+            ),
+        )
+        self.names = tuple(names)
 
 
 class StartStopped(StartError):

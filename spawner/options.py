@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 
 _Entry = TypeVar("_Entry", "Environment", "Hardware")
 
-OPTIONS: Final = ("environment", "hardware", "env")
+OPTIONS: Final = ("environment", "hardware", "env", "credentials")
 """The options of this version."""
 
-LATER_OPTIONS: Final = frozenset({"data", "credentials", "git"})
+LATER_OPTIONS: Final = frozenset({"data", "git"})
 """Options whose features come later: named, so that nobody takes them for slips of the pen."""
 
 FORM_ONLY: Final = frozenset({"_xsrf"})
 """Fields of a form that are not options."""
+
+MOST_CREDENTIALS: Final = 100
+"""Chosen for one workspace."""
+
+LONGEST_CREDENTIAL_NAME: Final = 100
 
 MOST_LISTED: Final = 12
 """Names and problems listed in one answer; more are counted."""
@@ -53,11 +58,17 @@ class Resolved:
     environment: Environment
     hardware: Hardware
     env: tuple[tuple[str, str], ...]
+    credentials: tuple[str, ...] | None
 
     @property
     def choice(self) -> Choice:
         """The same by name."""
-        return Choice(environment=self.environment.name, hardware=self.hardware.name, env=self.env)
+        return Choice(
+            environment=self.environment.name,
+            hardware=self.hardware.name,
+            env=self.env,
+            credentials=self.credentials,
+        )
 
 
 def parse_options(raw: object, *, catalog: Catalog, teams: Collection[str]) -> Choice:
@@ -78,19 +89,24 @@ def resolve_options(raw: object, *, catalog: Catalog, teams: Collection[str]) ->
     environment = _pick("environment", options, catalog.offered_environments(teams), default, problems)
     hardware = _pick("hardware", options, catalog.offered_hardware(teams), default, problems)
     env = _parse_env(options.get("env"), problems)
+    credentials = _parse_credentials(options.get("credentials"), problems)
     if problems or environment is None or hardware is None:
         raise OptionsError(_at_most(problems))
-    return Resolved(environment=environment, hardware=hardware, env=env)
+    return Resolved(environment=environment, hardware=hardware, env=env, credentials=credentials)
 
 
 def options_from_form(formdata: Mapping[str, Any]) -> dict[str, Any]:
-    """User options in the fields of a form: `environment`, `hardware`, and `env` as lines of NAME=value.
+    """User options in the fields of a form: `environment`, `hardware`, `env` as lines of NAME=value, `credentials`.
 
-    Decides nothing: whatever cannot be read is passed on for `parse_options` to refuse. Empty fields are left out.
+    Decides nothing: whatever cannot be read is passed on for `parse_options` to refuse. Empty fields are left out, but
+    for `credentials`, one field for each or names between commas: an empty one says that none is wanted.
     """
     options: dict[str, Any] = {}
     for field, values in formdata.items():
         if field in FORM_ONLY:
+            continue
+        if field == "credentials":
+            options[field] = _names_in_fields(values)
             continue
         value = values[0] if isinstance(values, list) and len(values) == 1 else values
         if isinstance(value, str) and not value.strip():
@@ -120,9 +136,16 @@ def check_remembered(raw: object, *, catalog: Catalog, teams: Collection[str]) -
     problems: list[str] = []
     env = _parse_env(raw.get("env"), problems)
     env_note = "Its environment variables can no longer be used and were left out." if problems else None
+    wrong_names: list[str] = []
+    credentials = _parse_credentials(raw.get("credentials"), wrong_names)
     notes = [note for note in (environment_note, hardware_note, env_note) if note is not None]
     return Remembered(
-        choice=Choice(environment=environment, hardware=hardware, env=env if not problems else ()),
+        choice=Choice(
+            environment=environment,
+            hardware=hardware,
+            env=env if not problems else (),
+            credentials=credentials if not wrong_names else None,
+        ),
         note=" ".join(notes) or None,
     )
 
@@ -243,6 +266,38 @@ def _read_env_lines(text: str) -> tuple[dict[str, str], list[str]]:
         else:
             variables[name] = value
     return variables, problems
+
+
+def _parse_credentials(raw: object, problems: list[str]) -> tuple[str, ...] | None:
+    """The names of credentials in a list, each once; None where nothing is said. Whether they exist, the start asks."""
+    if raw is None:
+        return None
+    if not isinstance(raw, list | tuple):
+        problems.append(f'credentials: {shown(raw)} is not a list of names. Write ["…"], or [] for none.')
+        return None
+    if len(raw) > MOST_CREDENTIALS:
+        problems.append(f"credentials: {len(raw)} are too many. At most {MOST_CREDENTIALS} for one workspace.")
+        return None
+    wrong = [name for name in raw if not _may_name_credential(name)]
+    problems.extend(
+        f"credentials: {shown(name)} is not the name of a credential. Names only, no values." for name in wrong
+    )
+    return None if wrong else tuple(dict.fromkeys(raw))
+
+
+def _may_name_credential(name: object) -> bool:
+    return (
+        isinstance(name, str)
+        and 0 < len(name) <= LONGEST_CREDENTIAL_NAME
+        and name.isprintable()
+        and not looks_like_secret(name)
+    )
+
+
+def _names_in_fields(values: object) -> list[str]:
+    """Names in one field or several, between commas."""
+    fields = [field for field in (values if isinstance(values, list) else [values]) if isinstance(field, str)]
+    return [name.strip() for field in fields for name in field.split(",") if name.strip()]
 
 
 def _env_as_mapping(text: str) -> dict[str, str] | str:

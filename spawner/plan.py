@@ -5,7 +5,7 @@ A warm workspace is made from a shape alone and receives its identity later, so 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from spawner.options import resolve_options
@@ -15,6 +15,7 @@ from studiolo.names import home_name, workspace_key
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from spawner.credentials import MountedCredential
     from studiolo.catalog import Catalog, Environment, Hardware
 
 
@@ -36,6 +37,8 @@ class Identity:
     teams: tuple[str, ...]
     home: str
     """The name of the person's home where homes are kept."""
+    credentials: tuple[MountedCredential, ...] = ()
+    """What of theirs it gets: known once the start has asked."""
 
     @property
     def key(self) -> str:
@@ -50,11 +53,22 @@ class LaunchPlan:
     shape: Shape
     identity: Identity
     env: tuple[tuple[str, str], ...] = ()
+    credentials: tuple[str, ...] | None = None
+    """Which credentials were chosen, by name; None for all that are marked "always"."""
+
+    def with_credentials(self, credentials: tuple[MountedCredential, ...]) -> LaunchPlan:
+        """The same plan with what the person gets of their credentials."""
+        return replace(self, identity=replace(self.identity, credentials=credentials))
 
     @property
     def choice(self) -> Choice:
         """The choice that gives this plan again."""
-        return Choice(environment=self.shape.environment.name, hardware=self.shape.hardware.name, env=self.env)
+        return Choice(
+            environment=self.shape.environment.name,
+            hardware=self.shape.hardware.name,
+            env=self.env,
+            credentials=self.credentials,
+        )
 
 
 def make_plan(choice: Choice, *, catalog: Catalog, user: str, server: str, teams: Collection[str]) -> LaunchPlan:
@@ -64,4 +78,5 @@ def make_plan(choice: Choice, *, catalog: Catalog, user: str, server: str, teams
         shape=Shape(environment=resolved.environment, hardware=resolved.hardware),
         identity=Identity(user=user, server=server, teams=tuple(sorted(teams)), home=home_name(user)),
         env=resolved.env,
+        credentials=resolved.credentials,
     )

@@ -14,6 +14,7 @@ from jupyterhub.spawner import SpawnException
 
 from spawner.errors import (
     ClusterAway,
+    CredentialsGone,
     DoesNotFitError,
     OptionsError,
     ProgramsMissing,
@@ -32,6 +33,7 @@ STATUS: Mapping[type[StartError], HTTPStatus] = MappingProxyType(
         OptionsError: HTTPStatus.BAD_REQUEST,
         DoesNotFitError: HTTPStatus.CONFLICT,
         ProgramsMissing: HTTPStatus.CONFLICT,
+        CredentialsGone: HTTPStatus.CONFLICT,
         StartStopped: HTTPStatus.CONFLICT,
         ChoiceNotPossible: HTTPStatus.CONFLICT,
         ClusterAway: HTTPStatus.SERVICE_UNAVAILABLE,

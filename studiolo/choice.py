@@ -14,10 +14,14 @@ class Choice:
     hardware: str
     env: tuple[tuple[str, str], ...] = ()
     """Environment variables, in the order they were given. Nothing secret: user options can be read by others."""
+    credentials: tuple[str, ...] | None = None
+    """Which of the person's credentials it gets, by name; None for all that are marked "always"."""
 
     def as_user_options(self) -> dict[str, Any]:
-        """The choice as JupyterHub keeps it: `{"environment": …, "hardware": …, "env": {…}}`; env only if any."""
+        """The choice as JupyterHub keeps it: `{"environment": …, "hardware": …}`, and what else was chosen."""
         options: dict[str, Any] = {"environment": self.environment, "hardware": self.hardware}
         if self.env:
             options["env"] = dict(self.env)
+        if self.credentials is not None:
+            options["credentials"] = list(self.credentials)
         return options

@@ -14,6 +14,7 @@ from spawner.errors import (
     OFFERS_SHOWN,
     REFERENCE_ALPHABET,
     REFERENCE_LENGTH,
+    CredentialsGone,
     DoesNotFitError,
     EnvironmentBuildFailed,
     HomeNotUsable,
@@ -124,6 +125,13 @@ def test_no_room_ever_and_nothing_else_fits_is_for_an_administrator(sample_catal
                 "Try again in a minute. If it goes on, tell an administrator the reference."
             ),
         ),
+        (
+            CredentialsGone(["hub"], Choice(environment="r", hardware="small", credentials=("hub", "wandb"))),
+            (
+                'The credential "hub" does not exist any more. It was removed or renamed since it was chosen. '
+                "Start without it, or add it again under Credentials."
+            ),
+        ),
         (StartStopped(), "This start was stopped. Your files are as they were."),
         (OptionsError(("hardware: wrong.", "env: wrong.")), "hardware: wrong. env: wrong."),
     ],
@@ -140,6 +148,19 @@ def test_a_server_that_ended_says_how_and_brings_its_last_lines() -> None:
     error = ServerExited(ending)
     assert error.cause == "It ended by itself with exit code 1."
     assert error.log_tail == ("ModuleNotFoundError: jupyterlab",)
+
+
+def test_a_credential_that_is_gone_can_be_left_out_and_the_rest_stays() -> None:
+    choice = Choice(environment="r", hardware="small", env=(("A", "1"),), credentials=("hub", "wandb"))
+    (offer,) = CredentialsGone(["hub"], choice).offers
+    assert offer.label == "Start without it"
+    assert offer.choice == Choice(environment="r", hardware="small", env=(("A", "1"),), credentials=("wandb",))
+
+
+def test_an_offer_of_other_hardware_keeps_everything_else_that_was_chosen(sample_catalog: Catalog) -> None:
+    choice = Choice(environment="python", hardware="gpu", env=(("A", "1"),), credentials=("hub",))
+    (offer,) = offers_on(sample_catalog.hardware[:1], choice)
+    assert offer.choice == Choice(environment="python", hardware="small", env=(("A", "1"),), credentials=("hub",))
 
 
 def test_an_unexpected_failure_is_ours_and_carries_its_reference_in_the_sentence() -> None:

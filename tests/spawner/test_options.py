@@ -96,10 +96,15 @@ def test_a_choice_survives_the_way_through_jupyterhubs_database(sample_catalog: 
         ({"hardware": b"small"}, f"hardware: a value of another kind is not on offer. {OFFERED}"),
         ({"hardware": "s\nm\x1b[31m\ud800"}, f'hardware: "s\\nm\\x1b[31m\\ud800" is not on offer. {OFFERED}'),
         ({"hardwar": "small"}, 'options: "hardwar" is not an option. Did you mean "hardware"? There are: '),
-        ({7: "small"}, "options: a number is not an option. There are: environment, hardware, env."),
+        ({7: "small"}, "options: a number is not an option. There are: environment, hardware, env, "),
         ({"x" * 10**6: 1}, 'options: "xxxxxx'),
         ({"data": []}, "data: not available in this version. Leave it out."),
-        ({"credentials": ["hf"]}, "credentials: not available in this version. Leave it out."),
+        ({"credentials": "hf"}, 'credentials: "hf" is not a list of names. Write ["…"], or [] for none.'),
+        ({"credentials": {"hf": "x"}}, "credentials: a set of named values is not a list of names."),
+        ({"credentials": [7]}, "credentials: a number is not the name of a credential. Names only, no values."),
+        ({"credentials": [""]}, 'credentials: "" is not the name of a credential.'),
+        ({"credentials": ["a\nb"]}, 'credentials: "a\\nb" is not the name of a credential.'),
+        ({"credentials": ["x"] * 101}, "credentials: 101 are too many. At most 100 for one workspace."),
         ({"git": None}, "git: not available in this version. Leave it out."),
         ({"env": ["A=1"]}, 'env: a list is not a set of variables. Write {"NAME": "value"}.'),
         ({"env": {1: "x"}}, "env: a number is not the name of a variable. Names are text."),
@@ -217,7 +222,7 @@ SECRETS = {
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS.keys())
-@pytest.mark.parametrize("where", ["value", "name", "in text", "hardware", "key", "line"])
+@pytest.mark.parametrize("where", ["value", "name", "in text", "hardware", "key", "line", "credential"])
 def test_a_value_that_looks_like_a_secret_is_refused_and_never_repeated(
     secret: str, where: str, sample_catalog: Catalog
 ) -> None:
@@ -228,17 +233,18 @@ def test_a_value_that_looks_like_a_secret_is_refused_and_never_repeated(
         "hardware": {"hardware": secret},
         "key": {secret: "x"},
         "line": {"env": f"A=1\n{secret}"},
+        "credential": {"credentials": [secret]},
     }[where]
     for problem in problems(raw, sample_catalog):
         assert secret[:12] not in problem
         assert secret[-12:] not in problem
 
 
-def test_the_way_out_of_a_secret_is_a_file_that_only_its_owner_reads(sample_catalog: Catalog) -> None:
+def test_the_way_out_of_a_secret_is_a_credential(sample_catalog: Catalog) -> None:
     (problem,) = problems({"env": {"SETTING": SECRETS["Hugging Face"]}}, sample_catalog)
     assert problem == (
-        "env.SETTING: looks like a secret, and others can read the options of a workspace. Keep it in a file in your "
-        "home that only you can read (chmod 600) and read it from there; Credentials come with a later version."
+        "env.SETTING: looks like a secret, and others can read the options of a workspace. "
+        "Save it under Credentials instead: your workspaces get it from there."
     )
 
 
@@ -272,6 +278,46 @@ def test_a_name_that_says_secret_is_refused_with_a_value(name: str, sample_catal
 )
 def test_ordinary_settings_are_not_taken_for_secrets(name: str, value: str, sample_catalog: Catalog) -> None:
     assert parse({"env": {name: value}}, sample_catalog).env == ((name, value),)
+
+
+# -- credentials
+
+
+def test_credentials_are_chosen_by_name_and_each_once(sample_catalog: Catalog) -> None:
+    assert parse({"credentials": ["hub", "wandb", "hub"]}, sample_catalog).credentials == ("hub", "wandb")
+
+
+def test_none_chosen_is_something_else_than_nothing_said(sample_catalog: Catalog) -> None:
+    """Nothing said: all that are marked "always"."""
+    assert parse({"credentials": []}, sample_catalog).credentials == ()
+    assert parse({}, sample_catalog).credentials is None
+    assert "credentials" not in parse({}, sample_catalog).as_user_options()
+    none = parse({"credentials": []}, sample_catalog)
+    assert parse(json.loads(json.dumps(none.as_user_options())), sample_catalog) == none
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ([""], []),
+        (["", "hub"], ["hub"]),
+        (["hub", "wandb"], ["hub", "wandb"]),
+        (["hub, wandb,"], ["hub", "wandb"]),
+        ("hub", ["hub"]),
+    ],
+)
+def test_a_form_or_link_names_credentials_in_one_field_or_several(fields: Any, names: list[str]) -> None:
+    assert options_from_form({"credentials": fields}) == options_from_query({"credentials": fields})
+    assert options_from_form({"credentials": fields}) == {"credentials": names}
+
+
+def test_credentials_of_the_last_start_are_remembered_and_what_cannot_be_read_is_not(sample_catalog: Catalog) -> None:
+    choice = Choice(environment="python", hardware="small", credentials=("hub",))
+    assert check_remembered(choice.as_user_options(), catalog=sample_catalog, teams=()).choice == choice
+    strange = {**choice.as_user_options(), "credentials": {"hub": 1}}
+    remembered = check_remembered(strange, catalog=sample_catalog, teams=()).choice
+    assert remembered is not None
+    assert remembered.credentials is None
 
 
 # -- form and link
