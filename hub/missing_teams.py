@@ -17,7 +17,7 @@ def missing_teams(catalog: Catalog, teams: Collection[str], *, are_managed: bool
 
     `are_managed`: teams come from an identity provider, with the first member who signs in.
     """
-    entries = (*catalog.environments, *catalog.hardware)
+    entries = (*catalog.environments, *catalog.hardware, *catalog.data)
     named = sorted({team for entry in entries for team in entry.teams or ()})
     return tuple(
         f'The catalog keeps entries for the team "{team}", which does not exist.{perhaps(team, teams)} '

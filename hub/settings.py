@@ -139,7 +139,7 @@ class Settings(Section):
     data_directory: Path = Field(strict=False)
     """Where everything is kept that must survive."""
     catalog_directory: Path = Field(default=CHECKOUT, strict=False)
-    """The folder with `environments.yaml` and `hardware.yaml`."""
+    """The folder with `environments.yaml`, `hardware.yaml` and, where there is data to offer, `data.yaml`."""
     public_url: HttpUrl = f"http://{DEFAULT_HOST}:{DEFAULT_PORT}"
     """The address in people's browsers. Absent: the proxy's host and port."""
     proxy: ProxySettings = ProxySettings()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from watchfiles import awatch
 
-from studiolo.catalog import ENVIRONMENTS_FILE, HARDWARE_FILE, CatalogCheck, Platform, check_catalog
+from studiolo.catalog import DATA_FILE, ENVIRONMENTS_FILE, HARDWARE_FILE, CatalogCheck, Platform, check_catalog
 from studiolo.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from studiolo.catalog import Catalog
     from studiolo.problems import Problem
 
-CATALOG_FILES: Final = frozenset({ENVIRONMENTS_FILE, HARDWARE_FILE, "..data"})
+CATALOG_FILES: Final = frozenset({ENVIRONMENTS_FILE, HARDWARE_FILE, DATA_FILE, "..data"})
 """What a change must touch. `..data` is the link that Kubernetes swaps when a ConfigMap has changed."""
 
 SECONDS_BETWEEN_LOOKS: Final = 5.0
@@ -128,8 +128,8 @@ class CatalogHolder:
         self._apply(await asyncio.to_thread(self._check))
 
     def _fingerprint(self) -> tuple[tuple[int, int, int] | None, ...]:
-        """Changes whenever the files do, at the price of two calls of stat."""
-        return tuple(_stamp(self.directory / name) for name in (ENVIRONMENTS_FILE, HARDWARE_FILE))
+        """Changes whenever the files do, at the price of three calls of stat."""
+        return tuple(_stamp(self.directory / name) for name in (ENVIRONMENTS_FILE, HARDWARE_FILE, DATA_FILE))
 
     def _check(self) -> CatalogCheck:
         self._last_fingerprint = self._fingerprint()

@@ -1,6 +1,6 @@
-"""What may run (environments.yaml) and on what (hardware.yaml): is this catalog valid, and what does it hold?
+"""What may run (environments.yaml), on what (hardware.yaml), with which data (data.yaml): is it valid, what is in it?
 
-`check_catalog` looks at both files and reports every problem with its line; `load_catalog` is the same for callers who
+`check_catalog` looks at all files and reports every problem with its line; `load_catalog` is the same for callers who
 can only use a catalog without errors. The values are in `catalog_model`, the keys in `catalog_schema`, the rules of one
 entry in `catalog_entries`, the rules across entries and files in `catalog_checks`.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from studiolo.catalog_checks import check_across
-from studiolo.catalog_entries import read_environments, read_hardware
+from studiolo.catalog_entries import read_data, read_environments, read_hardware
 from studiolo.catalog_model import (
     APPS,
     DEFAULT_CURRENCY,
@@ -19,6 +19,7 @@ from studiolo.catalog_model import (
     App,
     Catalog,
     CpuShare,
+    DataFolder,
     Entry,
     Environment,
     Gpu,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "APPS",
+    "DATA_FILE",
     "DEFAULT_CURRENCY",
     "DEFAULT_TIMEZONE",
     "ENVIRONMENTS_FILE",
@@ -42,6 +44,7 @@ __all__ = [
     "CatalogCheck",
     "CatalogError",
     "CpuShare",
+    "DataFolder",
     "Entry",
     "Environment",
     "Gpu",
@@ -55,11 +58,13 @@ __all__ = [
 
 ENVIRONMENTS_FILE: Final = "environments.yaml"
 HARDWARE_FILE: Final = "hardware.yaml"
+DATA_FILE: Final = "data.yaml"
+"""The only one that may be missing: nobody is offered data then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogCheck:
-    """What a look at both files gave: a catalog unless there were errors, and every problem in the order of lines."""
+    """What a look at the files gave: a catalog unless there were errors, and every problem in the order of lines."""
 
     catalog: Catalog | None
     problems: tuple[Problem, ...]
@@ -71,13 +76,14 @@ class CatalogCheck:
 
 
 def check_catalog(directory: Path, *, platform: Platform = Platform.LOCAL) -> CatalogCheck:
-    """Both catalogs of a directory, checked for a platform. Never raises for what the files hold or lack."""
+    """The catalogs of a directory, checked for a platform. Never raises for what the files hold or lack."""
     environments = read_environments(directory / ENVIRONMENTS_FILE, platform=platform)
     hardware = read_hardware(directory / HARDWARE_FILE)
-    across = check_across(environments, hardware, platform=platform)
+    data = read_data(directory / DATA_FILE, platform=platform)
+    across = check_across(environments, hardware, data, platform=platform)
     # What is wrong inside an anchor is found wherever it is used, and said once.
     distinct: dict[tuple[str, int, int, str], Problem] = {}
-    for problem in (*environments.problems, *hardware.problems, *across):
+    for problem in (*environments.problems, *hardware.problems, *data.problems, *across):
         distinct.setdefault((*_place(problem), problem.message), problem)
     check = CatalogCheck(catalog=None, problems=tuple(sorted(distinct.values(), key=_place)))
     if check.errors:
@@ -87,6 +93,8 @@ def check_catalog(directory: Path, *, platform: Platform = Platform.LOCAL) -> Ca
             environments=tuple(entry for entry in environments.entries if entry.runs_on(platform)),
             elsewhere=tuple(entry for entry in environments.entries if not entry.runs_on(platform)),
             hardware=hardware.entries,
+            data=tuple(entry for entry in data.entries if entry.is_here(platform)),
+            data_elsewhere=tuple(entry for entry in data.entries if not entry.is_here(platform)),
             currency=hardware.currency,
             timezone=hardware.timezone,
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from studiolo.catalog_folders import check_mounts
 from studiolo.catalog_model import Platform
 from studiolo.problems import Problem, Severity, quoted
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from studiolo.catalog_entries import CatalogFile, Mention
-    from studiolo.catalog_model import Environment, Hardware
+    from studiolo.catalog_model import DataFolder, Environment, Hardware
 
 _SHORTEST_COMPARED: Final = 4
 """Shorter names that differ in one letter are different words more often than slips."""
@@ -20,7 +21,11 @@ _LONGEST_COMPARED: Final = 64
 
 
 def check_across(
-    environments: CatalogFile[Environment], hardware: CatalogFile[Hardware], *, platform: Platform
+    environments: CatalogFile[Environment],
+    hardware: CatalogFile[Hardware],
+    data: CatalogFile[DataFolder],
+    *,
+    platform: Platform,
 ) -> tuple[Problem, ...]:
     """The problems that no single entry has."""
     return (
@@ -28,7 +33,9 @@ def check_across(
         *_several_defaults(hardware.defaults),
         *_equal_titles(environments.titles),
         *_equal_titles(hardware.titles),
-        *_close_teams((*environments.teams, *hardware.teams)),
+        *_equal_titles(data.titles),
+        *_close_teams((*environments.teams, *hardware.teams, *data.teams)),
+        *check_mounts(data.mounts),
         *_nothing_runs_here(environments, platform),
     )
 

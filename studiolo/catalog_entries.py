@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
+from studiolo import catalog_folders as folders
 from studiolo import catalog_limits as limits
 from studiolo import catalog_machines as machines
 from studiolo import catalog_placement as placement
 from studiolo import catalog_software as software
+from studiolo.catalog_folder_keys import DATA
 from studiolo.catalog_keys import MOST_ENTRIES, Key
-from studiolo.catalog_model import APPS, DEFAULT_CURRENCY, DEFAULT_TIMEZONE, Environment, Hardware, Platform
+from studiolo.catalog_model import APPS, DEFAULT_CURRENCY, DEFAULT_TIMEZONE, DataFolder, Environment, Hardware, Platform
 from studiolo.catalog_reading import Report, Value
 from studiolo.catalog_schema import (
+    DATA_KEYS,
+    DATA_TOP_KEYS,
     ENVIRONMENT_KEYS,
     ENVIRONMENTS_TOP_KEYS,
     HARDWARE_KEYS,
@@ -31,12 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-EntryT = TypeVar("EntryT", Environment, Hardware)
+EntryT = TypeVar("EntryT", Environment, Hardware, DataFolder)
 Readers: TypeAlias = "Mapping[str, Callable[[Value], Any]]"
 
 
 class Mention(NamedTuple):
-    """A team, a title or a `default: true`, and where it stands: what the checks across entries look at."""
+    """A team, a title, a mount or a `default: true`, and where it stands: what the checks across entries look at."""
 
     text: str
     entry: str
@@ -57,13 +61,14 @@ class CatalogFile(Generic[EntryT]):
     teams: tuple[Mention, ...]
     titles: tuple[Mention, ...]
     defaults: tuple[Mention, ...]
+    mounts: tuple[Mention, ...] = ()
     currency: str = DEFAULT_CURRENCY
     timezone: str = DEFAULT_TIMEZONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Layout:
-    """How one of the two files is laid out."""
+    """How one of the files is laid out."""
 
     noun: str
     """The key that holds the entries."""
@@ -71,15 +76,22 @@ class _Layout:
     entry_keys: tuple[Key, ...]
     example: str
     elsewhere: Mapping[str, str]
-    """Keys of the other file, and where they belong."""
+    """Keys of the other files, and where they belong."""
+    without: str = "so nobody could start anything"
+    """What it means that a file has no entry."""
 
 
+_OF_DATA: Final = {
+    **{key.name: "it belongs at the top of data.yaml" for key in DATA_TOP_KEYS},
+    **{key.name: "it belongs to an entry of data.yaml" for key in DATA_KEYS},
+}
 _ENVIRONMENTS: Final = _Layout(
     noun="environments",
     top_keys=ENVIRONMENTS_TOP_KEYS,
     entry_keys=ENVIRONMENT_KEYS,
     example="{python: {title: Python, requirements: images/python/requirements.lock}}",
     elsewhere={
+        **_OF_DATA,
         **{key.name: "it belongs to an entry of hardware.yaml" for key in HARDWARE_KEYS},
         **{key.name: "it belongs at the top of hardware.yaml" for key in HARDWARE_TOP_KEYS},
         **{key.name: "it belongs to an entry below environments" for key in ENVIRONMENT_KEYS},
@@ -91,11 +103,27 @@ _HARDWARE: Final = _Layout(
     entry_keys=HARDWARE_KEYS,
     example="{small: {title: Small, cpu: 2, memory: 4Gi}}",
     elsewhere={
+        **_OF_DATA,
         **{key.name: "it belongs to an entry of environments.yaml" for key in ENVIRONMENT_KEYS},
         **{key.name: "it belongs at the top of environments.yaml" for key in ENVIRONMENTS_TOP_KEYS},
         **{key.name: "it belongs at the top of this file" for key in HARDWARE_TOP_KEYS},
         **{key.name: "it belongs to an entry below hardware" for key in HARDWARE_KEYS},
     },
+)
+_DATA: Final = _Layout(
+    noun="data",
+    top_keys=DATA_TOP_KEYS,
+    entry_keys=DATA_KEYS,
+    example="{imagenet: {title: ImageNet, path: /srv/datasets/imagenet}}",
+    elsewhere={
+        **{key.name: "it belongs to an entry of environments.yaml" for key in ENVIRONMENT_KEYS},
+        **{key.name: "it belongs to an entry of hardware.yaml" for key in HARDWARE_KEYS},
+        **{key.name: "it belongs at the top of environments.yaml" for key in ENVIRONMENTS_TOP_KEYS},
+        **{key.name: "it belongs at the top of hardware.yaml" for key in HARDWARE_TOP_KEYS},
+        "default": "it belongs to an entry of the other files",
+        **{key.name: "it belongs to an entry below data" for key in DATA_KEYS},
+    },
+    without="and without the file there is no data either",
 )
 
 
@@ -151,8 +179,31 @@ def read_hardware(path: Path) -> CatalogFile[Hardware]:
     return reader.done(Hardware, found)
 
 
+def read_data(path: Path, *, platform: Platform) -> CatalogFile[DataFolder]:
+    """data.yaml. There need not be one."""
+    if not path.exists():
+        return CatalogFile(file=str(path), entries=(), problems=(), place=START, teams=(), titles=(), defaults=())
+    reader = _FileReader(path, _DATA)
+    readers: Readers = {
+        "claim": folders.claim,
+        "folder": folders.folder,
+        "path": partial(folders.path, must_exist=platform is Platform.LOCAL),
+        "mount": folders.mount,
+        "read_only": Value.boolean,
+    }
+    found = []
+    for name, entry, facts, places in reader.entries(readers):
+        folders.check_places(entry, places)
+        if "mount" not in places:
+            facts["mount"] = f"{DATA}/{name}"
+        if "mount" in facts:
+            reader.note_mount(facts["mount"], name, places.get("mount", entry))
+        found.append({"name": name, **facts})
+    return reader.done(DataFolder, found)
+
+
 class _FileReader:
-    """What reading both files has in common: top keys, names of entries, how entries are shown and to whom."""
+    """What reading the files has in common: top keys, names of entries, how entries are shown and to whom."""
 
     def __init__(self, path: Path, layout: _Layout) -> None:
         document = read_yaml(path)
@@ -163,6 +214,7 @@ class _FileReader:
         self._teams: list[Mention] = []
         self._titles: list[Mention] = []
         self._defaults: list[Mention] = []
+        self._mounts: list[Mention] = []
         self._top: dict[str, str] = {}
 
     def entries(self, readers: Readers) -> Iterator[tuple[str, Value, dict[str, Any], dict[str, Value]]]:
@@ -192,16 +244,19 @@ class _FileReader:
             teams=tuple(self._teams),
             titles=tuple(self._titles),
             defaults=tuple(self._defaults),
+            mounts=tuple(self._mounts),
             **self._top,
         )
+
+    def note_mount(self, mount: str, entry: str, value: Value) -> None:
+        """Remember where a workspace has an entry, and where that is written."""
+        self._mounts.append(self._mention(mount, entry, value))
 
     def _entries_below(
         self, value: Value, readers: Readers
     ) -> Iterator[tuple[str, Value, dict[str, Any], dict[str, Value]]]:
         if value.is_empty_block:
-            value.error(
-                f"There are no entries, so nobody could start anything. Add one, such as {self._layout.example}."
-            )
+            value.error(f"There are no entries, {self._layout.without}. Add one, such as {self._layout.example}.")
         for number, (name, entry) in enumerate(value.entries(example=self._layout.example)):
             if number == MOST_ENTRIES:
                 entry.error(f"A file has at most {MOST_ENTRIES} entries. Remove some.", at=entry.key_place)

@@ -181,8 +181,26 @@ class Hardware(Entry):
         return self.gpu.count if self.gpu else 0
 
 
+class DataFolder(Entry):
+    """Files that people can have in their workspaces beside their home."""
+
+    mount: str
+    """Where a pod has it, below /data; on one machine the same below ~/data."""
+    claim: str | None = None
+    """A PersistentVolumeClaim in the workspaces' namespace; what pods need."""
+    folder: str = ""
+    """Where in that volume it lies; "" for its top."""
+    path: Path | None = None
+    """An absolute path; what one machine needs."""
+    read_only: bool = True
+
+    def is_here(self, platform: Platform) -> bool:
+        """Whether a workspace there can have it at all."""
+        return (self.path if platform is Platform.LOCAL else self.claim) is not None
+
+
 class Catalog(BaseModel):
-    """Both catalogs, valid, in the order of the files."""
+    """All catalogs, valid, in the order of the files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -191,6 +209,10 @@ class Catalog(BaseModel):
     hardware: tuple[Hardware, ...]
     elsewhere: tuple[Environment, ...] = ()
     """Valid environments that cannot run here: without `requirements` on one machine, without `image` on Kubernetes."""
+    data: tuple[DataFolder, ...] = ()
+    """Those that a workspace can have on the platform the catalog was checked for."""
+    data_elsewhere: tuple[DataFolder, ...] = ()
+    """Valid ones that it cannot have here: without `path` on one machine, without `claim` on Kubernetes."""
     currency: str = DEFAULT_CURRENCY
     timezone: str = DEFAULT_TIMEZONE
 
@@ -209,6 +231,10 @@ class Catalog(BaseModel):
     def offered_hardware(self, teams: Collection[str]) -> tuple[Hardware, ...]:
         """The hardware that somebody in these teams may choose."""
         return tuple(entry for entry in self.hardware if entry.is_offered_to(teams))
+
+    def offered_data(self, teams: Collection[str]) -> tuple[DataFolder, ...]:
+        """The data that somebody in these teams may have."""
+        return tuple(entry for entry in self.data if entry.is_offered_to(teams))
 
     def default_choice(self, teams: Collection[str]) -> Choice | None:
         """What somebody in these teams gets without choosing; None when nothing is offered to them.

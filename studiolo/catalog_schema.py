@@ -1,10 +1,11 @@
-"""Every key of the two catalogs, once: the check, the editors' JSON Schema and the suggestions are made from it."""
+"""Every key of the three catalogs, once: the check, the editors' JSON Schema and the suggestions are made from it."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from studiolo.catalog_folder_keys import FOLDER_KEYS
 from studiolo.catalog_keys import MOST_ENTRIES, Key, block_schema, list_schema, text_schema
 from studiolo.catalog_model import APPS, DEFAULT_CURRENCY, DEFAULT_TIMEZONE
 from studiolo.catalog_placement_keys import PLACEMENT_KEYS
@@ -55,7 +56,13 @@ _CPU_AMOUNT: Final = {
 }
 _MEMORY_AMOUNT: Final = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)$"}
 
-_ENTRY_KEYS: Final = (
+_DEFAULT: Final = Key(
+    name="default",
+    example="true",
+    description="What people get who do not choose. At most one entry of a file says true.",
+    value={"type": "boolean"},
+)
+_SHOWN_KEYS: Final = (
     Key(
         name="title",
         example="Everyday work",
@@ -75,12 +82,12 @@ _ENTRY_KEYS: Final = (
         description="Who may choose it: names of teams (JupyterHub groups). Leave it out for everyone.",
         value=list_schema(text_schema(LONGEST_TEAM)),
     ),
-    Key(
-        name="default",
-        example="true",
-        description="What people get who do not choose. At most one entry of a file says true.",
-        value={"type": "boolean"},
-    ),
+)
+_ENTRY_KEYS: Final = (*_SHOWN_KEYS, _DEFAULT)
+
+DATA_KEYS: Final = (
+    *_SHOWN_KEYS,
+    *FOLDER_KEYS,
 )
 
 ENVIRONMENT_KEYS: Final = (
@@ -222,6 +229,16 @@ ENVIRONMENTS_TOP_KEYS: Final = (
     ),
 )
 
+DATA_TOP_KEYS: Final = (
+    Key(
+        name="data",
+        example="{imagenet: {title: ImageNet, claim: datasets, folder: imagenet, path: /srv/datasets/imagenet}}",
+        description="Files to have beside the home, by name, in the order of the page.",
+        value=_entries(DATA_KEYS, anyOf=[{"required": ["claim"]}, {"required": ["path"]}]),
+        is_required=True,
+    ),
+)
+
 HARDWARE_TOP_KEYS: Final = (
     Key(
         name="hardware",
@@ -248,7 +265,7 @@ PLANNED_KEYS: Final = frozenset({"warm"})
 """Keys that a later version gives a meaning. Until then they are refused: silence would promise what nobody keeps."""
 
 SCHEMAS: Final[Mapping[str, tuple[Key, ...]]] = MappingProxyType(
-    {"environments": ENVIRONMENTS_TOP_KEYS, "hardware": HARDWARE_TOP_KEYS}
+    {"environments": ENVIRONMENTS_TOP_KEYS, "hardware": HARDWARE_TOP_KEYS, "data": DATA_TOP_KEYS}
 )
 """The catalogs an editor can have a schema for, by name."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from studiolo.catalog import Catalog, CpuShare, Environment, Gpu, Hardware
+from studiolo.catalog import Catalog, CpuShare, DataFolder, Environment, Gpu, Hardware
 
 if TYPE_CHECKING:
     from deploy.local.throwaway import ThrowawayHub
@@ -47,7 +47,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, Any], None]:
 
 @pytest.fixture
 def sample_catalog() -> Catalog:
-    """Two environments and three hardwares for everybody, one environment for vision, one hardware for research."""
+    """Two environments and three hardwares for everybody, one environment for vision, one hardware for research.
+
+    And data: some for everybody, some for vision.
+    """
 
     def environment(name: str, title: str, **more: Any) -> Environment:
         return Environment(name=name, title=title, requirements=Path(f"/locks/{name}/requirements.lock"), **more)
@@ -74,6 +77,18 @@ def sample_catalog() -> Catalog:
                 16,
                 gpu=Gpu(resource="nvidia.com/gpu", count=2),
                 teams=frozenset({"research"}),
+            ),
+        ),
+        data=(
+            DataFolder(name="iris", title="Iris", mount="/data/iris", path=Path("/srv/iris")),
+            DataFolder(
+                name="scans",
+                title="Scans",
+                summary="What the scanner made",
+                mount="/data/vision/scans",
+                path=Path("/srv/scans"),
+                read_only=False,
+                teams=frozenset({"vision"}),
             ),
         ),
     )

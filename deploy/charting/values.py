@@ -246,12 +246,14 @@ class NetworkPolicyValues(Section):
 
 
 class CatalogsValues(Section):
-    """The two files with all that can be chosen (catalogs.md). Changes reach people in two minutes."""
+    """The files with all that can be chosen (catalogs.md). Changes reach people in two minutes."""
 
     environments: str | FreeForm | None = None
     """`environments.yaml`, as text (`--set-file`) or as YAML."""
     hardware: str | FreeForm | None = None
     """`hardware.yaml`, the same way."""
+    data: str | FreeForm | None = None
+    """`data.yaml`, the same way. Empty: there is none (data.md)."""
 
 
 class AdmissionPolicyValues(Section):

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from studiolo.catalog import ENVIRONMENTS_FILE, HARDWARE_FILE, Catalog, CatalogCheck, Platform, check_catalog
+from studiolo.catalog import DATA_FILE, ENVIRONMENTS_FILE, HARDWARE_FILE, Catalog, CatalogCheck, Platform, check_catalog
 from studiolo.catalog_schema import SCHEMAS, json_schema
 from studiolo.cli.exit_codes import ExitCode, exit_code_of
 from studiolo.problems import listed
@@ -43,7 +43,7 @@ _PLATFORM = click.option(
 
 @click.group()
 def catalog() -> None:
-    """Check and show environments.yaml and hardware.yaml."""
+    """Check and show environments.yaml, hardware.yaml and data.yaml."""
 
 
 @catalog.command()
@@ -59,11 +59,14 @@ def check(directory: Path, platform: str) -> None:
     _print_problems(result)
     if result.catalog is None:
         sys.exit(1)
-    environments = len(result.catalog.environments) + len(result.catalog.elsewhere)
-    click.echo(
-        f"{ENVIRONMENTS_FILE} ({environments}) and {HARDWARE_FILE} ({len(result.catalog.hardware)}) can be used.",
-        err=True,
-    )
+    found = result.catalog
+    counts = {
+        ENVIRONMENTS_FILE: len(found.environments) + len(found.elsewhere),
+        HARDWARE_FILE: len(found.hardware),
+        DATA_FILE: len(found.data) + len(found.data_elsewhere),
+    }
+    files = listed(f"{file} ({count})" for file, count in counts.items() if count)
+    click.echo(f"{files} can be used.", err=True)
 
 
 @catalog.command()
@@ -151,17 +154,23 @@ def show(directory: Path, platform: str, teams: tuple[str, ...], *, as_json: boo
     console = Console()
     console.print(_views_table(result.catalog, views))
     console.print(_hardware_table(result.catalog))
+    if result.catalog.data:
+        console.print(_data_table(result.catalog))
     if result.catalog.elsewhere:
         names = listed(entry.name for entry in result.catalog.elsewhere)
         lacking = "requirements" if platform == Platform.LOCAL else "image"
         console.print(f"Not offered here, because no {lacking} is named: {names}.", markup=False)
+    if result.catalog.data_elsewhere:
+        names = listed(entry.name for entry in result.catalog.data_elsewhere)
+        lacking = "path" if platform == Platform.LOCAL else "claim"
+        console.print(f"Data not offered here, because no {lacking} is named: {names}.", markup=False)
 
 
 @catalog.command()
 @click.argument("name", required=False, type=click.Choice(list(SCHEMAS)))
 @click.option("--write", is_flag=True, help="Write the files under studiolo/schema/ instead of printing.")
 def schema(name: str | None, *, write: bool) -> None:
-    """Print the JSON Schema of a catalog, for editors; of both, when none is named."""
+    """Print the JSON Schema of a catalog, for editors; of all, when none is named."""
     names = [name] if name else list(SCHEMAS)
     if write:
         for each in names:
@@ -202,7 +211,7 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _teams_of(catalog: Catalog) -> list[str]:
-    entries = (*catalog.environments, *catalog.hardware)
+    entries = (*catalog.environments, *catalog.hardware, *catalog.data)
     return sorted({team for entry in entries for team in entry.teams or ()})
 
 
@@ -233,6 +242,16 @@ def _hardware_table(catalog: Catalog) -> Table:
     return table
 
 
+def _data_table(catalog: Catalog) -> Table:
+    table = Table(title="Data", title_justify="left")
+    for column in ("Name", "Title", "Who", "In a workspace", "May be changed"):
+        table.add_column(column, overflow="fold")
+    for entry in catalog.data:
+        teams = "everyone" if entry.teams is None else ", ".join(sorted(entry.teams))
+        _add_row(table, entry.name, entry.title, teams, entry.mount, "no" if entry.read_only else "yes")
+    return table
+
+
 def _add_row(table: Table, *cells: str) -> None:
     # As Text: brackets in a title or a team's name are not rich's markup.
     table.add_row(*(Text(cell) for cell in cells))
@@ -253,6 +272,7 @@ def _as_json(catalog: Catalog, views: Collection[tuple[str, ...]]) -> dict[str, 
                 "teams": list(teams),
                 "environments": [entry.name for entry in catalog.offered_environments(teams)],
                 "hardware": [entry.name for entry in catalog.offered_hardware(teams)],
+                "data": [entry.name for entry in catalog.offered_data(teams)],
                 "default": choice.as_user_options() if choice else None,
             }
         )

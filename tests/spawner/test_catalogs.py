@@ -74,6 +74,19 @@ def edit(folder: Path, text: str) -> None:
     (folder / "hardware.yaml.new").replace(folder / "hardware.yaml")
 
 
+def test_data_comes_changes_and_goes(folder: Path) -> None:
+    holder = CatalogHolder(folder, log=LOG, now=Clock())
+    assert holder.current.data == ()
+    (folder / "data.yaml").write_text("data:\n  iris: {title: Iris, path: /}\n")
+    assert not holder.reload().is_valid
+    (folder / "data.yaml").write_text(f"data:\n  iris: {{title: Iris, path: {folder}}}\n")
+    assert holder.reload().is_valid
+    assert [entry.title for entry in holder.current.data] == ["Iris"]
+    (folder / "data.yaml").unlink()
+    assert holder.reload().is_valid
+    assert holder.current.data == ()
+
+
 def test_a_good_edit_is_served(folder: Path) -> None:
     holder = CatalogHolder(folder, log=LOG, now=Clock())
     first = holder.status

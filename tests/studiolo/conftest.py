@@ -17,9 +17,15 @@ def write_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     monkeypatch.chdir(tmp_path)
 
     def write(
-        *, environments: str | bytes = ENVIRONMENTS, hardware: str | bytes = HARDWARE, lock: str = "jupyterlab==4.5.0\n"
+        *,
+        environments: str | bytes = ENVIRONMENTS,
+        hardware: str | bytes = HARDWARE,
+        data: str | bytes | None = None,
+        lock: str = "jupyterlab==4.5.0\n",
     ) -> Path:
-        for name, content in (("environments.yaml", environments), ("hardware.yaml", hardware)):
+        for name, content in (("environments.yaml", environments), ("hardware.yaml", hardware), ("data.yaml", data)):
+            if content is None:
+                continue
             Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
         Path("requirements.lock").write_text(lock, encoding="utf-8")
         return Path()

@@ -10,10 +10,13 @@ import pytest
 import yaml
 
 from studiolo.catalog import check_catalog
-from studiolo.catalog_schema import ENVIRONMENT_KEYS, HARDWARE_KEYS, PLANNED_KEYS, SCHEMAS, json_schema
+from studiolo.catalog_keys import Key
+from studiolo.catalog_schema import DATA_KEYS, ENVIRONMENT_KEYS, HARDWARE_KEYS, PLANNED_KEYS, SCHEMAS, json_schema
 from studiolo.cli.catalog import SCHEMA_DIRECTORY, schema_text
 
 ROOT = Path(__file__).parents[2]
+SHIPPED = ("environments", "hardware")
+"""Whoever has data adds a data.yaml: nobody's data can ship."""
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -22,14 +25,14 @@ def test_the_committed_schema_is_up_to_date(name: str) -> None:
     assert committed == schema_text(name), "stale: run `studiolo catalog schema --write`"
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_editors_find_the_schema_by_the_first_line_of_the_catalog(name: str) -> None:
     first = (ROOT / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0]
     path = first.removeprefix("# yaml-language-server: $schema=")
     assert (ROOT / path).read_text(encoding="utf-8") == schema_text(name)
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_the_catalogs_that_ship_fit_their_schema(name: str) -> None:
     schema = json_schema(name)
     jsonschema.Draft7Validator.check_schema(schema)
@@ -79,6 +82,37 @@ def test_the_example_of_each_key_is_valid(key: str, value: str, write_catalog: C
         }
     )
     assert check_catalog(Path()).errors == ()
+
+
+@pytest.mark.parametrize("key", DATA_KEYS, ids=lambda key: key.name)
+def test_the_example_of_each_key_of_data_is_valid(key: Key, write_catalog: Callable[..., Path]) -> None:
+    facts = {"title": "A", "claim": "datasets", key.name: key.example}
+    text = "data:\n  a:\n" + "".join(f"    {name}: {value}\n" for name, value in facts.items())
+    write_catalog(data=text)
+    assert check_catalog(Path()).errors == ()
+    jsonschema.validate(yaml.safe_load(text), json_schema("data"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"title": "A"},
+        {"claim": "datasets"},
+        {"title": "A", "claim": "Data Sets"},
+        {"title": "A", "claim": "datasets", "folder": "../homes"},
+        {"title": "A", "claim": "datasets", "mount": "/data/../etc"},
+        {"title": "A", "path": "srv"},
+        {"title": "A", "path": "/srv", "read_only": "no"},
+        {"title": "A", "path": "/srv", "default": True},
+    ],
+)
+def test_what_the_schema_of_data_refuses_the_check_refuses_too(
+    data: dict[str, Any], write_catalog: Callable[..., Path]
+) -> None:
+    document = {"data": {"a": data}}
+    assert not jsonschema.Draft7Validator(json_schema("data")).is_valid(document)
+    write_catalog(data=json.dumps(document))
+    assert check_catalog(Path()).errors
 
 
 def test_a_planned_key_is_not_known_yet() -> None:

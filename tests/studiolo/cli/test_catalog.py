@@ -97,12 +97,14 @@ def test_show_as_json_for_somebody_in_two_teams(write_catalog: Callable[..., Pat
             "teams": [],
             "environments": ["python"],
             "hardware": ["small"],
+            "data": [],
             "default": {"environment": "python", "hardware": "small"},
         },
         {
             "teams": ["vision", "nlp"],
             "environments": ["python", "pytorch"],
             "hardware": ["small", "gpu"],
+            "data": [],
             "default": {"environment": "python", "hardware": "small"},
         },
     ]
@@ -123,17 +125,17 @@ def test_show_of_a_broken_catalog_says_what_check_says(write_catalog: Callable[.
     assert shown.stdout == checked.stdout
 
 
-def test_schema_prints_one_or_both() -> None:
-    one, both = (CliRunner().invoke(catalog, ["schema", *names]) for names in (["hardware"], []))
+def test_schema_prints_one_or_all() -> None:
+    one, every = (CliRunner().invoke(catalog, ["schema", *names]) for names in (["hardware"], []))
     assert json.loads(one.stdout) == json_schema("hardware")
-    assert json.loads(both.stdout) == {name: json_schema(name) for name in ("environments", "hardware")}
+    assert json.loads(every.stdout) == {name: json_schema(name) for name in ("environments", "hardware", "data")}
 
 
-def test_schema_write_writes_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schema_write_writes_all_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "SCHEMA_DIRECTORY", tmp_path)
     result = CliRunner().invoke(catalog, ["schema", "--write"])
     assert result.exit_code == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"environments.json", "hardware.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"environments.json", "hardware.json", "data.json"}
     assert json.loads((tmp_path / "hardware.json").read_text(encoding="utf-8")) == json_schema("hardware")
 
 
