@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import kubespawner.spawner
 
+from hub.homes.wiring import home_service
 from hub.pages.cluster_place import ClusterPlace
 from spawner.catalogs import CatalogHolder
 from spawner.cluster import WorkspaceSpawner
@@ -37,12 +38,13 @@ class ClusterBackend:
     def __init__(
         self, settings: Settings, kubernetes: KubernetesSettings, *, starts: StartHistory, log: logging.Logger
     ) -> None:
-        """Connects to nothing yet. Raises CatalogError where the catalogs cannot be used."""
+        """Connects to nothing yet. Raises StudioloError where catalogs cannot be used, or the homes' key is missing."""
         self._kubernetes = kubernetes
         self._installation = kubernetes.installation
         self._starts = starts
         self._log = log
         self._catalogs = CatalogHolder(settings.catalog_directory, log=log, platform=Platform.KUBERNETES)
+        self._homes = home_service(settings)
         self._kube: Kube | None = None
         self._pods: PodWatch | None = None
         self._nodes: NodeWatch | None = None
@@ -77,6 +79,7 @@ class ClusterBackend:
             pods=self._pods,
             nodes=self._nodes,
             installation=self._installation,
+            homes=self._homes,
         )
 
     async def settle(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
@@ -103,6 +106,8 @@ class ClusterBackend:
             await asyncio.gather(self._watching, return_exceptions=True)
         if self._kube is not None:
             await self._kube.close()
+        if self._homes is not None:
+            await self._homes.close()
 
     async def _end_orphans(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
         if self._kube is None or self._pods is None:

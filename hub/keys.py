@@ -52,6 +52,22 @@ def keys_for(settings: Settings) -> Keys:
     return Keys(**found)
 
 
+def homes_token(settings: Settings) -> str:
+    """The key that hub and home service share, of the mounted Secret: only where there is a home service.
+
+    Raises StudioloError where it is missing.
+    """
+    folder = settings.secrets_directory
+    token = _read_key(folder / "homes_token") if folder is not None else ""
+    if not token:
+        raise StudioloError(
+            f"{folder or 'The settings'} lacks the key homes_token, which hub and home service share.",
+            hint="In a cluster it is an entry of the Secret that homes.service.existingSecret names, in the namespaces "
+            "of both. Without a home service (homes.service.url) it is not needed.",
+        )
+    return token
+
+
 def ensure_keys(data: DataDirectory) -> Keys:
     """The keys of this data directory; those that do not exist yet are made.
 

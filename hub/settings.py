@@ -13,6 +13,7 @@ from annotated_types import Ge, Interval
 from pydantic import Field, ValidationError, model_validator
 
 from hub.domains import domains_problem
+from hub.homes.settings import HomesSettings
 from hub.idle.settings import IdleSettings
 from hub.logs.settings import LogsSettings
 from hub.metrics.settings import MetricsSettings
@@ -149,6 +150,7 @@ class Settings(Section):
     gpus: GpuSettings = GpuSettings()
     packages: PackagesSettings = PackagesSettings()
     idle: IdleSettings = IdleSettings()
+    homes: HomesSettings = HomesSettings()
     secrets_directory: Path | None = Field(default=None, strict=False)
     """A folder with the keys between our processes, one file each, such as a mounted Secret. Absent: they are made in
     the data directory."""

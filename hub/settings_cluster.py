@@ -17,7 +17,7 @@ Id = Annotated[int, Interval(ge=1, le=2**31 - 1)]
 """A user or group: never root."""
 
 
-class HomesSettings(Section):
+class HomesVolumeSettings(Section):
     """The one volume with everybody's homes."""
 
     claim: str = ""
@@ -36,7 +36,7 @@ class KubernetesSettings(Section):
     """Marks everything of this installation, so that two of them never meet."""
     kubeconfig: Path | None = Field(default=None, strict=False)
     """How a hub outside the cluster reaches it. Absent: the hub is a pod and has an account of its own."""
-    homes: HomesSettings = HomesSettings()
+    homes: HomesVolumeSettings = HomesVolumeSettings()
     uid: Id = JOVYAN
     """The user that people's processes run as; the images are made for 1000."""
     gid: Id = JOVYAN

@@ -233,6 +233,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             board=self._board,
             probe_path=f"{self.server.base_url}api",
             seconds=self.start_timeout * OUR_SHARE,
+            homes=self.parts.homes,
             node_of=self._node_of,
             instead=lambda verdict: self._instead(plan, verdict),
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spawner.catalogs import CatalogHolder
+    from spawner.homes import HomeService
     from spawner.installation import Installation
     from spawner.kube import Kube
     from spawner.node_watch import NodeWatch
@@ -25,3 +26,5 @@ class ClusterParts:
     nodes: NodeWatch | None = None
     """None: nobody looks at them, and no start names hardware that would fit."""
     installation: Installation
+    homes: HomeService | None = None
+    """None: the node makes the folder of a home, or homes end with their pods."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from spawner.cluster_follow import follow_until_serving
 from spawner.cluster_pods import delete_pod, last_log_lines, look_for_own, pods_path, remove_pod
-from spawner.errors import ClusterAway, ServerNeverReady, offer_again, offers_on
+from spawner.errors import ClusterAway, HomeNotUsable, HomesAway, ServerNeverReady, offer_again, offers_on
+from spawner.homes import HomeRefused, HomesSilent
 from spawner.installation import RELEASE_LABEL
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
 from spawner.manifest import secret_manifest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from spawner.errors import StartError
+    from spawner.homes import HomeService
     from spawner.installation import Installation
     from spawner.kube import Json, Kube
     from spawner.plan import LaunchPlan
@@ -81,6 +83,8 @@ class ClusterStart:
     """What the server is asked for, to see that it answers."""
     seconds: float
     """How long all of it may take."""
+    homes: HomeService | None = None
+    """Who makes the home before the pod; None where the node does, which knows no owner."""
     node_of: Callable[[str], NodeFacts | None] = lambda _: None
     """A node by its name, where nodes may be seen."""
     instead: Callable[[Verdict], tuple[Hardware, ...]] = lambda _: ()
@@ -93,6 +97,7 @@ class ClusterStart:
         try:
             async with asyncio.timeout(self.seconds):
                 self.board.begin(Phase.ROOM)
+                await self._prepare_home()
                 created, patience = await self._create()
                 return await self._follow(created, patience)
         except BaseException as error:
@@ -102,6 +107,18 @@ class ClusterStart:
             if isinstance(error, TimeoutError):
                 raise ServerNeverReady(self.seconds, offers=(offer_again(self.plan.choice),)) from None
             raise
+
+    async def _prepare_home(self) -> None:
+        """Before anything is made: without a home there is nothing to clear away, and nobody waits for a mount."""
+        if self.homes is None:
+            return
+        again = (offer_again(self.plan.choice),)
+        try:
+            await self.homes.ensure(self.plan.identity.home)
+        except HomesSilent as silent:
+            raise HomesAway(str(silent), offers=again) from silent
+        except HomeRefused as refused:
+            raise HomeNotUsable(str(refused), offers=again) from refused
 
     async def _clear_away(self) -> None:
         """Removes what this start made; also where the answer to its creation was lost, and never another's."""

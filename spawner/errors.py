@@ -7,6 +7,7 @@ StartError                      a start failed; all below are public: their text
 ├── EnvironmentBuildFailed      the software could not be installed
 ├── HomeNotUsable               the home directory cannot be made or written
 ├── ScratchNotUsable            the folder for what may be lost cannot be made
+├── HomesAway                   the disk with the homes, or who makes them, does not answer
 ├── ServerExited                the server ended before it was ready
 ├── ServerNeverReady            the server ran and never answered
 ├── RouteNotAdded               the server ran, and the proxy did not take its address
@@ -196,12 +197,28 @@ class HomeNotUsable(StartError):
 
     code = "home_not_usable"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, offers: Sequence[Offer] = ()) -> None:
         """`reason` is what the system said: "No space left on device"."""
         super().__init__(
             "Your home directory cannot be used.",
             cause=f"The machine said: {reason.rstrip('.')}.",
             hint="Tell an administrator the reference: nothing in your home was changed.",
+            offers=offers,
+        )
+
+
+class HomesAway(StartError):
+    """The disk with the homes, or who makes them, does not answer."""
+
+    code = "homes_away"
+
+    def __init__(self, reason: str, *, offers: Sequence[Offer] = ()) -> None:
+        """`reason` is a whole sentence: who did not answer, and how long it was waited for."""
+        super().__init__(
+            "Your home directory does not answer, so your workspace was not started without it.",
+            cause=reason,
+            hint="Try again in a minute. Your files are as they were, and workspaces that run go on.",
+            offers=offers,
         )
 
 

@@ -16,6 +16,7 @@ from spawner.errors import (
     ClusterAway,
     CredentialsGone,
     DoesNotFitError,
+    HomesAway,
     OptionsError,
     ProgramsMissing,
     StartError,
@@ -37,6 +38,7 @@ STATUS: Mapping[type[StartError], HTTPStatus] = MappingProxyType(
         StartStopped: HTTPStatus.CONFLICT,
         ChoiceNotPossible: HTTPStatus.CONFLICT,
         ClusterAway: HTTPStatus.SERVICE_UNAVAILABLE,
+        HomesAway: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
 """What a person can change is 4xx. All else is 500: a monitor should see it, though the hub does not end for it."""

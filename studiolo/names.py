@@ -32,6 +32,7 @@ _HASH_LENGTH: Final = 16
 """64 bits. With the usual 8 characters somebody could try names until one meets another person's home."""
 
 _SAFE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_HASHED = re.compile(rf"[a-z0-9]+(-[a-z0-9]+)*---[0-9a-f]{{{_HASH_LENGTH}}}")
 _UNSAFE_RUN = re.compile(r"[^a-z0-9]+")
 
 
@@ -42,6 +43,13 @@ def home_name(user: str) -> str:
     disk that ignores case either.
     """
     return _safe_part(user)
+
+
+def is_home_name(name: str) -> bool:
+    """Whether some person's home may be called this: never "", ".", "..", a path, or what the volume itself holds."""
+    if is_slug(name):
+        return len(name) <= _LONGEST_SAFE_NAME
+    return len(name) <= _SLUG_LENGTH + len("---") + _HASH_LENGTH and _HASHED.fullmatch(name) is not None
 
 
 def workspace_key(user: str, server: str) -> str:

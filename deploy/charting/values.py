@@ -15,6 +15,7 @@ CHART_DECIDES: Final = (
     "catalogDirectory",
     "secretsDirectory",
     "gpus",
+    "homes.service",
     "hub.connectUrl",
     "hub.database.url",
     "hub.database.urlFile",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.keys import ensure_keys, keys_for
+from hub.keys import ensure_keys, homes_token, keys_for
 from hub.settings import Settings
 from spawner.data_directory import DataDirectory
 from studiolo.errors import StudioloError
@@ -65,3 +65,17 @@ def test_the_keys_of_a_mounted_secret_are_read_and_never_made(tmp_path: Path) ->
         (folder / name).write_text(name)
     assert keys_for(settings).cookie_secret == "ab12"
     assert not (tmp_path / "secrets").exists()
+
+
+def test_the_key_of_the_home_service_is_needed_only_where_there_is_one(tmp_path: Path) -> None:
+    """Secrets that were made before there was a home service go on working."""
+    folder = tmp_path / "secret"
+    folder.mkdir()
+    for name in ("cookie_secret", "proxy_token", "services_token", "hub_token"):
+        (folder / name).write_text(name)
+    settings = Settings.model_validate({"dataDirectory": tmp_path, "secretsDirectory": folder})
+    assert keys_for(settings).hub_token == "hub_token"
+    with pytest.raises(StudioloError, match="lacks the key homes_token"):
+        homes_token(settings)
+    (folder / "homes_token").write_text("h" * 64 + "\n")
+    assert homes_token(settings) == "h" * 64

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import random
 import re
 import string
+import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
@@ -11,6 +14,7 @@ from studiolo.names import (
     DEFAULT_SERVER_TITLE,
     check_server_name,
     home_name,
+    is_home_name,
     is_slug,
     pod_name,
     server_from_shown,
@@ -80,6 +84,67 @@ def test_names_that_look_alike_have_different_homes(alike: tuple[str, ...]) -> N
 def test_two_people_never_share_a_home(first: str, second: str) -> None:
     same = on_a_disk_that_ignores_case(home_name(first)) == on_a_disk_that_ignores_case(home_name(second))
     assert same == (first == second)
+
+
+ALIKE: tuple[Callable[[str], str], ...] = (
+    str.swapcase,
+    str.upper,
+    str.casefold,
+    lambda name: name.replace("a", "\u0430").replace("e", "\u0435").replace("o", "\u043e"),  # Cyrillic
+    lambda name: name.replace("l", "1").replace("o", "0"),
+    lambda name: unicodedata.normalize("NFD", name),
+    lambda name: unicodedata.normalize("NFKC", name),
+    lambda name: name.replace(".", "%2e").replace("/", "%2f"),
+    lambda name: name.replace("-", "--"),
+    lambda name: name.replace("-", "_"),
+    lambda name: f"../{name}",
+    lambda name: f"{name}/..",
+    lambda name: f"./{name}",
+    lambda name: f"{name}\0",
+    lambda name: f" {name}",
+    lambda name: f"{name}\u200b",  # has no width
+    lambda name: f"\u202e{name}",  # turns what follows around
+    lambda name: (name * 200)[:200],
+    lambda name: (name * 200)[:201],
+    lambda name: f"{name}{'x' * 200}"[:200],
+    home_name,
+    lambda name: home_name(home_name(name)),
+)
+"""What somebody may do to a name to come near another person's home."""
+
+
+def pairs_that_look_alike(count: int) -> list[tuple[str, str]]:
+    """Always the same ones: a failure is found again."""
+    chance = random.Random(20261126)
+    alphabet = "aabeloABEO019-._%@/ \u00e9\u00df\u0131\u0430\uff41"
+    names = ["".join(chance.choices(alphabet, k=chance.randint(1, 40))) for _ in range(count)]
+    return [(name, chance.choice(ALIKE)(name)) for name in names]
+
+
+def test_ten_thousand_pairs_of_names_that_look_alike_have_homes_of_their_own() -> None:
+    pairs = pairs_that_look_alike(10_000)
+    for first, second in pairs:
+        homes = {on_a_disk_that_ignores_case(home_name(name)) for name in (first, second)}
+        assert len(homes) == len({first, second}), (first, second)
+    everybody = {name for pair in pairs for name in pair}
+    assert len(everybody) > 15_000
+    assert len({home_name(name) for name in everybody}) == len(everybody)
+
+
+@given(user=users)
+def test_each_home_is_known_as_one(user: str) -> None:
+    assert is_home_name(home_name(user))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".", "..", "%2e%2e", "a/b", "/", "a\0", "a\n", "Alice", ".archived", "lost+found", "a--b", "a-"),
+        *("a" * 64, "a" * 200, "a---0123456789abcde", "a---0123456789abcdeF", f"{'a' * 33}---0123456789abcdef"),
+    ],
+)
+def test_what_nobody_s_home_is_called_is_known_as_none(name: str) -> None:
+    assert not is_home_name(name)
 
 
 @given(user=users, server=servers)

@@ -1,0 +1,168 @@
+"""The volume itself. Every step goes from one open folder to the next, and no link is ever followed.
+
+People own what is in their homes and nothing above them, so only the names that this process made itself are trusted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hub.homes.errors import HomeInTheWay, NoSuchHome
+from hub.homes.measure import measure
+from hub.homes.rules import ARCHIVE, ARCHIVE_MODE, FOLDER_MODE, HOME_MODE, archive_name, folder_parts, newest_archive
+from spawner.homes import HomeUsage
+from studiolo.names import is_home_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomesDisk:
+    """All homes of an installation. Everything here may wait for a disk, so it is called in a thread."""
+
+    root: Path
+    """Where the volume is mounted."""
+    folder: str = ""
+    """Where in it the homes lie."""
+    uid: int
+    gid: int
+    """Whose the homes are: the same for everybody's workspaces."""
+
+    def ensure(self, home: str) -> bool:
+        """The home is there, its owner's and nobody else's; whether it was made now. Its files are left alone.
+
+        Raises HomeInTheWay where the name is a file's or a link's, and OSError.
+        """
+        _check(home)
+        with self._homes() as homes:
+            is_new = _make(home, homes, HOME_MODE)
+            with _opened(home, homes) as descriptor:
+                found = os.fstat(descriptor)
+                # In this order: changing the owner may take bits of the mode away.
+                if (found.st_uid, found.st_gid) != (self.uid, self.gid):
+                    os.fchown(descriptor, self.uid, self.gid)
+                if stat.S_IMODE(found.st_mode) != HOME_MODE:
+                    os.fchmod(descriptor, HOME_MODE)
+        return is_new
+
+    def usage(self, home: str, *, seconds: float) -> HomeUsage:
+        """What a home holds, as far as it could be looked at in so many seconds; nothing, where there is none yet.
+
+        Raises HomeInTheWay, and OSError.
+        """
+        _check(home)
+        with self._homes() as homes:
+            try:
+                with _opened(home, homes) as descriptor:
+                    return measure(descriptor, seconds=seconds)
+            except NoSuchHome:
+                return HomeUsage(used_bytes=0, is_whole=True)
+
+    def archive(self, home: str, *, now: datetime) -> str:
+        """Puts a home aside, whole and at once; what it is called there. Raises NoSuchHome, and OSError."""
+        _check(home)
+        with self._homes() as homes, _kept(ARCHIVE, homes, ARCHIVE_MODE) as archive:
+            with _opened(home, homes):
+                pass  # a folder, and there
+            name = archive_name(home, now=now, taken=_names_in(archive))
+            os.rename(home, name, src_dir_fd=homes, dst_dir_fd=archive)
+            return name
+
+    def restore(self, home: str) -> str:
+        """Brings back what was put aside last; what it was called there.
+
+        Raises NoSuchHome, HomeInTheWay where the person has files again, and OSError. An empty home makes room.
+        """
+        _check(home)
+        with self._homes() as homes, _kept(ARCHIVE, homes, ARCHIVE_MODE) as archive:
+            name = newest_archive(home, _names_in(archive))
+            if name is None:
+                raise NoSuchHome(f"No home of {home} was put aside.", hint="Look for its name on the volume.")
+            try:
+                # The system itself replaces an empty folder and nothing else, in one step.
+                os.rename(name, home, src_dir_fd=archive, dst_dir_fd=homes)
+            except OSError as error:
+                if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+                    raise HomeInTheWay(
+                        f"{home} has a home with files in it, so the one that was put aside stays where it is.",
+                        hint="Put the present home aside first, or copy from one to the other.",
+                    ) from error
+                raise
+            return name
+
+    @contextlib.contextmanager
+    def _homes(self) -> Iterator[int]:
+        """The folder with the homes; it is made where it is missing. The volume's top must be there."""
+        with contextlib.ExitStack() as stack:
+            descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            for part in folder_parts(self.folder):
+                descriptor = stack.enter_context(_kept(part, descriptor, FOLDER_MODE))
+            yield descriptor
+
+
+def _names_in(folder: int) -> frozenset[str]:
+    with os.scandir(folder) as entries:
+        return frozenset(entry.name for entry in entries)
+
+
+def _check(home: str) -> None:
+    if not is_home_name(home):
+        raise NoSuchHome("No home is called so.", hint="Names of homes are those that studiolo/names.py makes.")
+
+
+def _make(name: str, parent: int, mode: int) -> bool:
+    try:
+        os.mkdir(name, mode, dir_fd=parent)
+    except FileExistsError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _opened(home: str, homes: int) -> Iterator[int]:
+    """The folder of a home, and nothing that only leads to one."""
+    _check(home)
+    with _folder(home, homes) as descriptor:
+        yield descriptor
+
+
+@contextlib.contextmanager
+def _kept(name: str, parent: int, mode: int) -> Iterator[int]:
+    """A folder of our own, made where it is missing; whatever the process' umask is, of this mode then."""
+    is_new = _make(name, parent, mode)
+    with _folder(name, parent) as descriptor:
+        if is_new:
+            os.fchmod(descriptor, mode)
+        yield descriptor
+
+
+@contextlib.contextmanager
+def _folder(name: str, parent: int) -> Iterator[int]:
+    try:
+        descriptor = os.open(name, _FOLDER, dir_fd=parent)
+    except FileNotFoundError as error:
+        raise NoSuchHome(
+            f"There is no folder {name}.", hint="It is made when its person starts a workspace."
+        ) from error
+    except OSError as error:
+        if error.errno in {errno.ENOTDIR, errno.ELOOP}:
+            raise HomeInTheWay(
+                f"{name} is a file or a link where a folder belongs.",
+                hint="Somebody with rights on the volume put it there. Look at it, and move it away.",
+            ) from error
+        raise
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

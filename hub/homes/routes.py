@@ -1,0 +1,179 @@
+"""The home service over HTTP, for the hub alone. A disk that hangs is told of in time, and hangs nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from tornado import web
+
+from hub.homes.errors import HomeInTheWay, NoSuchHome
+from hub.homes.measurements import Measurements
+from hub.logs.requests import log_request
+from studiolo.errors import StudioloError
+from studiolo.names import is_home_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hub.homes.disk import HomesDisk
+
+DISK_SECONDS: Final = 4.0
+"""The longest a disk is waited for: less than a start waits for this service, so that it learns why."""
+
+AT_ONCE: Final = 16
+"""Steps on the disk at the same time."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Homes:
+    """What the routes use, made once."""
+
+    disk: HomesDisk
+    token: str = field(repr=False)
+    measurements: Measurements
+    threads: ThreadPoolExecutor
+    disk_seconds: float = DISK_SECONDS
+
+    async def on_disk(self, step: Callable[[], Answer]) -> Answer:
+        """The answer of a step that may block. Raises TimeoutError where the disk does not answer in time."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self.disk_seconds):
+            return await loop.run_in_executor(self.threads, step)
+
+
+class HomeHandler(web.RequestHandler):
+    """Answers the hub in JSON, and nobody else."""
+
+    def initialize(self, homes: Homes) -> None:
+        """What this process has."""
+        self.homes = homes
+
+    def set_default_headers(self) -> None:
+        """Nothing here is a page."""
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Cache-Control", "no-store")
+
+    def prepare(self) -> None:
+        """Refuse everybody without the key, before anything else is looked at."""
+        kind, _, shown = self.request.headers.get("Authorization", "").partition(" ")
+        is_right = hmac.compare_digest(shown.encode(), self.homes.token.encode())
+        if kind.lower() != "token" or not is_right:
+            raise web.HTTPError(403, "This address is for the hub itself.")
+        home = self.path_args[0] if self.path_args else ""
+        if home and not is_home_name(home):
+            raise web.HTTPError(404, "No home is called so.")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """`{"message": "…"}`: why not."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        said = error.log_message if isinstance(error, web.HTTPError) else ""
+        match error:
+            case NoSuchHome():
+                status_code = 404
+            case HomeInTheWay():
+                status_code = 409
+            case TimeoutError():
+                status_code, said = 504, "The disk with the homes does not answer."
+            case OSError():
+                status_code, said = 500, f"{os.strerror(error.errno or 0)}."
+        if isinstance(error, StudioloError):
+            said = f"{error} {error.hint}".strip()
+        self.set_status(status_code)
+        self.finish({"message": said or self._reason})
+
+    def log_exception(self, *error: Any) -> None:
+        """What is expected of disks is a line of the request's; only bugs have a traceback."""
+        if not isinstance(error[1], StudioloError | OSError):
+            super().log_exception(*error)
+
+
+class HealthHandler(HomeHandler):
+    """`GET /health`: this process answers; whether the disk does, is told to the hub."""
+
+    def prepare(self) -> None:
+        """Open to everybody that the network lets come here: it says nothing of anybody."""
+
+    def get(self) -> None:
+        """Nothing but that."""
+        self.write({"status": "ok"})
+
+
+class EnsureHandler(HomeHandler):
+    """`POST /homes/NAME`."""
+
+    async def post(self, home: str) -> None:
+        """The home is there and its owner's: `{"made": true}` where it was not."""
+        self.write({"made": await self.homes.on_disk(lambda: self.homes.disk.ensure(home))})
+
+
+class UsageHandler(HomeHandler):
+    """`GET /homes/NAME/usage`."""
+
+    async def get(self, home: str) -> None:
+        """`{"used_bytes": 1, "is_whole": true}`; a measurement that takes longer is ready for who asks again."""
+        async with asyncio.timeout(self.homes.disk_seconds):
+            usage = await self.homes.measurements.of(home)
+        self.write({"used_bytes": usage.used_bytes, "is_whole": usage.is_whole})
+
+
+class ArchiveHandler(HomeHandler):
+    """`POST /homes/NAME/archive`."""
+
+    async def post(self, home: str) -> None:
+        """Put aside, not deleted: `{"archived": "alice.20261126T201500Z"}`."""
+        now = datetime.now(UTC)
+        self.write({"archived": await self.homes.on_disk(lambda: self.homes.disk.archive(home, now=now))})
+
+
+class RestoreHandler(HomeHandler):
+    """`POST /homes/NAME/restore`."""
+
+    async def post(self, home: str) -> None:
+        """The one that was put aside last is back: `{"archived": "alice.20261126T201500Z"}`."""
+        self.write({"archived": await self.homes.on_disk(lambda: self.homes.disk.restore(home))})
+
+
+class UnknownHandler(HomeHandler):
+    """Everything that is not a route."""
+
+    def prepare(self) -> None:
+        """404, to everybody alike."""
+        raise web.HTTPError(404, "There is nothing at this address.")
+
+
+def make_app(homes: Homes) -> web.Application:
+    """All routes."""
+    what = {"homes": homes}
+    # One part of an address, compared as it was sent and checked again once tornado has read "%2e" as ".".
+    routes = [
+        (r"/health", HealthHandler),
+        (r"/homes/([^/]+)", EnsureHandler),
+        (r"/homes/([^/]+)/usage", UsageHandler),
+        (r"/homes/([^/]+)/archive", ArchiveHandler),
+        (r"/homes/([^/]+)/restore", RestoreHandler),
+    ]
+    return web.Application(
+        [(path, handler, what) for path, handler in routes],
+        default_handler_class=UnknownHandler,
+        default_handler_args=what,
+        log_function=log_request,
+    )
+
+
+def homes_of(disk: HomesDisk, token: str, *, disk_seconds: float = DISK_SECONDS) -> Homes:
+    """What a process that serves this disk has."""
+    return Homes(
+        disk=disk,
+        token=token,
+        measurements=Measurements(lambda home, seconds: disk.usage(home, seconds=seconds)),
+        threads=ThreadPoolExecutor(AT_ONCE, thread_name_prefix="disk"),
+        disk_seconds=disk_seconds,
+    )

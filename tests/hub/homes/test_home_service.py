@@ -1,0 +1,200 @@
+"""The home service and the hub's door to it, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import stat
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tornado.httpserver import HTTPServer
+
+from hub.homes.disk import HomesDisk
+from hub.homes.routes import homes_of, make_app
+from spawner import homes as door
+from spawner.homes import HomeRefused, HomeService, HomesSilent, HomeUsage
+
+TOKEN = "the-homes-token"
+PATIENCE_SECONDS = 60.0
+
+
+@asynccontextmanager
+async def served(disk: Any, *, disk_seconds: float = PATIENCE_SECONDS) -> AsyncIterator[str]:
+    homes = homes_of(disk, TOKEN, disk_seconds=disk_seconds)
+    server = HTTPServer(make_app(homes))
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        listening.setblocking(False)
+        server.add_socket(listening)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.stop()
+        await server.close_all_connections()
+    homes.measurements.close()
+    homes.threads.shutdown()
+
+
+@pytest.fixture
+async def address(disk: HomesDisk) -> AsyncIterator[str]:
+    async with served(disk) as address:
+        yield address
+
+
+@pytest.fixture
+async def service(address: str) -> AsyncIterator[HomeService]:
+    async with HomeService(address, TOKEN, seconds=PATIENCE_SECONDS) as service:
+        yield service
+
+
+class Hanging:
+    """A disk that does not answer before the test ends."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def ensure(self, home: str) -> bool:
+        self.ended.wait()
+        return home == ""
+
+    def usage(self, home: str, *, seconds: float) -> HomeUsage:
+        self.ended.wait()
+        return HomeUsage(used_bytes=len(home), is_whole=seconds > 0)
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    disk = Hanging()
+    yield disk
+    disk.ended.set()
+
+
+async def test_the_hub_gets_a_home_for_a_person(service: HomeService, homes: Path) -> None:
+    await service.ensure("alice")
+    await service.ensure("alice")
+    assert stat.S_IMODE((homes / "alice").stat().st_mode) == 0o700
+
+
+async def test_a_home_is_measured_put_aside_and_brought_back(service: HomeService, homes: Path) -> None:
+    await service.ensure("alice")
+    (homes / "alice" / "notes.txt").write_text("hers")
+    usage = await service.usage("alice")
+    assert usage.is_whole
+    assert usage.used_bytes > 0
+    archived = await service.archive("alice")
+    assert (homes / ".archived" / archived / "notes.txt").read_text() == "hers"
+    assert await service.restore("alice") == archived
+    assert (homes / "alice" / "notes.txt").read_text() == "hers"
+
+
+async def test_what_cannot_be_done_is_told_with_its_reason(service: HomeService, disk: HomesDisk) -> None:
+    with pytest.raises(HomeRefused, match="no folder bob"):
+        await service.archive("bob")
+    with pytest.raises(HomeRefused, match=r"No home of bob was put aside"):
+        await service.restore("bob")
+    take_the_name(disk, "bob")
+    with pytest.raises(HomeRefused, match="a file or a link where a folder belongs"):
+        await service.ensure("bob")
+
+
+def take_the_name(disk: HomesDisk, home: str) -> None:
+    (disk.root / disk.folder / home).touch()
+
+
+async def test_a_volume_that_is_gone_is_told_of(service: HomeService, disk: HomesDisk) -> None:
+    disk.root.rmdir()
+    with pytest.raises(HomeRefused, match="No such file or directory"):
+        await service.ensure("alice")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "token wrong"}, {"Authorization": f"Basic {TOKEN}"}])
+async def test_nobody_but_the_hub_is_answered(headers: dict[str, str], address: str, disk: HomesDisk) -> None:
+    async with httpx.AsyncClient(base_url=address, headers=headers) as stranger:
+        for method, path in (
+            ("POST", "/homes/alice"),
+            ("GET", "/homes/alice/usage"),
+            ("POST", "/homes/alice/archive"),
+            ("POST", "/homes/alice/restore"),
+        ):
+            answer = await stranger.request(method, path)
+            assert answer.status_code == 403
+            assert TOKEN not in answer.text
+        assert (await stranger.get("/health")).json() == {"status": "ok"}
+    assert list(disk.root.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "%2e%2e", "%2e%2e%2fetc", "a%2fb", "a%00b", "Alice", ".archived", "a--b", "%2earchived", "a" * 200]
+)
+async def test_a_name_that_no_home_has_reaches_no_disk(name: str, address: str, disk: HomesDisk) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    # By hand: a client of HTTP would tidy up the address.
+    lines = (f"POST /homes/{name} HTTP/1.1", f"Host: {host}", f"Authorization: token {TOKEN}", "Content-Length: 0")
+    writer.write("\r\n".join((*lines, "Connection: close", "", "")).encode())
+    answer = await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
+    writer.close()
+    await writer.wait_closed()
+    assert answer.split()[1] in {b"404", b"400"}
+    assert list(disk.root.iterdir()) == []
+
+
+async def test_a_disk_that_hangs_is_told_of_in_time(hanging: Hanging) -> None:
+    async with (
+        served(hanging, disk_seconds=0.05) as address,
+        HomeService(address, TOKEN, seconds=PATIENCE_SECONDS) as service,
+    ):
+        with pytest.raises(HomesSilent, match="disk with the homes does not answer"):
+            await service.ensure("alice")
+        with pytest.raises(HomesSilent):
+            await service.usage("alice")
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"{address}/health")).is_success
+        hanging.ended.set()
+
+
+async def test_a_service_that_does_not_answer_is_waited_for_only_so_long() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        async with HomeService(f"http://127.0.0.1:{silent.getsockname()[1]}", TOKEN, seconds=0.1) as service:
+            with pytest.raises(HomesSilent, match=r"within 0\.1 s"):
+                await service.ensure("alice")
+            with pytest.raises(HomesSilent):
+                await service.usage("alice")
+
+
+async def test_a_service_that_is_being_exchanged_is_asked_again(
+    disk: HomesDisk, homes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "PAUSE_SECONDS", 0.01)
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+    async with HomeService(f"http://127.0.0.1:{port}", TOKEN, seconds=PATIENCE_SECONDS) as service:
+        asking = asyncio.create_task(service.ensure("alice"))
+        await asyncio.sleep(0)
+        server = HTTPServer(make_app(homes_of(disk, TOKEN)))
+        server.listen(port, address="127.0.0.1")
+        await asking
+        server.stop()
+        await server.close_all_connections()
+    assert (homes / "alice").is_dir()
+
+
+async def test_an_answer_that_is_none_is_a_refusal() -> None:
+    async def nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(nonsense, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with HomeService(f"http://127.0.0.1:{port}", TOKEN, seconds=PATIENCE_SECONDS) as service:
+            with pytest.raises(HomeRefused, match="cannot be understood"):
+                await service.usage("alice")
