@@ -15,6 +15,15 @@ from tornado import web
 from tornado.httpserver import HTTPServer
 
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
+from hub.credentials.actions import Credentials
+from hub.credentials.routes import (
+    CredentialsHandler,
+    MountedHandler,
+    MountsHandler,
+    OneCredentialHandler,
+    OpenHandler,
+    RotateHandler,
+)
 from hub.database import Database
 from hub.database_watch import DatabaseWatch
 from hub.databases import services_database
@@ -26,6 +35,7 @@ from hub.roles import SERVICE_PREFIX
 from hub.services import Services
 from hub.settings import DEFAULT_HOST
 from hub.starts.routes import ExpectationsHandler, StartsHandler
+from hub.wiring import vault_for
 from hub.workspaces.routes import LogHandler
 
 if TYPE_CHECKING:
@@ -82,6 +92,12 @@ def make_app(services: Services) -> web.Application:
         ("api/starts", StartsHandler),
         ("api/expectations", ExpectationsHandler),
         ("api/workspaces/([^/]+)/([^/]+)/log", LogHandler),
+        ("api/credentials", CredentialsHandler),
+        ("api/credentials/([^/]+)", OneCredentialHandler),
+        ("api/credentials/([^/]+)/rotate", RotateHandler),
+        ("api/credentials/([^/]+)/mounts", MountsHandler),
+        ("api/credentials/([^/]+)/mounted", MountedHandler),
+        ("api/credentials/([^/]+)/open", OpenHandler),
     ]
     services.metrics.know_routes(routes)
 
@@ -118,10 +134,12 @@ class RunningServices:
         await asyncio.to_thread(bring_up_to_date, ours, say=log.info)
         http_client = JupyterHubHTTPClient.instance()
         http_client.session_options = {"timeout": ClientTimeout(total=10, sock_connect=2)}
+        self._credentials = Credentials(self._database, vault_for(self._settings, self._database))
         services = Services(
             settings=self._settings,
             keys=self._keys,
             database=self._database,
+            credentials=self._credentials,
             metrics=ServicesMetrics(lambda: not self._watch.is_away),
             hub_auth=hub_oauth(self._settings, self._keys),
         )
@@ -142,6 +160,7 @@ class RunningServices:
         self._server.stop()
         await self._server.close_all_connections()
         await JupyterHubHTTPClient.instance().close()
+        await self._credentials.close()
         self._database.close()
         self._watch.stop()
         log.info("The services process has stopped")

@@ -99,6 +99,16 @@ class PersonHandler(HubOAuthenticated, Handler):  # type: ignore[misc]  # Jupyte
     needed_scope = ACCESS_SERVICE
     """What a refusal names."""
 
+    _is_being_recognised = False
+
+    def check_xsrf_cookie(self) -> None:
+        """Asked when somebody is recognised by a cookie, which another site can make a browser send.
+
+        Tornado itself asks before that, when a token in a header, which no other site can have sent, is not known yet.
+        """
+        if self._is_being_recognised:
+            super().check_xsrf_cookie()
+
     def initialize(self, services: Services) -> None:
         """`services` knows whom to ask about a caller."""
         super().initialize(services)
@@ -106,6 +116,7 @@ class PersonHandler(HubOAuthenticated, Handler):  # type: ignore[misc]  # Jupyte
 
     async def prepare(self) -> None:
         """Find out who calls. Asks the hub without stopping the event loop, as JupyterHub's own way would."""
+        self._is_being_recognised = True
         try:
             model = await self.hub_auth.get_user(self, sync=False)
         except web.HTTPError as error:

@@ -83,6 +83,13 @@ def ensure_keys(data: DataDirectory) -> Keys:
     )
 
 
+def credentials_key(data: DataDirectory) -> bytes:
+    """What seals people's credentials on one machine; made when the first is kept. On Kubernetes there is none."""
+    data.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
+    data.secrets.chmod(0o700)
+    return bytes.fromhex(_ensure_key(data.secrets / "credentials_key"))
+
+
 def _ensure_key(path: Path) -> str:
     if not path.exists():
         staged = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hub.credentials.actions import Credentials
     from hub.database import Database
     from hub.keys import Keys
     from hub.metrics.services import ServicesMetrics
@@ -19,6 +20,7 @@ class Services:
     settings: Settings
     keys: Keys
     database: Database
+    credentials: Credentials
     metrics: ServicesMetrics
     hub_auth: Any
     """Asks the hub who a caller is."""

@@ -165,6 +165,10 @@ class Kube:
         kind = "strategic-merge-patch" if by_name else "merge-patch"
         return await self._ask("PATCH", path, body=body, content_type=f"application/{kind}+json")
 
+    async def replace(self, path: str, body: Json) -> Json:
+        """The object as it now is, put whole in place of what was there, which nobody needs to have read."""
+        return await self._ask("PUT", path, body=body)
+
     async def delete(self, path: str, *, uid: str = "", grace_seconds: int | None = None) -> None:
         """Asks for its end; it may be there for a while yet. `uid`: only that very object, else KubeConflict."""
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions"}

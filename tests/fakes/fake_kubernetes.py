@@ -1,7 +1,7 @@
 """A small API server on a real socket: enough of Kubernetes for `spawner.kube`, and every way in which it can fail.
 
 It knows namespaced objects of core/v1, leases, and nodes (in the namespace "" here): list (pages, selectors), watch
-(bookmarks), get, create, delete, merge patch.
+(bookmarks), get, create, update, delete, merge patch.
 Secrets go in and never come out, as with the rights that a hub should have. Nothing runs: pods stay as they are put.
 
     async with FakeKubernetes() as kubernetes, kubernetes.kube() as kube:
@@ -254,7 +254,7 @@ class FakeKubernetes:
     async def _do(self, request: web.Request, verb: str, resource: str, name: str) -> web.StreamResponse:
         if resource not in KINDS:
             return web.Response(status=404, text="404 page not found")
-        if resource == WRITE_ONLY and verb not in {"create", "delete"}:
+        if resource == WRITE_ONLY and verb not in {"create", "update", "delete"}:
             raise Refusal(403, "Forbidden", f'secrets is forbidden: cannot {verb} resource "secrets"')
         if verb == "watch":
             return await self._watch(request, resource)
@@ -273,6 +273,9 @@ class FakeKubernetes:
         match verb:
             case "create":
                 return self._store.create(*of[:2], body)
+            case "update":
+                self._store.get(*of)
+                return self._store.put(*of[:2], body)
             case "patch":
                 return self._store.patch(*of, body)
             case "delete":
@@ -338,7 +341,9 @@ class FakeKubernetes:
 def _verb(request: web.Request, name: str) -> str:
     if request.method == "GET" and not name:
         return "watch" if request.query.get("watch") in {"true", "1"} else "list"
-    return {"GET": "get", "POST": "create", "PATCH": "patch", "DELETE": "delete"}.get(request.method, request.method)
+    return {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(
+        request.method, request.method
+    )
 
 
 def _line(event: Json) -> bytes:

@@ -1,0 +1,182 @@
+"""REST about credentials. Values come in; they go out to nobody but the hub of one machine."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from tornado import web
+
+from hub.auth import HubOnlyHandler, PersonHandler
+from hub.credentials.errors import CredentialRefused, NoSuchCredential, VaultAway
+from studiolo.wire import (
+    CredentialMount,
+    CredentialMounts,
+    CredentialsWanted,
+    CredentialView,
+    CredentialViews,
+    NewCredential,
+    NewValue,
+)
+
+if TYPE_CHECKING:
+    from hub.credentials.actions import Credentials
+    from hub.credentials.credential import Credential
+    from studiolo.errors import StudioloError
+
+Body = TypeVar("Body", bound=BaseModel)
+
+_STATUS: dict[type[StudioloError], int] = {
+    CredentialRefused: HTTPStatus.BAD_REQUEST,
+    NoSuchCredential: HTTPStatus.NOT_FOUND,
+    VaultAway: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+_FROM_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+
+def view_of(credential: Credential) -> CredentialView:
+    """What its owner sees of it."""
+    return CredentialView(
+        name=credential.name,
+        kind=credential.purpose.kind.value,
+        always=credential.always,
+        env=credential.env,
+        files=credential.files,
+        title=credential.purpose.title,
+        public_key=credential.public_key,
+        fingerprint=credential.fingerprint,
+        created=credential.created,
+        changed=credential.changed,
+        mounted=credential.mounted,
+        mounted_by=credential.mounted_by,
+    )
+
+
+class CredentialHandler(PersonHandler):
+    """For the owner alone: nobody can name another person's credentials here, an administrator neither."""
+
+    @property
+    def credentials(self) -> Credentials:
+        """Everybody's; each call names its owner."""
+        return self.services.credentials
+
+    @property
+    def owner(self) -> str:
+        """Who calls. Raises 403 for a service, which is no person, whatever it is called."""
+        if self.current_user["kind"] != "user":
+            raise web.HTTPError(403, "Credentials belong to people.")
+        name: str = self.current_user["name"]
+        return name
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """What can go wrong with credentials, in its own words."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if (status := _STATUS.get(type(error))) is not None:
+            self.set_status(status)
+            sentence = f"{error} {error.hint}".strip()
+            self.finish({"status": status, "message": sentence})
+            return
+        super().write_error(status_code, **kwargs)
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        """What a person did wrong is no fault of ours."""
+        if type(value) not in _STATUS:
+            super().log_exception(typ, value, tb)
+
+
+class CredentialsHandler(CredentialHandler):
+    """`api/credentials`: yours."""
+
+    async def get(self) -> None:
+        """All of them, by name."""
+        found = await self.credentials.of(self.owner)
+        self.write(CredentialViews(credentials=tuple(map(view_of, found))).model_dump_json())
+
+    async def post(self) -> None:
+        """201 and the new one; 400 with everything that is wrong with it."""
+        owner = self.owner
+        added = await self.credentials.add(owner, parse(self.request.body, NewCredential))
+        self.set_status(HTTPStatus.CREATED)
+        self.write(view_of(added).model_dump_json())
+
+
+class OneCredentialHandler(CredentialHandler):
+    """`api/credentials/NAME`: one of yours."""
+
+    async def delete(self, name: str) -> None:
+        """204; it is gone from the next start, and on Kubernetes soon from running workspaces."""
+        await self.credentials.remove(self.owner, name)
+        self.set_status(HTTPStatus.NO_CONTENT)
+
+
+class RotateHandler(CredentialHandler):
+    """`POST api/credentials/NAME/rotate`: another value."""
+
+    async def post(self, name: str) -> None:
+        """The credential as it now is."""
+        owner = self.owner
+        new = parse(self.request.body, NewValue)
+        changed = await self.credentials.rotate(owner, name, new.value.get_secret_value())
+        self.write(view_of(changed).model_dump_json())
+
+
+class MountsHandler(HubOnlyHandler):
+    """`GET api/credentials/USER/mounts`: what a start may give a workspace, without values."""
+
+    async def get(self, user: str) -> None:
+        """All of the person, by name."""
+        found = await self.services.credentials.mounts(user)
+        mounts = tuple(
+            CredentialMount(
+                name=one.name, kind=one.kind, secret=one.secret, env=one.env, files=one.files, always=one.always
+            )
+            for one in found
+        )
+        self.write(CredentialMounts(credentials=mounts).model_dump_json())
+
+
+class MountedHandler(HubOnlyHandler):
+    """`POST api/credentials/USER/mounted`: a workspace got them."""
+
+    async def post(self, user: str) -> None:
+        """204."""
+        wanted = parse(self.request.body, CredentialsWanted)
+        await self.services.credentials.note_mounted(user, wanted.names, workspace=wanted.workspace)
+        self.set_status(HTTPStatus.NO_CONTENT)
+
+
+class OpenHandler(HubOnlyHandler):
+    """`POST api/credentials/USER/open`: values, for the hub of this very machine."""
+
+    def prepare(self) -> None:
+        """Refuse whoever does not call from here directly; where workspaces are pods there is nothing to open."""
+        super().prepare()
+        came_by_proxy = any(name.lower().startswith("x-forwarded-") for name in self.request.headers)
+        if came_by_proxy or self.request.remote_ip not in _FROM_LOOPBACK:
+            raise web.HTTPError(403, "This address is for the hub of this machine.")
+        if not self.services.credentials.can_open:
+            raise web.HTTPError(404, "There is nothing at this address.")
+
+    async def post(self, user: str) -> None:
+        """`{env: {NAME: value}, files: {path: text}, missing: [name]}`."""
+        wanted = parse(self.request.body, CredentialsWanted)
+        opened = await self.services.credentials.open(user, wanted.names)
+        content = opened.content
+        self.write({"env": dict(content.env), "files": dict(content.files), "missing": list(opened.missing)})
+
+
+def parse(body: bytes, into: type[Body]) -> Body:
+    """What was sent. Raises CredentialRefused, in words that repeat nothing of it but the names of known fields."""
+    try:
+        return into.model_validate_json(body)
+    except ValidationError as error:
+        problems = [_problem(detail["loc"], detail["msg"], into) for detail in error.errors(include_input=False)]
+    raise CredentialRefused(tuple(dict.fromkeys(problems)))
+
+
+def _problem(place: tuple[int | str, ...], message: str, into: type[BaseModel]) -> str:
+    if place and place[0] in into.model_fields:
+        return f"{place[0]}: {message}."
+    return f"Only {', '.join(into.model_fields)} can be sent here, as JSON."

@@ -1,0 +1,112 @@
+"""Queries about credentials; each is called inside a transaction of `hub.database`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, update
+
+from hub.credentials.credential import Credential, Purpose
+from hub.credentials.tables import CredentialRow, SealedRow
+from spawner.credentials import CredentialKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+
+def credentials_of(session: Session, owner: str) -> tuple[Credential, ...]:
+    """All of one person, by name."""
+    rows = session.scalars(select(CredentialRow).where(CredentialRow.owner == owner).order_by(CredentialRow.name))
+    return tuple(_credential(row) for row in rows)
+
+
+def add_credential(session: Session, credential: Credential) -> None:
+    """Remember a new one."""
+    purpose = asdict(credential.purpose)
+    session.add(
+        CredentialRow(
+            owner=credential.owner,
+            name=credential.name,
+            kind=purpose.pop("kind").value,
+            purpose={name: text for name, text in purpose.items() if text},
+            env=list(credential.env),
+            files=list(credential.files),
+            always=credential.always,
+            public_key=credential.public_key,
+            fingerprint=credential.fingerprint,
+            created_at=credential.created,
+            changed_at=credential.changed,
+            mounted_at=credential.mounted,
+            mounted_by=credential.mounted_by,
+        )
+    )
+
+
+def change_credential(session: Session, credential: Credential) -> None:
+    """Remember what a new value, or another choice of its owner, changed."""
+    session.execute(
+        update(CredentialRow)
+        .where(CredentialRow.owner == credential.owner, CredentialRow.name == credential.name)
+        .values(
+            always=credential.always,
+            public_key=credential.public_key,
+            fingerprint=credential.fingerprint,
+            changed_at=credential.changed,
+        )
+    )
+
+
+def remove_credential(session: Session, owner: str, name: str) -> None:
+    """Forget one; nothing happens where there is none."""
+    session.execute(delete(CredentialRow).where(CredentialRow.owner == owner, CredentialRow.name == name))
+
+
+def note_mounted(session: Session, owner: str, names: Sequence[str], *, workspace: str, now: datetime) -> None:
+    """Remember which workspace got them last."""
+    session.execute(
+        update(CredentialRow)
+        .where(CredentialRow.owner == owner, CredentialRow.name.in_(names))
+        .values(mounted_at=now, mounted_by=workspace)
+    )
+
+
+def save_sealed(session: Session, reference: str, sealed: bytes) -> None:
+    """Keep an encrypted value, in place of what was there."""
+    session.merge(SealedRow(reference=reference, sealed=sealed))
+
+
+def load_sealed(session: Session, reference: str) -> bytes | None:
+    """An encrypted value."""
+    return session.scalar(select(SealedRow.sealed).where(SealedRow.reference == reference))
+
+
+def remove_sealed(session: Session, reference: str) -> None:
+    """Forget an encrypted value."""
+    session.execute(delete(SealedRow).where(SealedRow.reference == reference))
+
+
+def _credential(row: CredentialRow) -> Credential:
+    return Credential(
+        owner=row.owner,
+        name=row.name,
+        purpose=Purpose(kind=CredentialKind(row.kind), **row.purpose),
+        always=row.always,
+        env=tuple(row.env),
+        files=tuple(row.files),
+        public_key=row.public_key,
+        fingerprint=row.fingerprint,
+        created=_in_utc(row.created_at),
+        changed=_in_utc(row.changed_at),
+        mounted=None if row.mounted_at is None else _in_utc(row.mounted_at),
+        mounted_by=row.mounted_by,
+    )
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """SQLite keeps no zone."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
