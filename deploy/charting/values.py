@@ -15,7 +15,9 @@ CHART_DECIDES: Final = (
     "catalogDirectory",
     "secretsDirectory",
     "gpus",
-    "homes.service",
+    "homes.service.host",
+    "homes.service.root",
+    "homes.service.url",
     "hub.connectUrl",
     "hub.database.url",
     "hub.database.urlFile",
@@ -192,6 +194,27 @@ class NfsValues(Section):
     """How nodes mount it."""
 
 
+class HomeServiceValues(Section):
+    """The home service. It alone mounts the whole volume, in a namespace of its own (docs/homes.md)."""
+
+    enabled: bool = False
+    """Whether homes are made before pods, by it: for their owner alone. Off: the node makes them, open to all that
+    reach them."""
+    namespace: str = ""
+    """Its own. Empty: the release's and `-storage`."""
+    existing_claim: str = ""
+    """A claim of yours in that namespace for the same volume. Not needed with `homes.nfs`: there one is made."""
+    existing_secret: str = ""
+    """A Secret with the key `homes_token`, of this name in the release's namespace and in its own. Empty: it is made
+    once and kept. Needed where the chart is rendered without a cluster."""
+    resources: FreeForm = Field(default_factory=dict)
+    """Requests and limits."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels of the nodes it may run on."""
+    tolerations: list[FreeForm] = Field(default_factory=list)
+    """Taints it may run in spite of."""
+
+
 class HomesValues(Section):
     """The volume with everybody's homes, in the workspaces' namespace. Name one of claim, class and server."""
 
@@ -204,6 +227,7 @@ class HomesValues(Section):
     """Of the claim that is made."""
     folder: str = ""
     """Where in the volume the homes lie. Empty: at its top."""
+    service: HomeServiceValues = HomeServiceValues()
 
 
 class EgressAllowRules(Section):

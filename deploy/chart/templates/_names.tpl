@@ -18,6 +18,19 @@
 {{- end -}}
 {{- end }}
 
+{{- define "studiolo.storage" -}}
+{{ .Values.homes.service.namespace | default (printf "%s-storage" .Release.Namespace) }}
+{{- end }}
+
+{{- /* The Secret with the key that hub and home service share, in the namespaces of both. */ -}}
+{{- define "studiolo.homes.key" -}}
+{{ .Values.homes.service.existingSecret | default (printf "%s-homes-key" (include "studiolo.name" .)) }}
+{{- end }}
+
+{{- define "studiolo.url.homes" -}}
+http://{{ include "studiolo.name" . }}-homes.{{ include "studiolo.storage" . }}.svc:8084
+{{- end }}
+
 {{- define "studiolo.labels" -}}
 app.kubernetes.io/name: studiolo
 app.kubernetes.io/instance: {{ .Release.Name }}

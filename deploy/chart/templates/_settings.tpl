@@ -24,6 +24,9 @@
     "priorityClass" ((.Values.kubernetes | default dict).priorityClass | default (printf "%s-workspace" (include "studiolo.name" .)))
     "homes" (dict "claim" (include "studiolo.homes.claim" .) "folder" .Values.homes.folder))
 -}}
+{{- if .Values.homes.service.enabled -}}
+  {{- $_ := set $decided "homes" (dict "service" (dict "url" (include "studiolo.url.homes" .) "host" "0.0.0.0" "root" "/homes")) -}}
+{{- end -}}
 {{- range $part := list "hub" "services" -}}
   {{- if (index $.Values $part).database.existingSecret -}}
     {{- $_ := set (index $decided $part) "database" (dict "urlFile" (printf $database $part)) -}}
@@ -61,6 +64,12 @@
           name: {{ .Values.auth.oidc.existingSecret }}
           items:
             - { key: oidc_client_secret, path: oidc_client_secret }
+      {{- end }}
+      {{- if and (eq $part "hub") .Values.homes.service.enabled }}
+      - secret:
+          name: {{ include "studiolo.homes.key" . }}
+          items:
+            - { key: homes_token, path: homes_token }
       {{- end }}
 {{- if and (eq $part "hub") .Values.auth.oidc.caConfigMap }}
 - name: identity
