@@ -15,7 +15,8 @@ from jupyterhub.utils import url_escape_path, url_path_join
 from traitlets import default
 
 from spawner import options
-from spawner.errors import OptionsError, RouteNotAdded, ServerNeverReady, StartStopped, offer_again
+from spawner.credential_choice import choose_credentials
+from spawner.errors import CredentialsGone, OptionsError, RouteNotAdded, ServerNeverReady, StartStopped, offer_again
 from spawner.lasting import Lasting
 from spawner.meter import EndedStart, NoMeter
 from spawner.plan import make_plan
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from spawner.catalogs import CatalogHolder
+    from spawner.credentials import CredentialSource
     from spawner.errors import Offer, StartError
     from spawner.lasting import StopReason
     from spawner.meter import Meter
@@ -57,6 +59,10 @@ class Parts(Protocol):
     def starts(self) -> StartHistory:
         """What is known of earlier starts."""
 
+    @property
+    def credentials(self) -> CredentialSource:
+        """Who knows of people's credentials."""
+
 
 class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
     """One workspace of one person, wherever it runs."""
@@ -76,6 +82,8 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         self._board = ProgressBoard(StartProgress())
         self._report: StartReport | None = None
         self._is_starting = False
+        self._notices: tuple[str, ...] = ()
+        """What its person should know of the start that runs, though it goes on."""
         self._began_at: float | None = None
         """When the start began whose end nobody has counted yet."""
         self.lasting = Lasting()
@@ -201,7 +209,8 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         self._is_starting = True
         self._began_at = asyncio.get_running_loop().time()
         try:
-            url = await start(self._plan_or_refusal())
+            plan = self.plan = await self._with_credentials(self._plan_or_refusal())
+            url = await start(plan)
         except asyncio.CancelledError:
             self._note_failure(StartStopped(offers=self._again()))
             raise
@@ -211,6 +220,8 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
             raise refusal from error
         finally:
             self._is_starting = False
+        if names := tuple(credential.name for credential in plan.identity.credentials):
+            self.parts.credentials.mounted(self.user.name, self.name, names)
         self._wait_for_lab()
         return url
 
@@ -218,6 +229,23 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         if self.plan is None:
             raise self._refusal or OptionsError(("Nothing was chosen.",))
         return self.plan
+
+    async def _with_credentials(self, plan: LaunchPlan) -> LaunchPlan:
+        """The plan with what its owner gets of their credentials. A service that is away never ends a start."""
+        known = None
+        if plan.credentials != ():
+            known = await self.parts.credentials.known(self.user.name)
+        chosen = choose_credentials(plan.credentials, known)
+        if chosen.gone:
+            raise CredentialsGone(chosen.gone, plan.choice)
+        self._notices = chosen.notes
+        for sentence in chosen.notes:
+            self.log.warning("The workspace %s starts, but: %s", self._log_name, sentence)
+        return plan.with_credentials(chosen.mounted)
+
+    def _expect(self, seconds: Mapping[Phase, float]) -> None:
+        """A new start is on the board: what its phases should take, and what its person should know."""
+        self._board.show(StartProgress.expecting(seconds).noticing(*self._notices))
 
     def _check_choice(self, user_options: Any) -> None:
         """Makes the plan of what was asked for; nothing asked for means the same as last time.

@@ -18,7 +18,6 @@ from spawner.ending import Ending, EndingKind, from_json, to_json
 from spawner.kube import KubeError
 from spawner.lasting import Lasting
 from spawner.manifest import pod_env, pod_traits, secret_values, settled_cpu
-from spawner.progress import StartProgress
 from spawner.start_report import StartReport
 from spawner.verdicts.next_best import next_best
 from studiolo.names import pod_name
@@ -215,7 +214,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         for name, value in pod_traits(plan, self.parts.installation).items():
             setattr(self, name, value)
         expected = dict(self.parts.starts.expected(plan.shape.environment.image or ""))
-        self._board.show(StartProgress.expecting(expected))
+        self._expect(expected)
         self._report = StartReport(
             starts=self.parts.starts,
             plan=plan,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from spawner.credentials import NO_CREDENTIALS
+
 if TYPE_CHECKING:
     from spawner.catalogs import CatalogHolder
+    from spawner.credentials import CredentialSource
     from spawner.homes import HomeService
     from spawner.installation import Installation
     from spawner.kube import Kube
@@ -28,3 +31,4 @@ class ClusterParts:
     installation: Installation
     homes: HomeService | None = None
     """None: the node makes the folder of a home, or homes end with their pods."""
+    credentials: CredentialSource = NO_CREDENTIALS

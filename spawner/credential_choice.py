@@ -46,8 +46,18 @@ def choose_credentials(asked: tuple[str, ...] | None, known: KnownCredentials | 
         missing = tuple(name for name in dict.fromkeys(asked) if name not in by_name)
     if known.is_current:
         return ChosenCredentials(mounted=wanted, gone=missing, notes=_notes_on_clashes(wanted))
-    unknown = (f"Missing in this workspace: {listed([quoted(name) for name in missing])}. {AWAY}",) if missing else ()
+    unknown = (f"{said_missing(missing)} {AWAY}",) if missing else ()
     return ChosenCredentials(mounted=wanted, notes=(*unknown, *_notes_on_clashes(wanted)))
+
+
+def said_missing(names: Sequence[str]) -> str:
+    """That these credentials are not in the workspace."""
+    return f"Missing in this workspace: {listed([quoted(name) for name in names])}."
+
+
+def said_unwritten(reason: str) -> str:
+    """That the files are not there, and what the machine said."""
+    return f"The files of your credentials are missing in this workspace: they cannot be written ({reason})."
 
 
 def variables_of(credentials: Sequence[MountedCredential]) -> dict[str, MountedCredential]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +54,11 @@ class CredentialValues:
     env: Mapping[str, str] = field(repr=False)
     files: Mapping[str, str] = field(repr=False)
     """What is in each file, by its path as `MountedCredential.files` has it."""
+    missing: tuple[str, ...] = ()
+    """Asked for, and not there."""
+
+
+NO_VALUES: Final = CredentialValues(env=MappingProxyType({}), files=MappingProxyType({}))
 
 
 class CredentialSource(Protocol):
@@ -63,6 +69,9 @@ class CredentialSource(Protocol):
 
     async def values(self, user: str, server: str, names: tuple[str, ...]) -> CredentialValues | None:
         """The values of these, on one machine alone; None where nobody answers."""
+
+    def mounted(self, user: str, server: str, names: tuple[str, ...]) -> None:
+        """Remembers that a workspace got them. Returns at once."""
 
 
 class NoCredentials:
@@ -79,4 +88,10 @@ class NoCredentials:
         names: tuple[str, ...],  # noqa: ARG002 - the protocol's
     ) -> CredentialValues | None:
         """None at all."""
-        return CredentialValues(env={}, files={})
+        return NO_VALUES
+
+    def mounted(self, user: str, server: str, names: tuple[str, ...]) -> None:
+        """Forgets it."""
+
+
+NO_CREDENTIALS: Final[CredentialSource] = NoCredentials()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from spawner.credential_files import credentials_folder
 from studiolo.names import home_name, workspace_key
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class WorkspaceFiles:
     def runtime(self) -> Path:
         """JUPYTER_RUNTIME_DIR and Jupyter's SQLite files: on local disk, so that a full or slow home hurts neither."""
         return self.root / "runtime"
+
+    @property
+    def credentials(self) -> Path:
+        """What its owner's credentials put into files: in memory where there is a place for that."""
+        return credentials_folder(self.root)
 
     @property
     def scratch(self) -> Path:

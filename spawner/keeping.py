@@ -76,6 +76,7 @@ class Keeping:
         self._take_last_words()
         self._log.close()
         self._say_how_it_ended()
+        shutil.rmtree(self._files["credentials"], ignore_errors=True)
         # Last, since it may take a while: nobody waits for it to learn how the workspace ended.
         shutil.rmtree(self._files["scratch"], ignore_errors=True)
 

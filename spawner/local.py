@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
+from spawner.credential_files import remove_credentials
 from spawner.ending import EndingKind
 from spawner.environments import BuildFailed
 from spawner.local_start import SERVER_SECONDS, LocalStart
 from spawner.probe import answers
-from spawner.progress import Phase, StartProgress
+from spawner.progress import Phase
 from spawner.start_report import StartReport
 from spawner.workspace_process import StillRunningError, WorkspaceProcess
 
@@ -72,6 +73,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
             else:
                 # Where its keeper was killed before it had done so; mostly there is nothing left.
                 await asyncio.to_thread(shutil.rmtree, self._files.scratch, ignore_errors=True)
+                await asyncio.to_thread(remove_credentials, self._files.credentials)
                 self.parts.machine.release(self.key)
                 return
 
@@ -83,6 +85,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
         if self._process.record is None:
             return 0
         ending = self._process.settle(EndingKind.LOST)
+        remove_credentials(self._files.credentials)  # where its keeper was killed; nothing else is left in memory
         return 1 if ending.exit_code is None else ending.exit_code
 
     async def get_url(self) -> str:
@@ -109,6 +112,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
     async def delete_forever(self) -> None:
         """Removes log, record and runtime files of the workspace; never the home, which is the person's."""
         self.parts.machine.release(self.key)
+        await asyncio.to_thread(remove_credentials, self._files.credentials)
         await asyncio.to_thread(shutil.rmtree, self.log_path.parent, ignore_errors=True)
 
     # How it is done
@@ -131,7 +135,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
             expected = dict(self.parts.starts.expected(digest))
         if is_installed:
             expected[Phase.SOFTWARE] = 0.0
-        self._board.show(StartProgress.expecting(expected))
+        self._expect(expected)
         self._report = StartReport(
             starts=self.parts.starts,
             plan=plan,

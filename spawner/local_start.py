@@ -13,6 +13,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from spawner.bounded_log import last_lines
+from spawner.credential_choice import AWAY, said_missing, said_unwritten
+from spawner.credential_files import write_credentials
+from spawner.credential_places import placed_files
+from spawner.credentials import NO_VALUES
 from spawner.environments import BuildFailed
 from spawner.errors import (
     DoesNotFitError,
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from spawner.admission import Held
+    from spawner.credentials import CredentialValues
     from spawner.data_directory import WorkspaceFiles
     from spawner.environments import BuildProgress
     from spawner.parts import SpawnerParts
@@ -110,6 +115,7 @@ class LocalStart:
     async def _start_server(self, held: Held, python: Path) -> str:
         await asyncio.to_thread(_make_home, self.parts.data.home(self.plan.identity.user))
         await asyncio.to_thread(_make_scratch, self.files.scratch, is_wanted=self.plan.shape.hardware.scratch_bytes)
+        values = await self._open_credentials()
         with _listening_socket() as listening, _pipe() as (ready_read, ready_write):
             port = listening.getsockname()[1]
             spec = render_process(
@@ -120,6 +126,7 @@ class LocalStart:
                 gpus=held.gpus,
                 listen_fd=listening.fileno(),
                 ready_fd=ready_write.fileno(),
+                secrets=values.env,
             )
             record = WorkspaceRecord(
                 start_id=uuid.uuid4().hex,
@@ -140,6 +147,24 @@ class LocalStart:
                     await self.process.stop(now=True)
                 raise
             return record.url
+
+    async def _open_credentials(self) -> CredentialValues:
+        """The values of its owner's credentials: files are written, variables given back. Never ends a start."""
+        identity = self.plan.identity
+        names = tuple(credential.name for credential in identity.credentials)
+        values = await self.parts.credentials.values(identity.user, identity.server, names) if names else NO_VALUES
+        if values is None:
+            self.board.notice(AWAY)
+            values = NO_VALUES
+        if values.missing:
+            self.board.notice(said_missing(values.missing))
+        placed = placed_files(identity.credentials)
+        texts = {place: values.files[path] for place, (_, path) in placed.items() if path in values.files}
+        try:
+            await asyncio.to_thread(write_credentials, self.files.credentials, texts)
+        except OSError as error:
+            self.board.notice(said_unwritten(error.strerror or type(error).__name__))
+        return values
 
     def _job(self, spec: ProcessSpec, record: WorkspaceRecord, pass_fds: tuple[int, ...]) -> KeeperJob:
         machine = self.parts.machine

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from spawner.credential_mounts import credential_env, credential_mounts, credential_volumes
 from spawner.env_rules import is_reserved
 from spawner.hub_env import from_hub
 from spawner.pod_facts import CONTAINER
@@ -71,8 +72,12 @@ def pod_traits(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
 def pod_env(plan: LaunchPlan, hub_env: Mapping[str, str], *, secret: str) -> dict[str, str | dict[str, Any]]:
     """The container's variables. `hub_env` is what JupyterHub gives a spawner, `secret` the pod's Secret by name."""
     hardware = plan.shape.hardware
+    credentials = credential_env(plan.identity.credentials)
     return {
+        # What a person typed for this workspace counts more than where our files are, and less than a credential.
+        **{name: literal(value) for name, value in credentials.items() if isinstance(value, str)},
         **{name: literal(value) for name, value in plan.env if not is_reserved(name)},
+        **{name: value for name, value in credentials.items() if not isinstance(value, str)},
         **{name: literal(value) for name, value in from_hub(hub_env).items()},
         **{name: {"valueFrom": {"secretKeyRef": {"name": secret, "key": name}}} for name in secret_values(hub_env)},
         "HOME": HOME,
@@ -193,6 +198,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
             {"name": "run", "emptyDir": {}},
             {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": str(shared_bytes)}},
             *((scratch,) if hardware.scratch_bytes else ()),
+            *credential_volumes(plan.identity.credentials),
         ],
         "volume_mounts": [
             home_mount,
@@ -200,6 +206,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
             {"name": "run", "mountPath": RUN},
             {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 - as above
             *(({"name": "scratch", "mountPath": SCRATCH},) if hardware.scratch_bytes else ()),
+            *credential_mounts(plan.identity.credentials),
         ],
     }
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from spawner.credentials import NO_CREDENTIALS
 from studiolo.wire import StartRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spawner.catalogs import CatalogHolder
+    from spawner.credentials import CredentialSource
     from spawner.data_directory import DataDirectory
     from spawner.environments import EnvironmentStore
     from spawner.gpu_watch import WatchedGpus
@@ -58,3 +60,4 @@ class SpawnerParts:
     environments: EnvironmentStore
     starts: StartHistory
     gpus: WatchedGpus
+    credentials: CredentialSource = NO_CREDENTIALS

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from spawner.credential_places import pointers
 from spawner.env_rules import is_reserved
 from spawner.hub_env import from_hub
 
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 START_SERVER: Final = Path(__file__).resolve().parent.parent / "images" / "base" / "start_server.py"
 """The program every workspace runs, on one machine and in an image alike."""
+
+GIT_HELPER: Final = START_SERVER.parent / "workspace_server" / "git_credential.py"
+"""What git asks for the person's tokens."""
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 SYSTEM_PATH: Final = ("/usr/local/bin", "/usr/bin", "/bin", "/opt/homebrew/bin")
 """Where programs of the machine itself are (R, git), also on a Mac; nothing of the PATH the hub was started with."""
@@ -53,9 +60,11 @@ def render_process(
     gpus: tuple[str, ...],
     listen_fd: int,
     ready_fd: int,
+    secrets: Mapping[str, str] = NOTHING,
 ) -> ProcessSpec:
     """The process of a plan. `python` is the environment's, `hub_env` what JupyterHub wants its server to know.
 
+    `secrets` are the values of its owner's credentials that are variables.
     `listen_fd` is a listening socket that the server adopts, `ready_fd` the pipe on which it says that it answers.
     """
     files = data.workspace(plan.identity.user, plan.identity.server)
@@ -66,7 +75,10 @@ def render_process(
         argv=(str(python), "-P", str(START_SERVER)),
         env={
             **_locale(plan.env),
+            # What a person typed for this workspace counts more than where our files are, and less than a credential.
+            **_of_the_credentials(plan, folder=files.credentials, python=python),
             **{name: value for name, value in plan.env if not is_reserved(name)},
+            **{name: value for name, value in secrets.items() if not is_reserved(name)},
             **from_hub(hub_env),
             **_of_the_person(plan, home=home, python=python, runtime=files.runtime),
             **_of_the_devices(gpus),
@@ -103,6 +115,12 @@ def _of_the_person(plan: LaunchPlan, *, home: Path, python: Path, runtime: Path)
         # Without it a kernel or an extension in ~/.local hides the environment's.
         "JUPYTER_PREFER_ENV_PATH": "1",
     }
+
+
+def _of_the_credentials(plan: LaunchPlan, *, folder: Path, python: Path) -> dict[str, str]:
+    """Where the files are that lie beside the home."""
+    helper = (str(python), "-I", str(GIT_HELPER))
+    return pointers(plan.identity.credentials, folder=str(folder), git_helper=helper)
 
 
 def _of_the_devices(gpus: tuple[str, ...]) -> dict[str, str]:

@@ -154,6 +154,8 @@ class StartProgress:
 
     phases: tuple[PhaseProgress, ...] = field(default_factory=_all_phases)
     log: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    """What the person should know of this start though it goes on: whole sentences."""
     floor: float = 0.0
     """What the bar has already shown: a new estimate may slow it down and never takes it back."""
 
@@ -199,6 +201,10 @@ class StartProgress:
     def printed(self, lines: Sequence[str]) -> StartProgress:
         """What stands behind "details" from now on; the oldest lines go when there are too many."""
         return replace(self, log=tuple(lines)[-LOG_LINES:])
+
+    def noticing(self, *sentences: str) -> StartProgress:
+        """What the person is told besides, in addition to what they were told."""
+        return replace(self, notices=tuple(dict.fromkeys((*self.notices, *sentences))))
 
     @property
     def is_done(self) -> bool:
@@ -260,6 +266,7 @@ class StartProgress:
             ],
             "seconds_left": _rounded(left),
             "log": list(self.log),
+            **({"notices": list(self.notices)} if self.notices else {}),
         }
 
     def measured_seconds(self) -> dict[Phase, float]:

@@ -69,6 +69,11 @@ class ProgressBoard:
             progress = progress.expect(phase, progress.of(phase).elapsed(now) + seconds_left, now)
         self.show(progress)
 
+    def notice(self, *sentences: str) -> None:
+        """What the person should know of this start though it goes on."""
+        if sentences:
+            self.show(self._progress.noticing(*sentences))
+
     async def events(self) -> AsyncGenerator[dict[str, Any]]:
         """The start as events for a page: at once, on each change and each second, until it is done or has failed."""
         while True:

@@ -94,7 +94,9 @@ class WorkspaceProcess:
             "argv": list(job.argv),
             "env": {**job.env, START_ID_VARIABLE: job.record.start_id},
             "cwd": str(job.cwd),
-            "files": {name: str(getattr(self._files, name)) for name in ("record", "ended", "log", "scratch")},
+            "files": {
+                name: str(getattr(self._files, name)) for name in ("record", "ended", "log", "credentials", "scratch")
+            },
             "record": job.record.to_json(),
             "memory_bytes": job.memory_bytes,
             "is_memory_watched": job.is_memory_watched,

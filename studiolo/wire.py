@@ -155,6 +155,8 @@ class ProgressEvent(Received):
     phases: tuple[PhaseView, ...] = ()
     seconds_left: float | None = None
     log: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    """What should be known of the start though it goes on."""
 
     @property
     def is_last(self) -> bool:

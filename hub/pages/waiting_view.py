@@ -41,6 +41,7 @@ class WaitingView:
     log_url: str
     """Where the server's own log is; "" for everybody but the owner."""
     log: tuple[str, ...]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,7 @@ def waiting_view(
         next_url=next_url,
         log_url=log_url,
         log=progress.log if progress and log_url else (),
+        notices=progress.notices if progress else (),
     )
 
 

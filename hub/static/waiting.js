@@ -4,6 +4,7 @@ const room = document.getElementById("waiting");
 const bar = document.getElementById("progress");
 const left = document.getElementById("left");
 const log = document.getElementById("log");
+const notices = document.getElementById("notices");
 const steps = new Map([...document.querySelectorAll("#steps li")].map((line) => [line.dataset.phase, line]));
 
 let since = performance.now(); // when the last event came: its numbers are that old
@@ -53,6 +54,10 @@ const show = (event) => {
   if (log && event.log?.length) {
     log.textContent = event.log.join("\n");
     log.hidden = false;
+  }
+  if (event.notices?.length) {
+    notices.textContent = event.notices.join(" ");
+    notices.hidden = false;
   }
   tick();
 };

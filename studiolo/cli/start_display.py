@@ -82,7 +82,7 @@ class StartDisplay:
             f"{phase.title or phase.phase}: {phase.state}" + (f" ({_took(phase)})" if phase.state == "done" else "")
             for phase in event.phases
             if phase.state != "waiting"
-        ]
+        ] + [one_line(notice) for notice in event.notices]
 
     def _draw(self) -> RenderableType:
         event = self._event
@@ -103,10 +103,11 @@ class StartDisplay:
                 Text(_took(phase, passed if phase.state == "running" else 0.0), style="dim"),
                 Text("" if phase.state == "done" else one_line(phase.detail), style="dim"),
             )
+        notices = [Text(one_line(notice), style="yellow") for notice in event.notices]
         if event.seconds_left is None or event.is_last:
-            return phases
+            return Group(phases, *notices) if notices else phases
         left = max(0.0, event.seconds_left - passed)
-        return Group(phases, Text(f"about {format_duration(left)} left", style="dim"))
+        return Group(phases, *notices, Text(f"about {format_duration(left)} left", style="dim"))
 
 
 def _took(phase: PhaseView, passed: float = 0.0) -> str:

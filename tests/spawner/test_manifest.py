@@ -11,6 +11,7 @@ import pytest
 from kubernetes_asyncio.client import ApiClient
 from kubespawner import KubeSpawner
 
+from spawner.credentials import CredentialKind, MountedCredential
 from spawner.installation import HomesVolume, Installation
 from spawner.manifest import literal, pod_env, pod_traits, secret_manifest, secret_values, settled_cpu
 from spawner.plan import LaunchPlan, make_plan
@@ -96,6 +97,61 @@ async def test_a_plan_s_pod_is_what_the_golden_file_says(
     hardware: str, golden: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     golden(f"pod_{hardware}", await render(plan(hardware), INSTALLATION, monkeypatch))
+
+
+CREDENTIALS = (
+    MountedCredential(name="hub", kind=CredentialKind.ENV, secret="credential-ada--hub", env=("HF_TOKEN",)),
+    MountedCredential(
+        name="aws", kind=CredentialKind.CLOUD, secret="credential-ada--aws", files=("~/.aws/credentials",)
+    ),
+    MountedCredential(name="forge", kind=CredentialKind.GIT, secret="credential-ada--forge", files=("git/forge",)),
+    MountedCredential(
+        name="ssh", kind=CredentialKind.SSH_KEY, secret="credential-ada--ssh", files=("ssh/ssh", "ssh/ssh.pub")
+    ),
+    MountedCredential(
+        name="kaggle", kind=CredentialKind.FILE, secret="credential-ada--kaggle", files=("~/.kaggle/kaggle.json",)
+    ),
+)
+
+
+async def test_a_pod_with_credentials_is_what_the_golden_file_says(
+    golden: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden("pod_credentials", await render(plan().with_credentials(CREDENTIALS), INSTALLATION, monkeypatch))
+
+
+def test_a_removed_credential_keeps_no_pod_from_starting() -> None:
+    launch = plan().with_credentials(CREDENTIALS)
+    volume = next(one for one in pod_traits(launch, INSTALLATION)["volumes"] if one["name"] == "credentials")
+    sources = volume["projected"]["sources"]
+    assert len(sources) == 4
+    assert all(source["secret"]["optional"] for source in sources)
+    reference = pod_env(launch, HUB_ENV, secret="s")["HF_TOKEN"]
+    assert isinstance(reference, dict)
+    assert reference["valueFrom"]["secretKeyRef"] == {
+        "name": "credential-ada--hub",
+        "key": "HF_TOKEN",
+        "optional": True,
+    }
+
+
+def test_a_credential_counts_more_than_a_variable_of_the_choice_and_less_than_ours() -> None:
+    wicked = MountedCredential(name="x", kind=CredentialKind.ENV, secret="s-x", env=("MODE", "HOME", "LD_PRELOAD"))
+    index = MountedCredential(name="i", kind=CredentialKind.PACKAGE_INDEX, secret="s-i", files=("~/.npmrc",))
+    typed = (("MODE", "typed"), ("NPM_CONFIG_USERCONFIG", "/home/jovyan/mine"))
+    launch = plan(env=typed).with_credentials((wicked, index))
+    env = pod_env(launch, HUB_ENV, secret="s")
+    assert isinstance(env["MODE"], dict)
+    assert env["HOME"] == "/home/jovyan"
+    assert "LD_PRELOAD" not in env
+    assert env["NPM_CONFIG_USERCONFIG"] == "/home/jovyan/mine"
+
+
+def test_without_credentials_a_pod_is_as_it_was() -> None:
+    for credentials in ((), (MountedCredential(name="x", kind=CredentialKind.ENV, env=("X",), files=("x",)),)):
+        launch = plan().with_credentials(credentials)
+        assert pod_traits(launch, INSTALLATION) == pod_traits(plan(), INSTALLATION)
+        assert pod_env(launch, HUB_ENV, secret="s") == pod_env(plan(), HUB_ENV, secret="s")
 
 
 async def test_no_token_stands_in_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:

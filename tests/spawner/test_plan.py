@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from spawner.credentials import CredentialKind, MountedCredential
 from spawner.errors import OptionsError
 from spawner.plan import Identity, LaunchPlan, Shape, make_plan
 from studiolo.catalog import Catalog
@@ -40,6 +41,22 @@ def test_home_and_key_are_the_names_that_the_disk_has(sample_catalog: Catalog) -
 
 def test_a_plan_gives_its_choice_again(sample_catalog: Catalog) -> None:
     assert plan_for(sample_catalog).choice == CHOICE
+
+
+def test_credentials_belong_to_the_person_and_leave_the_shape_as_it_is(sample_catalog: Catalog) -> None:
+    """A warm workspace is made from the shape alone."""
+    plan = plan_for(sample_catalog)
+    hub = MountedCredential(name="hub", kind=CredentialKind.ENV, env=("HF_TOKEN",))
+    assert plan.with_credentials((hub,)).shape == plan.shape
+    assert plan.with_credentials((hub,)).identity.credentials == (hub,)
+    assert plan.with_credentials((hub,)).choice == CHOICE
+
+
+def test_a_plan_remembers_which_credentials_were_chosen(sample_catalog: Catalog) -> None:
+    choice = dataclasses.replace(CHOICE, credentials=("hub",))
+    plan = make_plan(choice, catalog=sample_catalog, user="ada", server="", teams=["vision"])
+    assert plan.credentials == ("hub",)
+    assert plan.choice == choice
 
 
 def test_the_order_of_teams_does_not_change_a_plan(sample_catalog: Catalog) -> None:

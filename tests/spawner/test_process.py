@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from spawner.credentials import CredentialKind, MountedCredential
 from spawner.data_directory import DataDirectory
 from spawner.plan import make_plan
-from spawner.process import START_SERVER, ProcessSpec, render_process
+from spawner.process import GIT_HELPER, START_SERVER, ProcessSpec, render_process
 from studiolo.catalog import Catalog
 from studiolo.choice import Choice
 
@@ -93,6 +94,37 @@ def test_nothing_of_the_hubs_reaches_a_workspace_but_what_its_server_must_know(s
     assert "hub" not in env["PATH"]
     assert "the hub's" not in env.values()
     assert env["JUPYTERHUB_API_TOKEN"] == env["JPY_API_TOKEN"] == "a-token"
+
+
+def test_values_of_credentials_are_in_the_environment_alone(sample_catalog: Catalog) -> None:
+    plan = make_plan(
+        Choice(environment="python", hardware="small", env=(("MODE", "typed"),)),
+        catalog=sample_catalog,
+        user="ada",
+        server="",
+        teams=(),
+    ).with_credentials(
+        (
+            MountedCredential(name="hub", kind=CredentialKind.ENV, env=("MODE",)),
+            MountedCredential(name="forge", kind=CredentialKind.GIT, files=("git/forge",)),
+        )
+    )
+    spec = render_process(
+        plan,
+        data=DataDirectory(root=Path("/data")),
+        python=Path("/env/bin/python"),
+        hub_env={},
+        gpus=(),
+        listen_fd=3,
+        ready_fd=4,
+        secrets={"MODE": "canary", "LD_PRELOAD": "canary"},
+    )
+    assert [name for name, value in spec.env.items() if "canary" in value] == ["MODE"]
+    assert "canary" not in str(dataclasses.replace(spec, env={}))
+    folder = str(DataDirectory(root=Path("/data")).workspace("ada", "").credentials)
+    assert spec.env["STUDIOLO_CREDENTIALS"] == folder
+    assert spec.env["GIT_CONFIG_VALUE_0"].startswith("!/env/bin/python -I /")
+    assert GIT_HELPER.is_file()
 
 
 def test_a_plan_made_by_hand_cannot_override_what_is_reserved(sample_catalog: Catalog) -> None:

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from workspace_server.deferred import deferred_imports, no_programs_on_path
+from workspace_server.home_links import link_into_home
 from workspace_server.startup import Startup, in_background, once_settled, server_class
 
 CHECKED_JUPYTERHUB = (6, 1)
@@ -25,6 +26,8 @@ def main() -> None:
 
         other_server()
         return
+    for place in link_into_home(dict(os.environ)):
+        _say(f"The credential for ~/{place} is not there: a file of your own is, or your home cannot be written.")
     gc.disable()  # nothing that is imported becomes garbage; enabled again before the first request
     startup = Startup()
     is_known = is_known_jupyterhub()

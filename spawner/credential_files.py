@@ -1,0 +1,56 @@
+"""Files of credentials on one machine: in memory where it has a place for that, and gone with the workspace."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - below it, a folder that only we can enter
+"""A tmpfs on every Linux, in containers too: what lies there is on no disk and in no backup, and gone at a reboot."""
+
+
+def credentials_folder(workspace: Path, *, in_memory: Path = IN_MEMORY) -> Path:
+    """Where a workspace's files lie: in memory, else in its own folder (macOS). The same at every call."""
+    ours = in_memory / f"studiolo-{os.getuid()}"
+    if not _is_ours(ours):
+        return workspace / "credentials"
+    # By a hash: two data directories of one person have workspaces of the same name.
+    return ours / f"{hashlib.sha256(os.fsencode(workspace.absolute())).hexdigest()[:32]}.credentials"
+
+
+def write_credentials(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes the files, by their places below the folder, in the stead of all that was there. Raises OSError."""
+    remove_credentials(folder)
+    if not files:
+        return
+    folder.mkdir(mode=0o700, parents=True)
+    for place, text in files.items():
+        path = folder / place
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+
+
+def remove_credentials(folder: Path) -> None:
+    """Nothing of it is left; nothing happens where there is nothing."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether the folder is there, or could be made, and only we can enter it: anybody may write beside it."""
+    with contextlib.suppress(OSError):  # mostly it is there already
+        folder.mkdir(mode=0o700)
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
