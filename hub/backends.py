@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hub.pages.place import Place
     from hub.settings import Settings
     from hub.workspace_rows import WorkspaceRow
+    from spawner.credentials import CredentialSource
     from spawner.parts import StartHistory
     from spawner.pod_watch import PodWatch
 
@@ -42,8 +43,10 @@ class Backend(Protocol):
         """Lets go of connections; workspaces go on."""
 
 
-def make_backend(settings: Settings, *, starts: StartHistory, log: logging.Logger) -> Backend:
+def make_backend(
+    settings: Settings, *, starts: StartHistory, credentials: CredentialSource, log: logging.Logger
+) -> Backend:
     """The one that the settings ask for. Raises CatalogError where the catalogs cannot be used."""
     if settings.kubernetes is None:
-        return MachineBackend(settings, starts=starts, log=log)
-    return ClusterBackend(settings, settings.kubernetes, starts=starts, log=log)
+        return MachineBackend(settings, starts=starts, credentials=credentials, log=log)
+    return ClusterBackend(settings, settings.kubernetes, starts=starts, credentials=credentials, log=log)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hub.settings import Settings
     from hub.settings_cluster import KubernetesSettings
     from hub.workspace_rows import WorkspaceRow
+    from spawner.credentials import CredentialSource
     from spawner.parts import StartHistory
 
 
@@ -36,12 +37,19 @@ class ClusterBackend:
     """One namespace of one cluster."""
 
     def __init__(
-        self, settings: Settings, kubernetes: KubernetesSettings, *, starts: StartHistory, log: logging.Logger
+        self,
+        settings: Settings,
+        kubernetes: KubernetesSettings,
+        *,
+        starts: StartHistory,
+        credentials: CredentialSource,
+        log: logging.Logger,
     ) -> None:
         """Connects to nothing yet. Raises StudioloError where catalogs cannot be used, or the homes' key is missing."""
         self._kubernetes = kubernetes
         self._installation = kubernetes.installation
         self._starts = starts
+        self._credentials = credentials
         self._log = log
         self._catalogs = CatalogHolder(settings.catalog_directory, log=log, platform=Platform.KUBERNETES)
         self._homes = home_service(settings)
@@ -80,6 +88,7 @@ class ClusterBackend:
             nodes=self._nodes,
             installation=self._installation,
             homes=self._homes,
+            credentials=self._credentials,
         )
 
     async def settle(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:

@@ -11,6 +11,7 @@ from jupyterhub.app import JupyterHub
 
 from hub import pages
 from hub.backends import make_backend
+from hub.credentials.source import ServicesCredentials
 from hub.database import settle_sqlite
 from hub.database_guard import HEALTH, guard_all, mend_sessions
 from hub.databases import hub_database
@@ -79,7 +80,8 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         self.services_client = services_client(settings)
         self.history = StartHistory(self.services_client, log=self.log)
         try:
-            self.backend = make_backend(settings, starts=self.history, log=self.log)
+            credentials = ServicesCredentials(self.services_client, log=self.log)
+            self.backend = make_backend(settings, starts=self.history, credentials=credentials, log=self.log)
         except StudioloError as error:
             self.log.critical("Studiolo cannot start.\n%s\n%s", error, error.hint)
             self.exit(1)

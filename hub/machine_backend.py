@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from hub.settings import Settings
     from hub.workspace_rows import WorkspaceRow
+    from spawner.credentials import CredentialSource
     from spawner.parts import StartHistory
 
 
@@ -31,10 +32,12 @@ class MachineBackend:
     pods: None = None
     """Workspaces are processes."""
 
-    def __init__(self, settings: Settings, *, starts: StartHistory, log: logging.Logger) -> None:
+    def __init__(
+        self, settings: Settings, *, starts: StartHistory, credentials: CredentialSource, log: logging.Logger
+    ) -> None:
         """Knows at once what runs already. Raises CatalogError where the catalogs cannot be used."""
         self._log = log
-        self._parts = _parts(settings, starts=starts, log=log)
+        self._parts = _parts(settings, starts=starts, credentials=credentials, log=log)
         self.place = MachinePlace(self._parts)
         LocalWorkspaceSpawner.parts = self._parts
 
@@ -58,7 +61,9 @@ class MachineBackend:
         """Nothing was opened."""
 
 
-def _parts(settings: Settings, *, starts: StartHistory, log: logging.Logger) -> SpawnerParts:
+def _parts(
+    settings: Settings, *, starts: StartHistory, credentials: CredentialSource, log: logging.Logger
+) -> SpawnerParts:
     data = settings.data
     gpus = WatchedGpus(SimulatedGpus(settings.gpus.simulate) if settings.gpus.simulate else NvmlGpus())
     machine = Machine(
@@ -77,4 +82,5 @@ def _parts(settings: Settings, *, starts: StartHistory, log: logging.Logger) -> 
         ),
         starts=starts,
         gpus=gpus,
+        credentials=credentials,
     )

@@ -1,0 +1,136 @@
+"""What a start learns of credentials, whether the services process answers or not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from hub.credentials.source import TRIES, ServicesCredentials
+from hub.starts.history import LIMIT
+from spawner.credentials import CredentialKind, KnownCredentials, MountedCredential
+from studiolo.client import Studiolo
+
+HUB = MountedCredential(name="hub", kind=CredentialKind.ENV, secret="s-hub", env=("HF_TOKEN",), always=True)
+CANARY = "canary-7c31"
+
+
+@dataclass
+class FakeServices:
+    """A services process that works, or fails the next few questions, or hangs."""
+
+    failures: int = 0
+    hangs: bool = False
+    kinds: tuple[str, ...] = ("env",)
+    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        assert request.headers["Authorization"] == "token the-hub-token"
+        what = request.url.path.partition("/api/credentials/")[2]
+        self.asked.append((request.method, what, json.loads(request.content) if request.content else None))
+        self.was_asked.set()
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.failures:
+            self.failures -= 1
+            return httpx.Response(503, json={"message": "not now"})
+        if what.endswith("/open"):
+            answer = {"env": {"HF_TOKEN": CANARY}, "files": {"git/forge": CANARY}, "missing": ["old"]}
+            return httpx.Response(200, json=answer)
+        if what.endswith("/mounted"):
+            return httpx.Response(204)
+        one = {"name": "hub", "secret": "s-hub", "env": ["HF_TOKEN"], "always": True, "of-a-later-version": 1}
+        return httpx.Response(200, json={"credentials": [{**one, "kind": kind} for kind in self.kinds]})
+
+
+@pytest.fixture
+def services() -> FakeServices:
+    return FakeServices()
+
+
+@pytest.fixture
+async def source(services: FakeServices) -> AsyncIterator[ServicesCredentials]:
+    client = Studiolo(
+        "http://127.0.0.1:1/", "the-hub-token", timeout=LIMIT.total_seconds(), transport=httpx.MockTransport(services)
+    )
+    async with client:
+        yield ServicesCredentials(client, log=logging.getLogger("test"))
+
+
+async def test_a_start_learns_what_there_is(source: ServicesCredentials, services: FakeServices) -> None:
+    assert await source.known("alice") == KnownCredentials(credentials=(HUB,))
+    assert services.asked == [("GET", "alice/mounts", None)]
+
+
+async def test_a_service_that_is_slow_to_wake_is_asked_again(
+    source: ServicesCredentials, services: FakeServices
+) -> None:
+    services.failures = TRIES - 1
+    assert await source.known("alice") == KnownCredentials(credentials=(HUB,))
+
+
+async def test_the_last_answer_counts_where_services_are_away(
+    source: ServicesCredentials, services: FakeServices
+) -> None:
+    await source.known("alice")
+    services.failures = 1
+    assert await source.known("alice") == KnownCredentials(credentials=(HUB,), is_current=False)
+    assert await source.known("alice") == KnownCredentials(credentials=(HUB,))
+
+
+async def test_nobody_gets_another_person_s_answer(source: ServicesCredentials, services: FakeServices) -> None:
+    await source.known("alice")
+    services.failures = TRIES
+    assert await source.known("bob") is None
+
+
+async def test_a_service_that_hangs_is_given_up(source: ServicesCredentials, services: FakeServices) -> None:
+    services.hangs = True
+    async with asyncio.timeout(60):
+        assert await source.known("alice") is None
+        assert await source.values("alice", "", ("hub",)) is None
+
+
+async def test_a_kind_of_a_later_version_is_passed_over(source: ServicesCredentials, services: FakeServices) -> None:
+    services.kinds = ("quantum-key", "env")
+    assert await source.known("alice") == KnownCredentials(credentials=(HUB,))
+
+
+async def test_values_come_for_one_workspace_and_are_never_kept(
+    source: ServicesCredentials, services: FakeServices
+) -> None:
+    values = await source.values("alice", "", ("hub", "old"))
+    assert values is not None
+    assert (values.env, values.files, values.missing) == ({"HF_TOKEN": CANARY}, {"git/forge": CANARY}, ("old",))
+    assert services.asked == [("POST", "alice/open", {"names": ["hub", "old"], "workspace": "default"})]
+    services.failures = TRIES
+    assert await source.values("alice", "", ("hub",)) is None
+    assert CANARY not in str(vars(source))
+
+
+async def test_that_a_workspace_got_them_is_told_and_not_waited_for(
+    source: ServicesCredentials, services: FakeServices
+) -> None:
+    source.mounted("alice", "iris", ("hub",))
+    assert services.asked == []
+    async with asyncio.timeout(60):
+        await services.was_asked.wait()
+    assert services.asked == [("POST", "alice/mounted", {"names": ["hub"], "workspace": "iris"})]
+
+
+async def test_no_value_reaches_the_log(
+    source: ServicesCredentials, services: FakeServices, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await source.values("alice", "", ("hub",))
+    services.failures = TRIES
+    assert await source.values("alice", "", ("hub",)) is None
+    assert "does not answer about credentials" in caplog.text
+    assert CANARY not in caplog.text
