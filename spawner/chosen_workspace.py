@@ -342,12 +342,13 @@ def choice_in(user_options: Any) -> Choice | None:
                     environment=environment,
                     hardware=hardware,
                     env=tuple(env.items()),
+                    data=_names_in(rest.get("data")) or (),
                     credentials=_names_in(rest.get("credentials")),
                 )
     return None
 
 
 def _names_in(names: Any) -> tuple[str, ...] | None:
-    """Credentials by name; None where nothing usable is said of them."""
+    """Names in a list; None where nothing usable is said."""
     is_usable = isinstance(names, list) and all(isinstance(name, str) for name in names)
     return tuple(names) if is_usable else None

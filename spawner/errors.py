@@ -7,6 +7,7 @@ StartError                      a start failed; all below are public: their text
 ├── EnvironmentBuildFailed      the software could not be installed
 ├── HomeNotUsable               the home directory cannot be made or written
 ├── ScratchNotUsable            the folder for what may be lost cannot be made
+├── DataNotUsable               data that was chosen cannot be had
 ├── HomesAway                   the disk with the homes, or who makes them, does not answer
 ├── ServerExited                the server ended before it was ready
 ├── ServerNeverReady            the server ran and never answered
@@ -31,7 +32,7 @@ from studiolo.problems import listed, quoted
 from studiolo.quantities import format_cores, format_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from spawner.admission import DoesNotFit
     from spawner.ending import Ending
@@ -80,6 +81,12 @@ def _offer_on(hardware: Hardware, choice: Choice) -> Offer:
         note=f"{cpu} · {format_memory(hardware.memory_bytes)} · {gpu} · same files",
         choice=_on(choice, hardware),
     )
+
+
+def offer_without(data: Collection[str], choice: Choice) -> Offer:
+    """The offer to start the same without some of its data."""
+    left = tuple(name for name in choice.data if name not in data)
+    return Offer(label="Start without it", note="same software, same hardware", choice=replace(choice, data=left))
 
 
 def _on(choice: Choice, hardware: Hardware) -> Choice:
@@ -233,6 +240,21 @@ class ScratchNotUsable(StartError):
             "The scratch folder of your workspace cannot be made.",
             cause=f"The machine said: {reason.rstrip('.')}.",
             hint="Choose hardware without scratch, or tell an administrator the reference.",
+        )
+
+
+class DataNotUsable(StartError):
+    """Data that was chosen cannot be had."""
+
+    code = "data_not_usable"
+
+    def __init__(self, title: str, reason: str, *, offers: Sequence[Offer] = ()) -> None:
+        """`title` is the entry's, `reason` a whole sentence."""
+        super().__init__(
+            f'Your workspace cannot have the data "{title}".',
+            cause=reason,
+            hint="Start without it, or tell an administrator the reference.",
+            offers=offers,
         )
 
 

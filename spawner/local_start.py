@@ -17,8 +17,10 @@ from spawner.credential_choice import AWAY, said_missing, said_unwritten
 from spawner.credential_files import write_credentials
 from spawner.credential_places import placed_files
 from spawner.credentials import NO_VALUES
+from spawner.data_links import link_data
 from spawner.environments import BuildFailed
 from spawner.errors import (
+    DataNotUsable,
     DoesNotFitError,
     EnvironmentBuildFailed,
     HomeNotUsable,
@@ -27,6 +29,7 @@ from spawner.errors import (
     ServerExited,
     ServerNeverReady,
     offer_again,
+    offer_without,
     offers_on,
 )
 from spawner.limits import scope_command
@@ -114,6 +117,7 @@ class LocalStart:
 
     async def _start_server(self, held: Held, python: Path) -> str:
         await asyncio.to_thread(_make_home, self.parts.data.home(self.plan.identity.user))
+        await self._link_data()
         await asyncio.to_thread(_make_scratch, self.files.scratch, is_wanted=self.plan.shape.hardware.scratch_bytes)
         values = await self._open_credentials()
         with _listening_socket() as listening, _pipe() as (ready_read, ready_write):
@@ -165,6 +169,20 @@ class LocalStart:
         except OSError as error:
             self.board.notice(said_unwritten(error.strerror or type(error).__name__))
         return values
+
+    async def _link_data(self) -> None:
+        catalog, teams = self.parts.catalogs.current, self.plan.identity.teams
+        home, chosen = self.parts.data.home(self.plan.identity.user), self.plan.data
+        try:
+            in_the_way = await asyncio.to_thread(
+                link_data, home, chosen, known=catalog.data, offered=catalog.offered_data(teams)
+            )
+        except OSError as error:
+            raise HomeNotUsable(error.strerror or str(error)) from error
+        if in_the_way:
+            names = {problem.entry.name for problem in in_the_way}
+            first = in_the_way[0]
+            raise DataNotUsable(first.entry.title, first.reason, offers=(offer_without(names, self.plan.choice),))
 
     def _job(self, spec: ProcessSpec, record: WorkspaceRecord, pass_fds: tuple[int, ...]) -> KeeperJob:
         machine = self.parts.machine

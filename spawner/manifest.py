@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from spawner.credential_mounts import credential_env, credential_mounts, credential_volumes
+from spawner.data_mounts import volumes_of
 from spawner.env_rules import is_reserved
 from spawner.hub_env import from_hub
 from spawner.pod_facts import CONTAINER
+from studiolo.catalog_folder_keys import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +90,7 @@ def pod_env(plan: LaunchPlan, hub_env: Mapping[str, str], *, secret: str) -> dic
         "STUDIOLO_HARDWARE": hardware.name,
         "STUDIOLO_APPS": ",".join(plan.shape.environment.apps),
         **({"SCRATCH": SCRATCH} if hardware.scratch_bytes else {}),
+        **({"STUDIOLO_DATA": DATA} if plan.data else {}),
         # The device plugin names the devices of those who asked for some. An image made for GPUs would see all others.
         **({} if hardware.gpu else {"NVIDIA_VISIBLE_DEVICES": "void"}),
     }
@@ -191,6 +194,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
     hardware = plan.shape.hardware
     shared_bytes = hardware.memory_bytes // SHARED_MEMORY_SHARE
     scratch = {"name": "scratch", "emptyDir": {"sizeLimit": str(hardware.scratch_bytes)}}
+    data_volumes, data_mounts = volumes_of(plan.data)
     return {
         "volumes": [
             home,
@@ -199,6 +203,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
             {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": str(shared_bytes)}},
             *((scratch,) if hardware.scratch_bytes else ()),
             *credential_volumes(plan.identity.credentials),
+            *data_volumes,
         ],
         "volume_mounts": [
             home_mount,
@@ -207,6 +212,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
             {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 - as above
             *(({"name": "scratch", "mountPath": SCRATCH},) if hardware.scratch_bytes else ()),
             *credential_mounts(plan.identity.credentials),
+            *data_mounts,
         ],
     }
 

@@ -16,19 +16,20 @@ from studiolo.choice import Choice
 from studiolo.problems import LONGEST_QUOTE, nearest
 
 if TYPE_CHECKING:
-    from studiolo.catalog import Catalog, Environment, Hardware
+    from studiolo.catalog import Catalog, DataFolder, Environment, Hardware
 
-_Entry = TypeVar("_Entry", "Environment", "Hardware")
+_Entry = TypeVar("_Entry", "Environment", "Hardware", "DataFolder")
 
-OPTIONS: Final = ("environment", "hardware", "env", "credentials")
+OPTIONS: Final = ("environment", "hardware", "env", "data", "credentials")
 """The options of this version."""
 
-LATER_OPTIONS: Final = frozenset({"data", "git"})
+LATER_OPTIONS: Final = frozenset({"git"})
 """Options whose features come later: named, so that nobody takes them for slips of the pen."""
 
 FORM_ONLY: Final = frozenset({"_xsrf"})
 """Fields of a form that are not options."""
 
+MOST_DATA: Final = 100
 MOST_CREDENTIALS: Final = 100
 """Chosen for one workspace."""
 
@@ -58,6 +59,7 @@ class Resolved:
     environment: Environment
     hardware: Hardware
     env: tuple[tuple[str, str], ...]
+    data: tuple[DataFolder, ...]
     credentials: tuple[str, ...] | None
 
     @property
@@ -67,6 +69,7 @@ class Resolved:
             environment=self.environment.name,
             hardware=self.hardware.name,
             env=self.env,
+            data=tuple(entry.name for entry in self.data),
             credentials=self.credentials,
         )
 
@@ -89,23 +92,25 @@ def resolve_options(raw: object, *, catalog: Catalog, teams: Collection[str]) ->
     environment = _pick("environment", options, catalog.offered_environments(teams), default, problems)
     hardware = _pick("hardware", options, catalog.offered_hardware(teams), default, problems)
     env = _parse_env(options.get("env"), problems)
+    data = _pick_data(options.get("data"), catalog.offered_data(teams), problems)
     credentials = _parse_credentials(options.get("credentials"), problems)
     if problems or environment is None or hardware is None:
         raise OptionsError(_at_most(problems))
-    return Resolved(environment=environment, hardware=hardware, env=env, credentials=credentials)
+    return Resolved(environment=environment, hardware=hardware, env=env, data=data, credentials=credentials)
 
 
 def options_from_form(formdata: Mapping[str, Any]) -> dict[str, Any]:
-    """User options in the fields of a form: `environment`, `hardware`, `env` as lines of NAME=value, `credentials`.
+    """User options in the fields of a form: names, and `env` as lines of NAME=value.
 
     Decides nothing: whatever cannot be read is passed on for `parse_options` to refuse. Empty fields are left out, but
-    for `credentials`, one field for each or names between commas: an empty one says that none is wanted.
+    for `credentials`: an empty one says that none is wanted. Of them and of `data` there is one field for each, or
+    names between commas.
     """
     options: dict[str, Any] = {}
     for field, values in formdata.items():
         if field in FORM_ONLY:
             continue
-        if field == "credentials":
+        if field in {"data", "credentials"}:
             options[field] = _names_in_fields(values)
             continue
         value = values[0] if isinstance(values, list) and len(values) == 1 else values
@@ -136,14 +141,16 @@ def check_remembered(raw: object, *, catalog: Catalog, teams: Collection[str]) -
     problems: list[str] = []
     env = _parse_env(raw.get("env"), problems)
     env_note = "Its environment variables can no longer be used and were left out." if problems else None
+    data, data_note = _recall_data(raw.get("data"), catalog.offered_data(teams))
     wrong_names: list[str] = []
     credentials = _parse_credentials(raw.get("credentials"), wrong_names)
-    notes = [note for note in (environment_note, hardware_note, env_note) if note is not None]
+    notes = [note for note in (environment_note, hardware_note, env_note, data_note) if note is not None]
     return Remembered(
         choice=Choice(
             environment=environment,
             hardware=hardware,
             env=env if not problems else (),
+            data=data,
             credentials=credentials if not wrong_names else None,
         ),
         note=" ".join(notes) or None,
@@ -266,6 +273,33 @@ def _read_env_lines(text: str) -> tuple[dict[str, str], list[str]]:
         else:
             variables[name] = value
     return variables, problems
+
+
+def _pick_data(raw: object, offered: tuple[DataFolder, ...], problems: list[str]) -> tuple[DataFolder, ...]:
+    """The offered data that a list names, in the order of the catalog; what is wrong is noted."""
+    if raw is None:
+        return ()
+    if not isinstance(raw, list | tuple):
+        problems.append(f'data: {shown(raw)} is not a list of names. Write ["…"], or [] for none.')
+        return ()
+    if len(raw) > MOST_DATA:
+        problems.append(f"data: {len(raw)} are too many. At most {MOST_DATA} for one workspace.")
+        return ()
+    problems.extend(
+        _not_on_offer("data", name, offered) if offered else f"data: {shown(name)} is not on offer. Nothing is."
+        for name in raw
+        if _entry_named(name, offered) is None
+    )
+    return tuple(entry for entry in offered if entry.name in raw)
+
+
+def _recall_data(raw: object, offered: tuple[DataFolder, ...]) -> tuple[tuple[str, ...], str | None]:
+    """The names to tick, and what to say of those that are gone."""
+    names = raw[:MOST_DATA] if isinstance(raw, list | tuple) else ()
+    gone = [shown(name) for name in names if _entry_named(name, offered) is None]
+    which = f"The data {', '.join(gone)} {'is' if len(gone) == 1 else 'are'}"
+    note = f"{which} no longer offered to you and left out."
+    return tuple(entry.name for entry in offered if entry.name in names), note if gone else None
 
 
 def _parse_credentials(raw: object, problems: list[str]) -> tuple[str, ...] | None:

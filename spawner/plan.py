@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from spawner.credentials import MountedCredential
-    from studiolo.catalog import Catalog, Environment, Hardware
+    from studiolo.catalog import Catalog, DataFolder, Environment, Hardware
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,8 @@ class LaunchPlan:
     shape: Shape
     identity: Identity
     env: tuple[tuple[str, str], ...] = ()
+    data: tuple[DataFolder, ...] = ()
+    """What it has beside the home."""
     credentials: tuple[str, ...] | None = None
     """Which credentials were chosen, by name; None for all that are marked "always"."""
 
@@ -67,6 +69,7 @@ class LaunchPlan:
             environment=self.shape.environment.name,
             hardware=self.shape.hardware.name,
             env=self.env,
+            data=tuple(entry.name for entry in self.data),
             credentials=self.credentials,
         )
 
@@ -78,5 +81,6 @@ def make_plan(choice: Choice, *, catalog: Catalog, user: str, server: str, teams
         shape=Shape(environment=resolved.environment, hardware=resolved.hardware),
         identity=Identity(user=user, server=server, teams=tuple(sorted(teams)), home=home_name(user)),
         env=resolved.env,
+        data=resolved.data,
         credentials=resolved.credentials,
     )

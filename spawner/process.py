@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from spawner.credential_places import pointers
+from spawner.data_links import LINKS
 from spawner.env_rules import is_reserved
 from spawner.hub_env import from_hub
 
@@ -84,6 +85,7 @@ def render_process(
             **_of_the_devices(gpus),
             **_of_the_server(plan, listen_fd=listen_fd, ready_fd=ready_fd),
             **({"SCRATCH": str(files.scratch)} if plan.shape.hardware.scratch_bytes else {}),
+            **({"STUDIOLO_DATA": str(home / LINKS)} if plan.data else {}),
         },
         cwd=home,
         memory_bytes=plan.shape.hardware.memory_bytes,

@@ -15,6 +15,7 @@ from jupyterhub.spawner import SpawnException
 from spawner.errors import (
     ClusterAway,
     CredentialsGone,
+    DataNotUsable,
     DoesNotFitError,
     HomesAway,
     OptionsError,
@@ -35,6 +36,7 @@ STATUS: Mapping[type[StartError], HTTPStatus] = MappingProxyType(
         DoesNotFitError: HTTPStatus.CONFLICT,
         ProgramsMissing: HTTPStatus.CONFLICT,
         CredentialsGone: HTTPStatus.CONFLICT,
+        DataNotUsable: HTTPStatus.CONFLICT,
         StartStopped: HTTPStatus.CONFLICT,
         ChoiceNotPossible: HTTPStatus.CONFLICT,
         ClusterAway: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -14,6 +14,8 @@ class Choice:
     hardware: str
     env: tuple[tuple[str, str], ...] = ()
     """Environment variables, in the order they were given. Nothing secret: user options can be read by others."""
+    data: tuple[str, ...] = ()
+    """The data that it has beside the home, by name, in the order of the catalog."""
     credentials: tuple[str, ...] | None = None
     """Which of the person's credentials it gets, by name; None for all that are marked "always"."""
 
@@ -22,6 +24,8 @@ class Choice:
         options: dict[str, Any] = {"environment": self.environment, "hardware": self.hardware}
         if self.env:
             options["env"] = dict(self.env)
+        if self.data:
+            options["data"] = list(self.data)
         if self.credentials is not None:
             options["credentials"] = list(self.credentials)
         return options

@@ -56,6 +56,10 @@ def _mapping_or_empty(value: object) -> object:
     return value if isinstance(value, Mapping) else {}
 
 
+def _texts_or_nothing(value: object) -> object:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list | tuple) else ()
+
+
 def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -66,6 +70,7 @@ class UserOptions(Received):
     environment: Annotated[str | None, BeforeValidator(_text_or_none)] = None
     hardware: Annotated[str | None, BeforeValidator(_text_or_none)] = None
     env: Annotated[dict[str, Any], BeforeValidator(_mapping_or_empty)] = Field(default_factory=dict)
+    data: Annotated[tuple[str, ...], BeforeValidator(_texts_or_nothing)] = ()
 
 
 class Server(Received):
@@ -110,6 +115,7 @@ class WorkspaceView(Sent):
     environment: str | None
     hardware: str | None
     env: dict[str, str]
+    data: tuple[str, ...] = ()
     started: datetime | None
     last_activity: datetime | None
     url: str
@@ -127,6 +133,7 @@ class WorkspaceView(Sent):
             environment=server.user_options.environment,
             hardware=server.user_options.hardware,
             env={key: str(value) for key, value in server.user_options.env.items()},
+            data=server.user_options.data,
             started=server.started if is_up else None,
             last_activity=server.last_activity,
             url=url,

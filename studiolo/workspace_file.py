@@ -5,6 +5,7 @@ environment: pytorch      # what is absent stays as it was, or is the catalog's 
 hardware: gpu-small
 env:
   SEED: 42                # text as it is written; secrets belong into Credentials
+data: [imagenet]          # by their names in the catalog; [] for none
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from studiolo.errors import StudioloError
 from studiolo.problems import Problem, listed, perhaps, quoted
 from studiolo.yaml_composer import WHOLE_FILE
 from studiolo.yaml_file import read_yaml
-from studiolo.yaml_tree import Broken, Kind, Mapping, Node, Pair, Place, Scalar
+from studiolo.yaml_tree import Broken, Kind, Mapping, Node, Pair, Place, Scalar, Sequence
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEYS: Final = ("name", "environment", "hardware", "env")
+KEYS: Final = ("name", "environment", "hardware", "env", "data")
 
 VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 """What a variable can be called. Which names a workspace may not set is the hub's to say."""
@@ -36,6 +37,7 @@ class WorkspaceFile:
     environment: str | None = None
     hardware: str | None = None
     env: dict[str, str] = field(default_factory=dict)
+    data: tuple[str, ...] | None = None
 
 
 class WorkspaceFileInvalid(StudioloError):
@@ -65,7 +67,7 @@ class _Reader:
     problems: list[Problem]
 
     def workspace(self, root: Node) -> WorkspaceFile:
-        pairs = self._pairs(root, WHOLE_FILE, "the keys name, environment, hardware and env")
+        pairs = self._pairs(root, WHOLE_FILE, "the keys name, environment, hardware, env and data")
         for key, pair in pairs.items():
             if key not in KEYS:
                 self._problem(
@@ -78,7 +80,21 @@ class _Reader:
             environment=self._word(pairs.get("environment")),
             hardware=self._word(pairs.get("hardware")),
             env=self._env(pairs.get("env")),
+            data=self._names(pairs.get("data")),
         )
+
+    def _names(self, pair: Pair | None) -> tuple[str, ...] | None:
+        if pair is None:
+            return None
+        match pair.value:
+            case Sequence(items=items):
+                texts = (self._text(item, f"data[{number}]", "Write a name.") for number, item in enumerate(items))
+                return tuple(text for text in texts if text is not None)
+            case Broken():
+                pass
+            case node:
+                self._problem(node.place, "data", "This is no list. Write names, such as [imagenet], or [] for none.")
+        return None
 
     def _env(self, pair: Pair | None) -> dict[str, str]:
         if pair is None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from hub.roles import SERVICE_PREFIX
 from studiolo.names import shown_name
+
+if TYPE_CHECKING:
+    from studiolo.choice import Choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,17 @@ class Action:
     method: Literal["get", "post"] = "get"
     style: str = "btn-plain"
     fields: tuple[tuple[str, str], ...] = ()
+
+
+def choice_fields(choice: Choice) -> tuple[tuple[str, str], ...]:
+    """A choice as the fields of a form that starts it."""
+    env = "\n".join(f"{name}={value}" for name, value in choice.env)
+    return (
+        ("environment", choice.environment),
+        ("hardware", choice.hardware),
+        ("env", env),
+        *(("data", name) for name in choice.data),
+    )
 
 
 def path_part(text: str) -> str:

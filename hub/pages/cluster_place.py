@@ -48,6 +48,7 @@ class ClusterPlace:
             machine=None,
             currency=catalog.currency,
             default=catalog.default_choice(teams),
+            data=catalog.offered_data(teams),
             knows_estimates=not self.starts.is_away,
         )
 

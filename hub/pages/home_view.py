@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hub.idle.words import describe_extension, describe_notice
-from hub.pages.actions import Action, pending_url, spawn_url, workspace_url
+from hub.pages.actions import Action, choice_fields, pending_url, spawn_url, workspace_url
 from hub.pages.cards import Tone
 from hub.pages.spawn_view import SERVICES_AWAY
 from studiolo.catalog import APPS
@@ -254,17 +254,13 @@ def _extend(facts: WorkspaceFacts, *, key: str, title: str, base_url: str) -> tu
 
 def _start(facts: WorkspaceFacts, *, key: str, title: str, base_url: str) -> Action:
     choice = facts.choice
-    fields: tuple[tuple[str, str], ...] = ()
-    if choice is not None:
-        env = "\n".join(f"{name}={value}" for name, value in choice.env)
-        fields = (("environment", choice.environment), ("hardware", choice.hardware), ("env", env))
     return Action(
         id=f"start-{key}",
         label="Start",
         spoken=f"Start: {title}",
         url=spawn_url(base_url, facts.user, facts.server),
         method="post",
-        fields=fields,
+        fields=choice_fields(choice) if choice is not None else (),
     )
 
 

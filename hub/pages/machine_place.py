@@ -47,6 +47,7 @@ class MachinePlace:
             ),
             currency=catalog.currency,
             default=catalog.default_choice(teams),
+            data=catalog.offered_data(teams),
             knows_estimates=not self.starts.is_away,
         )
 

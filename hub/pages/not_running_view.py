@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hub.pages.actions import spawn_url
+from hub.pages.actions import choice_fields, spawn_url
 from spawner.errors import Offer, offer_again
 from studiolo.names import shown_name
 
@@ -21,9 +21,8 @@ class OfferButton:
     label: str
     note: str
     url: str
-    environment: str
-    hardware: str
-    env_text: str
+    choice: Choice
+    fields: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +124,10 @@ def _button(offer: Offer, url: str) -> OfferButton:
         label=offer.label,
         note=offer.note,
         url=url,
-        environment=offer.choice.environment,
-        hardware=offer.choice.hardware,
-        env_text="\n".join(f"{name}={value}" for name, value in offer.choice.env),
+        choice=offer.choice,
+        fields=choice_fields(offer.choice),
     )
 
 
 def _is_same(button: OfferButton, choice: Choice) -> bool:
-    return (button.environment, button.hardware) == (choice.environment, choice.hardware)
+    return replace(button.choice, env=()) == replace(choice, env=())

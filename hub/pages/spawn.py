@@ -138,7 +138,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             for field, place in (("environment", "software"), ("hardware", "hardware"))
             if not any(fields.get(field, []))
         )
-        wanted = {name: values for name, values in fields.items() if name in {"environment", "hardware", "env"}}
+        wanted = {name: values for name, values in fields.items() if name in {"environment", "hardware", "env", "data"}}
         try:
             choice = parse_options(options_from_form(wanted), catalog=catalog, teams=teams)
         except OptionsError as error:

@@ -24,7 +24,7 @@ LONGEST_TITLE = 120
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories nobody can read; some of them turn the text around them."""
 
-FIELDS = {"environment": "software", "hardware": "hardware", "env": "env"}
+FIELDS = {"environment": "software", "hardware": "hardware", "env": "env", "data": "data"}
 """Where on the page an option is chosen."""
 
 
@@ -80,6 +80,7 @@ def typed_wish(fields: Mapping[str, Sequence[str]]) -> Wish:
         environment=next(iter(fields.get("environment", ())), None),
         hardware=next(iter(fields.get("hardware", ())), None),
         env_text=next(iter(fields.get("env", ())), ""),
+        data=tuple(fields.get("data", ())),
     )
 
 

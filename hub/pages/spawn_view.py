@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hub.pages.cards import HardwareCard, MachineFacts, SoftwareCard, SoftwareFacts, hardware_card, software_card
+from hub.pages.data_ticks import DataTick, data_ticks
 from spawner.admission import DoesNotFit
 from studiolo.names import shown_name
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from spawner.options import Remembered
-    from studiolo.catalog import Entry, Hardware
+    from studiolo.catalog import DataFolder, Entry, Hardware
     from studiolo.choice import Choice
 
 SERVICES_AWAY = (
@@ -30,6 +31,7 @@ class Wish:
     environment: str | None = None
     hardware: str | None = None
     env_text: str = ""
+    data: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What has to be said about the wish: part of it may be gone from the catalog."""
     is_kept: bool = True
@@ -64,6 +66,7 @@ class Offer:
     """None: a cluster, which says only when it is asked whether there is room."""
     currency: str
     default: Choice | None
+    data: tuple[DataFolder, ...] = ()
     knows_estimates: bool = True
 
 
@@ -105,6 +108,7 @@ class SpawnView:
     name: NameField | None
     software: tuple[SoftwareCard, ...]
     hardware: tuple[HardwareCard, ...]
+    data: tuple[DataTick, ...]
     notes: tuple[str, ...]
     errors: tuple[FieldError, ...]
     env_text: str
@@ -167,6 +171,7 @@ def spawn_view(
         name=_name_field(target, typed_name),
         software=software_cards,
         hardware=hardware_cards,
+        data=data_ticks(offer.data, wish.data, is_machine=offer.machine is not None),
         notes=(*wish.notes, *(note for note in (software_note, hardware_note) if note)),
         errors=errors,
         env_text=wish.env_text,
@@ -183,6 +188,7 @@ def remembered_wish(remembered: Remembered) -> Wish:
         environment=choice.environment if choice else None,
         hardware=choice.hardware if choice else None,
         env_text=env_as_text(dict(choice.env)) if choice else "",
+        data=choice.data if choice else (),
         is_kept=False,
         notes=(remembered.note,) if remembered.note else (),
     )
@@ -195,6 +201,7 @@ def linked_wish(options: Mapping[str, Any], problems: Iterable[str]) -> Wish:
         environment=_name_or_none(options.get("environment")),
         hardware=_name_or_none(options.get("hardware")),
         env_text=env if isinstance(env, str) else env_as_text(env),
+        data=tuple(name for name in options.get("data") or () if isinstance(name, str)),
         notes=tuple(f"The link asks for something that cannot be had. {problem}" for problem in problems),
     )
 

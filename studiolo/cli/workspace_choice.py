@@ -24,12 +24,15 @@ class Wanted:
     environment: str | None = None
     hardware: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    data: Sequence[str] | None = None
+    """None: as the last time; empty: none."""
 
     @property
     def options(self) -> dict[str, object]:
         """What was chosen, as user options; nothing for what was left open."""
         chosen = {"environment": self.environment, "hardware": self.hardware, "env": dict(self.env)}
-        return {name: value for name, value in chosen.items() if value}
+        options: dict[str, object] = {name: value for name, value in chosen.items() if value}
+        return options if self.data is None else {**options, "data": list(self.data)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,10 @@ def _new_name(text: str, known: Sequence[WorkspaceView]) -> tuple[str, str | Non
 
 
 def _choice_of(view: WorkspaceView) -> dict[str, object]:
-    return Wanted(name=view.name, environment=view.environment, hardware=view.hardware, env=view.env).options
+    wanted = Wanted(
+        name=view.name, environment=view.environment, hardware=view.hardware, env=view.env, data=view.data or None
+    )
+    return wanted.options
 
 
 def _on_top_of(view: WorkspaceView, wanted: Wanted) -> dict[str, object] | None:
@@ -102,4 +108,6 @@ def _on_top_of(view: WorkspaceView, wanted: Wanted) -> dict[str, object] | None:
     merged = {**_choice_of(view), **wanted.options}
     if env := {**view.env, **wanted.env}:
         merged["env"] = env
+    if not merged.get("data"):
+        merged.pop("data", None)  # the same as nothing said
     return merged

@@ -15,7 +15,7 @@ from spawner.credentials import CredentialKind, MountedCredential
 from spawner.installation import HomesVolume, Installation
 from spawner.manifest import literal, pod_env, pod_traits, secret_manifest, secret_values, settled_cpu
 from spawner.plan import LaunchPlan, make_plan
-from studiolo.catalog import Catalog, CpuShare, Environment, Gpu, Hardware
+from studiolo.catalog import Catalog, CpuShare, DataFolder, Environment, Gpu, Hardware
 from studiolo.catalog_model import Affinity, NodePreference, NodeRule, Toleration
 from studiolo.choice import Choice
 
@@ -68,9 +68,16 @@ HARDWARE = {
 ENVIRONMENT = Environment(name="python", title="Python", image=IMAGE, apps=("tensorboard",))
 
 
-def plan(hardware: str = "small", *, env: tuple[tuple[str, str], ...] = ()) -> LaunchPlan:
-    catalog = Catalog(environments=(ENVIRONMENT,), hardware=tuple(HARDWARE.values()))
-    choice = Choice(environment="python", hardware=hardware, env=env)
+DATA = (
+    DataFolder(name="iris", title="Iris", mount="/data/iris", claim="datasets.public", folder="flowers/iris"),
+    DataFolder(name="all", title="All", mount="/data/all", claim="datasets.public", read_only=False),
+    DataFolder(name="scans", title="Scans", mount="/data/vision/scans", claim="scans", teams=frozenset({"vision"})),
+)
+
+
+def plan(hardware: str = "small", *, env: tuple[tuple[str, str], ...] = (), data: tuple[str, ...] = ()) -> LaunchPlan:
+    catalog = Catalog(environments=(ENVIRONMENT,), hardware=tuple(HARDWARE.values()), data=DATA)
+    choice = Choice(environment="python", hardware=hardware, env=env, data=data)
     return make_plan(choice, catalog=catalog, user="ada@example.org", server="detector", teams=["vision"])
 
 
@@ -152,6 +159,12 @@ def test_without_credentials_a_pod_is_as_it_was() -> None:
         launch = plan().with_credentials(credentials)
         assert pod_traits(launch, INSTALLATION) == pod_traits(plan(), INSTALLATION)
         assert pod_env(launch, HUB_ENV, secret="s") == pod_env(plan(), HUB_ENV, secret="s")
+
+
+async def test_data_of_one_claim_is_one_volume_and_to_be_read_unless_it_says_otherwise(
+    golden: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden("pod_with_data", await render(plan(data=("iris", "all", "scans")), INSTALLATION, monkeypatch))
 
 
 async def test_no_token_stands_in_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,11 @@ def test_a_choice_survives_the_way_through_jupyterhubs_database(sample_catalog: 
         ({"hardwar": "small"}, 'options: "hardwar" is not an option. Did you mean "hardware"? There are: '),
         ({7: "small"}, "options: a number is not an option. There are: environment, hardware, env, "),
         ({"x" * 10**6: 1}, 'options: "xxxxxx'),
-        ({"data": []}, "data: not available in this version. Leave it out."),
+        ({"data": "iris"}, 'data: "iris" is not a list of names. Write ["…"], or [] for none.'),
+        ({"data": ["irsi"]}, 'data: "irsi" is not on offer. Did you mean "iris"? On offer: iris.'),
+        ({"data": ["scans"]}, 'data: "scans" is not on offer. On offer: iris.'),
+        ({"data": ["iris", ["iris"]]}, "data: a list is not on offer. On offer: iris."),
+        ({"data": ["iris"] * 101}, "data: 101 are too many. At most 100 for one workspace."),
         ({"credentials": "hf"}, 'credentials: "hf" is not a list of names. Write ["…"], or [] for none.'),
         ({"credentials": {"hf": "x"}}, "credentials: a set of named values is not a list of names."),
         ({"credentials": [7]}, "credentials: a number is not the name of a credential. Names only, no values."),
@@ -278,6 +282,38 @@ def test_a_name_that_says_secret_is_refused_with_a_value(name: str, sample_catal
 )
 def test_ordinary_settings_are_not_taken_for_secrets(name: str, value: str, sample_catalog: Catalog) -> None:
     assert parse({"env": {name: value}}, sample_catalog).env == ((name, value),)
+
+
+# -- data
+
+
+def test_data_is_chosen_by_name_once_and_in_the_order_of_the_catalog(sample_catalog: Catalog) -> None:
+    assert parse({"data": ["scans", "iris", "scans"]}, sample_catalog, ["vision"]).data == ("iris", "scans")
+    for nothing in ({}, {"data": []}, {"data": None}):
+        assert parse(nothing, sample_catalog).data == ()
+        assert "data" not in parse(nothing, sample_catalog).as_user_options()
+
+
+def test_where_no_data_is_on_offer_none_can_be_had(sample_catalog: Catalog) -> None:
+    empty = sample_catalog.model_copy(update={"data": ()})
+    assert problems({"data": ["iris"]}, empty) == ('data: "iris" is not on offer. Nothing is.',)
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [(["iris", "scans"], ["iris", "scans"]), ("iris", ["iris"]), (["iris,scans"], ["iris", "scans"]), ("", [])],
+)
+def test_a_form_or_link_names_data_in_one_field_or_several(fields: Any, names: list[str]) -> None:
+    assert options_from_form({"data": fields}) == options_from_query({"data": fields}) == {"data": names}
+
+
+def test_data_of_the_last_start_is_remembered_and_what_is_gone_is_said(sample_catalog: Catalog) -> None:
+    choice = Choice(environment="python", hardware="small", data=("iris",))
+    assert check_remembered(choice.as_user_options(), catalog=sample_catalog, teams=()) == Remembered(choice=choice)
+    of_before = {**choice.as_user_options(), "data": ["scans", "iris", "old"]}
+    remembered = check_remembered(of_before, catalog=sample_catalog, teams=())
+    assert remembered.choice == choice
+    assert remembered.note == 'The data "scans", "old" are no longer offered to you and left out.'
 
 
 # -- credentials

@@ -25,6 +25,7 @@ env:
   VERSION: 1.10
   DEBUG: true
   EMPTY: ""
+data: [iris, scans]
 """,
     )
     assert read_workspace_file(path) == WorkspaceFile(
@@ -32,7 +33,9 @@ env:
         environment="pytorch",
         hardware="gpu-small",
         env={"SEED": "42", "VERSION": "1.10", "DEBUG": "true", "EMPTY": ""},
+        data=("iris", "scans"),
     )
+    assert read_workspace_file(write(tmp_path, "data: []\n")).data == ()
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}", "env:\n"])
@@ -49,6 +52,8 @@ def test_a_file_may_leave_everything_open(tmp_path: Path, text: str) -> None:
         pytest.param(
             "name:\nhardware: [small]\n", ["1:6: name: There is no value", "2:11: hardware: This is a list"], id="kinds"
         ),
+        pytest.param("data: iris\n", ["1:7: data: This is no list."], id="data as a word"),
+        pytest.param("data: [{}]\n", ["1:8: data[0]: This is"], id="data as blocks"),
         pytest.param('name: "  "\n', ["1:7: name: The text is empty"], id="an empty name"),
         pytest.param("- python\n", ["1:1: (file): This is a list"], id="a list"),
         pytest.param("python\n", ["1:1: (file): This is text"], id="a word"),

@@ -51,6 +51,7 @@ def offer(sample_catalog: Catalog, machine: Callable[..., MachineState]) -> Call
             machine=MachineFacts(state=state, verdicts=what_fits(hardware, state)),
             currency=sample_catalog.currency,
             default=sample_catalog.default_choice(()),
+            data=sample_catalog.offered_data(()),
         )
 
     return make

@@ -102,13 +102,13 @@ def test_a_failed_start_gives_sentence_cause_offers_and_reference(sample_catalog
     assert view.heading == "Iris did not start"
     assert view.sentence == '"One GPU" does not fit on this machine now.'
     assert view.cause == 'It needs 1 GPU, none of 2 is free. What fits now: "Medium".'
-    assert [(offer.label, offer.hardware) for offer in view.offers] == [
+    assert [(offer.label, offer.choice.hardware) for offer in view.offers] == [
         ("Start on Medium", "medium"),
         ("Start on Small", "small"),
         ("Try again", "gpu"),
     ]
     assert {offer.url for offer in view.offers} == {"/hub/spawn/ada/iris"}
-    assert view.offers[0].env_text == "A=1\nB=2"
+    assert ("env", "A=1\nB=2") in view.offers[0].fields
     assert view.reference == failure.reference
 
 

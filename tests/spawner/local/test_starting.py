@@ -15,6 +15,7 @@ import pytest
 
 from spawner.chosen_workspace import choice_in
 from spawner.errors import (
+    DataNotUsable,
     RouteNotAdded,
     ServerNeverReady,
     StartStopped,
@@ -85,6 +86,34 @@ async def test_scratch_of_a_server_that_ends_by_itself_goes_too(hub_with_scratch
     (record,) = running_records(hub.data)
     os.kill(record.server_process.pid, signal.SIGKILL)
     await eventually(lambda: not scratch.exists())
+
+
+@pytest.fixture
+def hub_with_data(hub: Any, tmp_path: Path) -> Any:
+    """What its catalog names lies on this machine."""
+    catalog = hub.catalogs.current
+    (tmp_path / "srv").mkdir()
+    iris = catalog.data[0].model_copy(update={"path": tmp_path / "srv"})
+    hub.catalogs.current = catalog.model_copy(update={"data": (iris, *catalog.data[1:])})
+    return hub
+
+
+async def test_data_is_there_under_the_home_for_who_chose_it(hub_with_data: Any) -> None:
+    hub = hub_with_data
+    spawner = await hub.start({**SMALL, "data": ["iris"]})
+    assert (await environment_of(spawner))["STUDIOLO_DATA"] == str(hub.data.home("alice") / "data")
+    assert (hub.data.home("alice") / "data" / "iris").is_symlink()
+    assert spawner.user_options["data"] == ["iris"]
+
+
+async def test_data_that_is_not_there_offers_a_start_without_it(hub_with_data: Any, tmp_path: Path) -> None:
+    hub = hub_with_data
+    (tmp_path / "srv").rmdir()
+    _, spawner = await hub.fails({**SMALL, "data": ["iris"]})
+    assert isinstance(spawner.failure, DataNotUsable)
+    assert spawner.failure.sentence == 'Your workspace cannot have the data "Iris".'
+    (offer,) = spawner.failure.offers
+    assert offer.choice == Choice(environment="python", hardware="small")
 
 
 async def test_without_scratch_nothing_is_made(hub: Any) -> None:
@@ -183,6 +212,11 @@ def test_form_and_link_are_read_alike(hub: Any) -> None:
             {"environment": "a", "hardware": "b", "env": {"X": "1"}},
             Choice(environment="a", hardware="b", env=(("X", "1"),)),
         ),
+        (
+            {"environment": "a", "hardware": "b", "data": ["x"]},
+            Choice(environment="a", hardware="b", data=("x",)),
+        ),
+        ({"environment": "a", "hardware": "b", "data": {"x": 1}}, Choice(environment="a", hardware="b")),
         ({"environment": "a", "hardware": "b", "env": None}, Choice(environment="a", hardware="b")),
         ({"environment": "a", "hardware": "b", "env": {"X": 1}}, None),
         ({"environment": "a", "hardware": "b", "env": ["X"]}, None),

@@ -99,8 +99,13 @@ def test_a_broken_workspace_file_is_refused_with_every_line(run: Run, tmp_path: 
 def test_what_is_not_chosen_stays_as_it_was(fake_hub: FakeHub, run: Run) -> None:
     options = {"environment": "minimal", "hardware": "small", "env": {"A": "1"}}
     server = fake_hub.workspace_for_test("alice", "", user_options=options)
-    run("workspace", "start", "--hardware", "medium", "--env", "B=2")
-    assert server.user_options == {"environment": "minimal", "hardware": "medium", "env": {"A": "1", "B": "2"}}
+    run("workspace", "start", "--hardware", "medium", "--env", "B=2", "--data", "iris", "--data", "scans")
+    assert server.user_options == {
+        "environment": "minimal",
+        "hardware": "medium",
+        "env": {"A": "1", "B": "2"},
+        "data": ["iris", "scans"],
+    }
 
 
 def test_starting_what_runs_prints_its_link_again(fake_hub: FakeHub, run: Run) -> None:

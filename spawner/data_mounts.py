@@ -1,0 +1,28 @@
+"""The data of a plan in a pod: a volume for each claim, a mount for each entry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from studiolo.catalog_model import DataFolder
+
+
+def volumes_of(data: Sequence[DataFolder]) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]:
+    """The pod's volumes and the container's mounts. Several entries of one claim share its volume."""
+    # Numbered: a claim's name may be longer than that of a volume, and hold dots.
+    names = {claim: f"data-{number}" for number, claim in enumerate(dict.fromkeys(entry.claim for entry in data))}
+    volumes = tuple({"name": name, "persistentVolumeClaim": {"claimName": claim}} for claim, name in names.items())
+    return volumes, tuple(_mount(entry, names[entry.claim]) for entry in data)
+
+
+def _mount(entry: DataFolder, volume: str) -> dict[str, Any]:
+    return {
+        "name": volume,
+        "mountPath": entry.mount,
+        # Of the mount and not of the volume: another entry of the same claim may be for writing.
+        "readOnly": entry.read_only,
+        **({"subPath": entry.folder} if entry.folder else {}),
+    }
