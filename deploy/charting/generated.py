@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from deploy.charting.rights import rights_table, rules_by_place
+from deploy.charting.rights import rights_table, rules_by_account
 from deploy.charting.schema import chart_only, chart_schema, described, values_schema
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def generated() -> dict[Path, str]:
     return {
         CHART / "values.schema.json": _json(values_schema()),
         CHART / "files" / "chart-only.json": _json(chart_only()),
-        CHART / "files" / "rights.json": _json(rules_by_place()),
+        CHART / "files" / "rights.json": _json(rules_by_account()),
         PAGE: with_block(
             with_block(PAGE.read_text(encoding="utf-8"), "rights", rights_table()), "values", values_table()
         ),

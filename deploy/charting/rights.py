@@ -15,14 +15,22 @@ class Place(StrEnum):
     CLUSTER = "cluster"
 
 
+class Account(StrEnum):
+    """Who has a right. The proxy asks Kubernetes nothing and has no token."""
+
+    HUB = "hub"
+    SERVICES = "services"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """One rule of a role. All are the hub's: proxy and services ask Kubernetes nothing and have no token."""
+    """One rule of a role."""
 
     place: Place
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
     why: str
+    account: Account = Account.HUB
     api_group: str = ""
     """Empty: the core group."""
     named: tuple[str, ...] = ()
@@ -81,6 +89,14 @@ RIGHTS: Final = (
         why="The hub that runs renews it, and gives it back at its end.",
     ),
     Right(
+        account=Account.SERVICES,
+        place=Place.WORKSPACES,
+        resources=("secrets",),
+        verbs=("create", "update", "delete"),
+        why="A credential of a person is a Secret: kept, given another value, removed. Never read, not even by its "
+        "owner: no `get`, no `list`, no `watch`, and no `patch`, whose answer would show what is there.",
+    ),
+    Right(
         place=Place.CLUSTER,
         resources=("nodes",),
         verbs=("get", "list", "watch"),
@@ -90,10 +106,12 @@ RIGHTS: Final = (
 """All of them. Whoever needs another one adds it here, with the reason."""
 
 
-def rules_by_place() -> dict[str, list[dict[str, Any]]]:
-    """For the chart's template: the rules of each role."""
-    places = [place for place in Place if any(right.place is place for right in RIGHTS)]
-    return {place.value: [right.as_rule() for right in RIGHTS if right.place is place] for place in places}
+def rules_by_account() -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """For the chart's template: the rules of each role, by account and place."""
+    rules: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for right in RIGHTS:
+        rules.setdefault(right.account.value, {}).setdefault(right.place.value, []).append(right.as_rule())
+    return rules
 
 
 def rights_table() -> str:
@@ -104,10 +122,14 @@ def rights_table() -> str:
         Place.CLUSTER: "whole cluster",
     }
     rows = (
-        f"| {where[right.place]} | {_what(right)} | {' '.join(f'`{verb}`' for verb in right.verbs)} | {right.why} |\n"
+        f"| {right.account} | {where[right.place]} | {_what(right)} | {_verbs(right)} | {right.why} |\n"
         for right in RIGHTS
     )
-    return "| Where | What | May | Why |\n| --- | --- | --- | --- |\n" + "".join(rows)
+    return "| Who | Where | What | May | Why |\n| --- | --- | --- | --- | --- |\n" + "".join(rows)
+
+
+def _verbs(right: Right) -> str:
+    return " ".join(f"`{verb}`" for verb in right.verbs)
 
 
 def _what(right: Right) -> str:

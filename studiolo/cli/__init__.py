@@ -35,6 +35,7 @@ COMMANDS: Final[Mapping[str, LazyCommand]] = MappingProxyType(
     {
         "catalog": LazyCommand("studiolo.cli.catalog:catalog", "Check and show the catalogs: what may run, on what."),
         "completion": LazyCommand("studiolo.cli.completion:completion", "Print the completion script for a shell."),
+        "credential": LazyCommand("studiolo.cli.credential:credential", "Keep tokens and keys for your workspaces."),
         "login": LazyCommand("studiolo.cli.login:login", "Sign in to a hub with a token."),
         "logout": LazyCommand("studiolo.cli.login:logout", "Forget the token."),
         "team": LazyCommand("studiolo.cli.team:team", "Add teams and their members (administrators)."),

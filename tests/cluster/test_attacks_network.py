@@ -97,18 +97,31 @@ def outside(kubeconfig: Path, images: Mapping[str, str]) -> dict[str, tuple[str,
     }
 
 
-@pytest.mark.parametrize("source", ["alice", "beside-workspaces", "proxy", "services"])
+@pytest.mark.parametrize("source", ["alice", "beside-workspaces", "proxy"])
 async def test_neither_the_cluster_nor_the_cloud_is_reached(
     source: str, shut_in: AttackedNetwork, outside: dict[str, tuple[str, int]]
 ) -> None:
     assert await shut_in.settled(source, outside, set()) == set()
 
 
+API_SERVER = ("the API server", "the API server's own address")
+
+
+@pytest.mark.parametrize("source", ["hub", "services"])
 async def test_the_hub_reaches_what_the_others_try_in_vain(
+    source: str, outside: dict[str, tuple[str, int]], shut_in: AttackedNetwork
+) -> None:
+    """And so do services, which keep people's credentials there."""
+    target = {name: outside[name] for name in API_SERVER}
+    assert await shut_in.settled(source, target, set(target)) == set(target)
+
+
+async def test_services_reach_the_api_server_s_ports_and_no_other(
     outside: dict[str, tuple[str, int]], shut_in: AttackedNetwork
 ) -> None:
-    target = {name: outside[name] for name in ("the API server", "the API server's own address")}
-    assert await shut_in.settled("hub", target, set(target)) == set(target)
+    ports = {outside[name][1] for name in API_SERVER}
+    others = {name: address for name, address in outside.items() if address[1] not in ports}
+    assert await shut_in.settled("services", others, set()) == set()
 
 
 async def test_a_name_leads_no_further_than_an_address(shut_in: AttackedNetwork) -> None:

@@ -93,7 +93,6 @@ NEVER_ANYWHERE = (
     ("list", "secrets"),
     ("watch", "secrets"),
     ("patch", "secrets"),
-    ("update", "secrets"),
     ("create", "pods/exec"),
     ("get", "pods/exec"),
     ("create", "pods/attach"),
@@ -133,6 +132,37 @@ async def test_the_hub_s_account_may_not(verb: str, what: str, installed: Instal
         assert not await may(kube, hub, verb, what, namespace), namespace
 
 
+async def test_the_hub_s_account_may_not_replace_a_secret(installed: Installed, kube: Kube) -> None:
+    for namespace in (installed.theirs, installed.ours, "kube-system", ""):
+        assert not await may(kube, installed.account("hub"), "update", "secrets", namespace), namespace
+
+
+@pytest.mark.parametrize(("verb", "what"), NEVER_ANYWHERE, ids=" ".join)
+async def test_the_services_account_may_not(verb: str, what: str, installed: Installed, kube: Kube) -> None:
+    services = installed.account("services")
+    for namespace in (installed.theirs, installed.ours, "kube-system", ""):
+        assert not await may(kube, services, verb, what, namespace), namespace
+
+
+async def test_the_services_account_writes_credentials_there_and_has_nothing_else(
+    installed: Installed, kube: Kube
+) -> None:
+    services = installed.account("services")
+    for verb in ("create", "update", "delete"):
+        assert await may(kube, services, verb, "secrets", installed.theirs), verb
+        for elsewhere in (installed.ours, "kube-system", "default", ""):
+            assert not await may(kube, services, verb, "secrets", elsewhere), (verb, elsewhere)
+    for verb, what in (
+        ("list", "pods"),
+        ("create", "pods"),
+        ("delete", "pods"),
+        ("get", "pods/log"),
+        ("list", "nodes"),
+    ):
+        for namespace in (installed.theirs, installed.ours, ""):
+            assert not await may(kube, services, verb, what, namespace), (verb, what, namespace)
+
+
 async def test_the_hub_s_account_may_do_its_work_there_and_nowhere_else(installed: Installed, kube: Kube) -> None:
     """Or the refusals above would prove nothing."""
     hub = installed.account("hub")
@@ -142,9 +172,7 @@ async def test_the_hub_s_account_may_do_its_work_there_and_nowhere_else(installe
             assert not await may(kube, hub, verb, what, elsewhere), (verb, what, elsewhere)
 
 
-@pytest.mark.parametrize(
-    "who", ["proxy", "services", "default of ours", "default of workspaces", "anonymous", "anybody"]
-)
+@pytest.mark.parametrize("who", ["proxy", "default of ours", "default of workspaces", "anonymous", "anybody"])
 async def test_nobody_else_may_do_anything(who: str, installed: Installed, kube: Kube) -> None:
     accounts = {
         "default of ours": f"system:serviceaccount:{installed.ours}:default",
@@ -171,7 +199,8 @@ async def test_the_installation_gives_no_right_to_everybody(installed: Installed
     assert bindings
     for binding in bindings:
         for subject in binding["subjects"]:
-            assert (subject["kind"], subject["name"]) == ("ServiceAccount", f"{installed.release}-hub")
+            assert subject["kind"] == "ServiceAccount"
+            assert subject["name"] in {f"{installed.release}-hub", f"{installed.release}-services"}
             assert subject["namespace"] == installed.ours
 
 
@@ -181,10 +210,39 @@ def secret(installed: Installed, **changed: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"a": "b"}} | changed
 
 
-async def as_hub(installed: Installed, manifest: Mapping[str, Any]) -> str:
+async def as_account(installed: Installed, account: str, *words: str, manifest: Mapping[str, Any] | None = None) -> str:
     groups = ("system:authenticated", "system:serviceaccounts", f"system:serviceaccounts:{installed.ours}")
-    words = [f"--as={installed.account('hub')}", *(f"--as-group={group}" for group in groups)]
-    return await asyncio.to_thread(lambda: kubectl("create", "-f", "-", *words, text=json.dumps(manifest)))
+    who = [f"--as={installed.account(account)}", *(f"--as-group={group}" for group in groups)]
+    text = "" if manifest is None else json.dumps(manifest)
+    return await asyncio.to_thread(lambda: kubectl(*words, *who, text=text))
+
+
+async def as_hub(installed: Installed, manifest: Mapping[str, Any]) -> str:
+    return await as_account(installed, "hub", "create", "-f", "-", manifest=manifest)
+
+
+async def test_the_services_account_writes_credentials_and_touches_no_other_secret(installed: Installed) -> None:
+    credential = secret(installed)
+    credential["metadata"]["labels"] |= {"studiolo.dev/kind": "credential", "studiolo.dev/owner": "alice"}
+    name, namespace = credential["metadata"]["name"], installed.theirs
+    await as_account(installed, "services", "create", "-f", "-", manifest=credential)
+    await as_account(installed, "services", "replace", "-f", "-", manifest=credential | {"stringData": {"a": "c"}})
+    for reading in (("get", "secret", name), ("get", "secrets"), ("describe", "secret", name)):
+        with pytest.raises(ProgramFailedError):
+            await as_account(installed, "services", *reading, "-n", namespace)
+
+    workspaces = secret(installed)
+    await as_hub(installed, workspaces)
+    hubs_name = workspaces["metadata"]["name"]
+    disguised = credential | {"metadata": credential["metadata"] | {"name": hubs_name}}
+    nobodys = secret(installed)
+    nobodys["metadata"]["labels"] |= {"studiolo.dev/kind": "credential"}
+    for verb, refused in (("create", workspaces), ("create", nobodys), ("replace", disguised), ("replace", workspaces)):
+        with pytest.raises(ProgramFailedError):
+            await as_account(installed, "services", verb, "-f", "-", manifest=refused)
+    with pytest.raises(ProgramFailedError):
+        await as_account(installed, "services", "delete", "secret", hubs_name, "-n", namespace, "--wait=false")
+    await as_account(installed, "services", "delete", "secret", name, "-n", namespace, "--wait=false")
 
 
 async def test_the_hub_s_account_makes_its_own_kind_of_secret_and_no_other(installed: Installed) -> None:

@@ -87,9 +87,9 @@ def test_every_pod_of_ours_is_restricted_and_sees_a_read_only_image(rendered: li
             assert "memory" in container["resources"]["limits"], name
 
 
-def test_only_the_hub_has_a_token_for_kubernetes(rendered: list[Manifest]) -> None:
+def test_only_hub_and_services_have_a_token_for_kubernetes(rendered: list[Manifest]) -> None:
     with_token = {name for name, spec in pod_specs(rendered).items() if spec.get("automountServiceAccountToken", True)}
-    assert with_token == {"Deployment studiolo-hub"}
+    assert with_token == {"Deployment studiolo-hub", "Deployment studiolo-services"}
 
 
 def test_no_secret_s_value_stands_in_a_variable(rendered: list[Manifest]) -> None:

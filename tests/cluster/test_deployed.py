@@ -63,7 +63,7 @@ def test_our_accounts_may_exactly_what_the_docs_say(deployed: Installed, part: s
     account = f"{ACCOUNT}:{deployment.namespace}:{deployment.release}-{part}"
     nobody = f"{ACCOUNT}:{deployment.namespace}:nobody"
     gained = rights_of(deployed, account, namespace) - rights_of(deployed, nobody, namespace)
-    assert gained == (expected(deployment.release, place) if part == "hub" else set())
+    assert gained == expected(deployment.release, part, place)
 
 
 def rights_of(deployed: Installed, account: str, namespace: str) -> set[tuple[str, str, str]]:
@@ -77,13 +77,13 @@ def rights_of(deployed: Installed, account: str, namespace: str) -> set[tuple[st
     return found
 
 
-def expected(release: str, place: str) -> set[tuple[str, str, str]]:
+def expected(release: str, part: str, place: str) -> set[tuple[str, str, str]]:
     """What the table says, in the same words."""
     holds = {Place.CLUSTER, *(one for one in Place if one.value == place)}
     return {
         (f"{resource}.{right.api_group}".rstrip("."), f"{release}-{name}" if name else "", verb)
         for right in RIGHTS
-        if right.place in holds
+        if right.account == part and right.place in holds
         for resource in right.resources
         for name in (right.named or ("",))
         for verb in right.verbs

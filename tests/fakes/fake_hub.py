@@ -161,6 +161,22 @@ class _Stream(httpx.AsyncByteStream):
             yield part
 
 
+def _credential_view(kept: Json) -> Json:
+    is_key = kept["kind"] == "ssh-key"
+    return {
+        "name": kept["name"],
+        "kind": kept["kind"],
+        "always": kept["always"],
+        "env": [kept["variable"]] if kept["variable"] else [],
+        "files": [kept["path"]] if kept["path"] else [],
+        "title": kept["variable"] or kept["path"],
+        "public_key": "ssh-ed25519 AAAA studiolo" if is_key else "",
+        "fingerprint": "SHA256:abc" if is_key else "",
+        "created": "2026-03-01T10:00:00Z",
+        "changed": "2026-03-01T10:00:00Z",
+    }
+
+
 class FakeHub:
     """Users, workspaces, teams and the services' routes. Doors for tests end in `_for_test`."""
 
@@ -172,6 +188,8 @@ class FakeHub:
         self.starts: Starts = Starts()
         self.recorded: list[Json] = []
         self.expected: Json = {}
+        self.credentials: dict[tuple[str, str], Json] = {}
+        """What was sent, by owner and name."""
         self.requests: list[httpx.Request] = []
         self.services_are_away = False
         self.person_for_test("admin", admin=True)
@@ -346,11 +364,36 @@ class FakeHub:
         caller = self._caller(request)
         if caller is None:
             raise Refusal(403, "Sign in, or send a token that has the scope access:services!service=studiolo.")
+        if path.startswith("credentials"):
+            body = json.loads(request.content) if request.content else {}
+            return self._credentials(request.method, caller.name, [unquote(part) for part in path.split("/")[1:]], body)
         _, owner, shown, _ = (unquote(part) for part in path.split("/"))
         server = self.users[owner].servers.get("" if shown == "default" else shown)
         if caller.name != owner or server is None or server.log is None:
             raise Refusal(404, f'You have no workspace "{shown}" that has printed anything.')
         return httpx.Response(200, text=server.log)
+
+    def _credentials(self, method: str, owner: str, parts: list[str], body: Json) -> httpx.Response:
+        mine = {name: kept for (person, name), kept in self.credentials.items() if person == owner}
+        match method, parts:
+            case "GET", []:
+                return httpx.Response(
+                    200, json={"credentials": [_credential_view(mine[name]) for name in sorted(mine)]}
+                )
+            case "POST", []:
+                if body["name"] in mine:
+                    raise Refusal(400, "name: you have a credential of this name. Rotate it, or remove it first.")
+                self.credentials[owner, body["name"]] = body
+                return httpx.Response(201, json=_credential_view(body))
+            case _, [name, *_] if name not in mine:
+                raise Refusal(404, f'You have no credential "{name}".')
+            case "DELETE", [name]:
+                del self.credentials[owner, name]
+                return httpx.Response(204)
+            case "POST", [name, "rotate"]:
+                self.credentials[owner, name] = mine[name] | body
+                return httpx.Response(200, json=_credential_view(mine[name]))
+        raise Refusal(405, None)
 
     # -- who is who
 

@@ -37,6 +37,19 @@
 {{- end }}
 {{- end }}
 
+{{- define "studiolo.network.api" -}}
+# The API server, which is no pod and has no label.
+- to:
+    {{- range .Values.networkPolicy.apiServer.cidrs }}
+    - ipBlock:
+        cidr: {{ . }}
+        {{- if eq . "0.0.0.0/0" }}
+        except: [169.254.0.0/16]
+        {{- end }}
+    {{- end }}
+  ports: {{ include "studiolo.network.ports" .Values.networkPolicy.apiServer.ports }}
+{{- end }}
+
 {{- define "studiolo.network.ports" -}}
 {{- $ports := list }}{{ range . }}{{ $ports = append $ports (dict "port" .) }}{{ end }}{{ toJson $ports }}
 {{- end }}

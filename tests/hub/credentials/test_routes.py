@@ -10,9 +10,11 @@ import httpx
 import pytest
 
 from hub.keys import Keys
+from hub.settings import Settings
 from spawner.credentials import CredentialKind
 from spawner.data_directory import DataDirectory
-from studiolo.wire import CredentialWord, NewCredential
+from studiolo.client import NotAllowed, NotFound, Refused, Studiolo
+from studiolo.wire import CredentialMount, CredentialsWanted, CredentialWord, NewCredential, NewValue
 
 ENV = {"name": "hf", "kind": "env", "variable": "HF_TOKEN", "value": "v1"}
 FILE = {"name": "kaggle", "kind": "file", "path": "~/.kaggle/kaggle.json", "value": "{}", "always": False}
@@ -210,3 +212,29 @@ async def test_with_another_key_a_value_is_missing_and_nothing_else_breaks(
     await services.post("api/credentials/hf/rotate", json={"value": "v2"}, headers=alice)
     answer = await services.post("api/credentials/alice/open", json={"names": ["hf"]}, headers=hub)
     assert answer.json()["env"] == {"HF_TOKEN": "v2"}
+
+
+@pytest.mark.usefixtures("services")
+async def test_the_client_speaks_as_these_routes_do(alice: Headers, settings: Settings, keys: Keys) -> None:
+    token = alice["Authorization"].removeprefix("token ")
+    new = NewCredential(name="hf", kind="env", variable="HF_TOKEN", value="v1")
+    async with Studiolo(settings.services.url, token) as person, Studiolo(settings.services.url, keys.hub_token) as hub:
+        added_one = await person.add_credential(new)
+        assert await person.credentials() == (added_one,)
+        with pytest.raises(Refused, match="Rotate it"):
+            await person.add_credential(new)
+        assert (await person.rotate_credential("hf", NewValue(value="v2"))).name == "hf"
+        mount = CredentialMount(name="hf", kind="env", env=("HF_TOKEN",), always=True)
+        assert (await hub.credential_mounts("alice")).credentials == (mount,)
+        wanted = CredentialsWanted(names=("hf",), workspace="default")
+        opened = await hub.open_credentials("alice", wanted)
+        assert {name: value.get_secret_value() for name, value in opened.env.items()} == {"HF_TOKEN": "v2"}
+        assert "v2" not in repr(opened)
+        await hub.credentials_mounted("alice", wanted)
+        assert (await person.credentials())[0].mounted_by == "default"
+        for call in (person.credential_mounts("alice"), person.open_credentials("alice", wanted)):
+            with pytest.raises(NotAllowed):
+                await call
+        await person.remove_credential("hf")
+        with pytest.raises(NotFound):
+            await person.remove_credential("hf")
