@@ -66,7 +66,7 @@ class StartDisplay:
                 phase.model_copy(update={"state": state}) if phase.state == "running" else phase
                 for phase in self._event.phases
             )
-            event = event.model_copy(update={"phases": ended})
+            event = event.model_copy(update={"phases": ended, "notices": event.notices or self._event.notices})
         self._event, self._received = event, self._clock()
         if self._console.is_terminal:
             return

@@ -229,6 +229,13 @@ def test_the_event_is_plain_json() -> None:
     }
 
 
+def test_what_a_person_should_know_is_told_once_and_stays_whatever_the_phases_do() -> None:
+    progress = StartProgress().noticing("One.", "Two.").noticing("One.").begin(Phase.ROOM, 100).finish(Phase.ROOM, 101)
+    assert progress.notices == ("One.", "Two.")
+    assert progress.as_event(101)["notices"] == ["One.", "Two."]
+    assert "notices" not in StartProgress().as_event(100)
+
+
 def test_the_log_keeps_the_last_lines() -> None:
     progress = StartProgress().printed([f"line {number}" for number in range(LOG_LINES + 5)])
     assert len(progress.log) == LOG_LINES

@@ -48,6 +48,13 @@ def waiting(progress: StartProgress | None, now: float, *, log_url: str = "/log"
     )
 
 
+def test_waiting_says_what_should_be_known_of_the_start() -> None:
+    assert waiting(StartProgress().noticing("Your credentials are missing."), 0).notices == (
+        "Your credentials are missing.",
+    )
+    assert waiting(None, 0).notices == ()
+
+
 def test_waiting_shows_each_phase_with_its_time_and_what_is_left() -> None:
     progress = StartProgress.expecting({Phase.ROOM: 0.1, Phase.SOFTWARE: 0, Phase.SERVER: 2, Phase.LAB: 1})
     progress = progress.begin(Phase.ROOM, 0).finish(Phase.ROOM, 0.2).finish(Phase.SOFTWARE, 0.2)

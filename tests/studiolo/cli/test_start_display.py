@@ -71,6 +71,19 @@ def test_the_last_event_ends_the_phase_that_was_running() -> None:
     assert "left" not in drawn(display)
 
 
+def test_what_should_be_known_of_the_start_stays_to_be_read() -> None:
+    display = StartDisplay(terminal())
+    display.show(event(ROOM_DONE, SOFTWARE, seconds_left=30, notices=("Your credentials are missing.",)))
+    assert "Your credentials are missing." in drawn(display)
+    display.show(event(ready=True))
+    assert "Your credentials are missing." in drawn(display)
+    output = io.StringIO()
+    with StartDisplay(Console(file=output, width=100)) as plain:
+        plain.show(event(ROOM_DONE, notices=("Your credentials are missing.",)))
+        plain.show(event(ready=True))
+    assert output.getvalue().splitlines() == ["Room: done (0.2 s)", "Your credentials are missing."]
+
+
 def test_a_hub_without_phases_shows_its_message() -> None:
     display = StartDisplay(terminal())
     display.show(event(message="Server requested\x1b[2J"))
