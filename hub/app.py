@@ -16,6 +16,7 @@ from tornado.httpserver import HTTPServer
 
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.credentials.actions import Credentials
+from hub.credentials.pages import AlwaysPage, CredentialsPage, RemovePage, RotatePage
 from hub.credentials.routes import (
     CredentialsHandler,
     MountedHandler,
@@ -92,6 +93,10 @@ def make_app(services: Services) -> web.Application:
         ("api/starts", StartsHandler),
         ("api/expectations", ExpectationsHandler),
         ("api/workspaces/([^/]+)/([^/]+)/log", LogHandler),
+        ("credentials", CredentialsPage),
+        ("credentials/([^/]+)/rotate", RotatePage),
+        ("credentials/([^/]+)/always", AlwaysPage),
+        ("credentials/([^/]+)/remove", RemovePage),
         ("api/credentials", CredentialsHandler),
         ("api/credentials/([^/]+)", OneCredentialHandler),
         ("api/credentials/([^/]+)/rotate", RotateHandler),
