@@ -79,8 +79,8 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         settings = settings_of_this_process()
         self.services_client = services_client(settings)
         self.history = StartHistory(self.services_client, log=self.log)
+        credentials = ServicesCredentials(self.services_client, log=self.log)
         try:
-            credentials = ServicesCredentials(self.services_client, log=self.log)
             self.backend = make_backend(settings, starts=self.history, credentials=credentials, log=self.log)
         except StudioloError as error:
             self.log.critical("Studiolo cannot start.\n%s\n%s", error, error.hint)
@@ -98,6 +98,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         ChosenWorkspace.meter = self.metrics
         super().init_tornado_settings()
         self.tornado_settings["studiolo"] = self.backend.place
+        self.tornado_settings["studiolo_credentials"] = credentials
         self.tornado_settings["studiolo_database_watch"] = self.database_watch
         self.idle = self.tornado_settings["studiolo_idle"] = IdleLoop(
             HubWorkspaces(self),

@@ -60,6 +60,10 @@ def _texts_or_nothing(value: object) -> object:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list | tuple) else ()
 
 
+def _texts_or_none(value: object) -> object:
+    return _texts_or_nothing(value) if isinstance(value, list | tuple) else None
+
+
 def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -71,6 +75,7 @@ class UserOptions(Received):
     hardware: Annotated[str | None, BeforeValidator(_text_or_none)] = None
     env: Annotated[dict[str, Any], BeforeValidator(_mapping_or_empty)] = Field(default_factory=dict)
     data: Annotated[tuple[str, ...], BeforeValidator(_texts_or_nothing)] = ()
+    credentials: Annotated[tuple[str, ...] | None, BeforeValidator(_texts_or_none)] = None
 
 
 class Server(Received):
@@ -116,6 +121,8 @@ class WorkspaceView(Sent):
     hardware: str | None
     env: dict[str, str]
     data: tuple[str, ...] = ()
+    credentials: tuple[str, ...] | None = None
+    """By name; None: all that are marked "always"."""
     started: datetime | None
     last_activity: datetime | None
     url: str
@@ -134,6 +141,7 @@ class WorkspaceView(Sent):
             hardware=server.user_options.hardware,
             env={key: str(value) for key, value in server.user_options.env.items()},
             data=server.user_options.data,
+            credentials=server.user_options.credentials,
             started=server.started if is_up else None,
             last_activity=server.last_activity,
             url=url,

@@ -6,6 +6,7 @@ hardware: gpu-small
 env:
   SEED: 42                # text as it is written; secrets belong into Credentials
 data: [imagenet]          # by their names in the catalog; [] for none
+credentials: [forge]      # yours, by name; [] for none; absent: as last time, else all that are marked "always"
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from studiolo.yaml_tree import Broken, Kind, Mapping, Node, Pair, Place, Scalar,
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEYS: Final = ("name", "environment", "hardware", "env", "data")
+KEYS: Final = ("name", "environment", "hardware", "env", "data", "credentials")
 
 VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 """What a variable can be called. Which names a workspace may not set is the hub's to say."""
@@ -38,6 +39,7 @@ class WorkspaceFile:
     hardware: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     data: tuple[str, ...] | None = None
+    credentials: tuple[str, ...] | None = None
 
 
 class WorkspaceFileInvalid(StudioloError):
@@ -67,7 +69,7 @@ class _Reader:
     problems: list[Problem]
 
     def workspace(self, root: Node) -> WorkspaceFile:
-        pairs = self._pairs(root, WHOLE_FILE, "the keys name, environment, hardware, env and data")
+        pairs = self._pairs(root, WHOLE_FILE, "the keys name, environment, hardware, env, data and credentials")
         for key, pair in pairs.items():
             if key not in KEYS:
                 self._problem(
@@ -80,20 +82,21 @@ class _Reader:
             environment=self._word(pairs.get("environment")),
             hardware=self._word(pairs.get("hardware")),
             env=self._env(pairs.get("env")),
-            data=self._names(pairs.get("data")),
+            data=self._names("data", pairs.get("data")),
+            credentials=self._names("credentials", pairs.get("credentials")),
         )
 
-    def _names(self, pair: Pair | None) -> tuple[str, ...] | None:
+    def _names(self, key: str, pair: Pair | None) -> tuple[str, ...] | None:
         if pair is None:
             return None
         match pair.value:
             case Sequence(items=items):
-                texts = (self._text(item, f"data[{number}]", "Write a name.") for number, item in enumerate(items))
+                texts = (self._text(item, f"{key}[{number}]", "Write a name.") for number, item in enumerate(items))
                 return tuple(text for text in texts if text is not None)
             case Broken():
                 pass
             case node:
-                self._problem(node.place, "data", "This is no list. Write names, such as [imagenet], or [] for none.")
+                self._problem(node.place, key, "This is no list. Write names, such as [first, second], or [] for none.")
         return None
 
     def _env(self, pair: Pair | None) -> dict[str, str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from hub.idle.loop import IdleLoop
     from hub.pages.place import Place
+    from spawner.credentials import CredentialSource
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action {forms}; "
@@ -45,6 +46,12 @@ class OwnPage(BaseHandler):  # type: ignore[misc]  # JupyterHub has no types
         """What is known of workspaces that will be stopped."""
         idle: IdleLoop = self.settings["studiolo_idle"]
         return idle
+
+    @property
+    def credentials(self) -> CredentialSource:
+        """Who knows of people's credentials."""
+        source: CredentialSource = self.settings["studiolo_credentials"]
+        return source
 
     @property
     def now(self) -> datetime:

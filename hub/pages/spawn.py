@@ -17,16 +17,18 @@ from tornado import web
 
 from hub.idle.words import describe_limits
 from hub.pages.actions import path_part
+from hub.pages.credential_ticks import credential_ticks, settled
 from hub.pages.facts import teams_of
 from hub.pages.page import OwnPage
 from hub.pages.spawn_request import NewName, check_room, errors_from_options, name_workspace, typed_wish
 from hub.pages.spawn_view import FieldError, SpawnView, Target, Wish, linked_wish, remembered_wish, spawn_view
 from hub.pages.start_limits import too_many_starts
 from spawner.errors import OptionsError
-from spawner.options import check_remembered, options_from_form, options_from_query, parse_options
+from spawner.options import OPTIONS, check_remembered, options_from_form, options_from_query, parse_options
 from studiolo.names import check_server_name
 
 if TYPE_CHECKING:
+    from spawner.credentials import KnownCredentials
     from studiolo.choice import Choice
 
 AT_ONCE_SECONDS = 0.3
@@ -69,6 +71,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             status = HTTPStatus.BAD_REQUEST if named.errors else status
             await self._refuse(target, fields, (*named.errors, *errors), status)
             return
+        choice = settled(choice, await self._known_credentials(user.name))
         try:
             await self._spawn(user, named, choice)
         except web.HTTPError as refusal:
@@ -138,7 +141,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             for field, place in (("environment", "software"), ("hardware", "hardware"))
             if not any(fields.get(field, []))
         )
-        wanted = {name: values for name, values in fields.items() if name in {"environment", "hardware", "env", "data"}}
+        wanted = {name: values for name, values in fields.items() if name in OPTIONS}
         try:
             choice = parse_options(options_from_form(wanted), catalog=catalog, teams=teams)
         except OptionsError as error:
@@ -192,6 +195,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
         self, target: Target, wish: Wish, *, typed_name: str = "", errors: tuple[FieldError, ...] = ()
     ) -> str:
         user = self.owner_named(target.owner)
+        known = await self._known_credentials(target.owner)
         view: SpawnView = spawn_view(
             target,
             self.place.offer_to(teams_of(user)),
@@ -200,9 +204,18 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             errors=errors,
             next_url=self._validate_next_url(self.get_argument("next", "")),
             lasts=lambda hardware: describe_limits(self.idle.limits_on(hardware)),
+            credentials=credential_ticks(known, wish.credentials, is_own=target.owner == target.viewer),
         )
         html: str = await self.render_template("spawn.html", view=view)
         return html
+
+    async def _known_credentials(self, owner: str) -> KnownCredentials | None:
+        """What there is; None where nobody says so at once. A page waits no longer than that."""
+        try:
+            async with asyncio.timeout(AT_ONCE_SECONDS):
+                return await self.credentials.known(owner)
+        except TimeoutError:
+            return None
 
     def _titles(self, user: Any) -> dict[str, str]:
         return {name: self.title_of(user, name) for name in user.orm_spawners}

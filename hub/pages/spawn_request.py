@@ -24,7 +24,7 @@ LONGEST_TITLE = 120
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories nobody can read; some of them turn the text around them."""
 
-FIELDS = {"environment": "software", "hardware": "hardware", "env": "env", "data": "data"}
+FIELDS = {"environment": "software", "hardware": "hardware", "env": "env", "data": "data", "credentials": "credentials"}
 """Where on the page an option is chosen."""
 
 
@@ -81,6 +81,7 @@ def typed_wish(fields: Mapping[str, Sequence[str]]) -> Wish:
         hardware=next(iter(fields.get("hardware", ())), None),
         env_text=next(iter(fields.get("env", ())), ""),
         data=tuple(fields.get("data", ())),
+        credentials=tuple(filter(None, fields["credentials"])) if "credentials" in fields else None,
     )
 
 

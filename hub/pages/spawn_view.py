@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hub.pages.cards import HardwareCard, MachineFacts, SoftwareCard, SoftwareFacts, hardware_card, software_card
+from hub.pages.credential_ticks import NO_TICKS, CredentialTicks
 from hub.pages.data_ticks import DataTick, data_ticks
 from spawner.admission import DoesNotFit
 from studiolo.names import shown_name
@@ -32,6 +33,8 @@ class Wish:
     hardware: str | None = None
     env_text: str = ""
     data: tuple[str, ...] = ()
+    credentials: tuple[str, ...] | None = None
+    """None: all that are marked "always"."""
     notes: tuple[str, ...] = ()
     """What has to be said about the wish: part of it may be gone from the catalog."""
     is_kept: bool = True
@@ -109,6 +112,7 @@ class SpawnView:
     software: tuple[SoftwareCard, ...]
     hardware: tuple[HardwareCard, ...]
     data: tuple[DataTick, ...]
+    credentials: CredentialTicks
     notes: tuple[str, ...]
     errors: tuple[FieldError, ...]
     env_text: str
@@ -126,6 +130,7 @@ def spawn_view(
     errors: tuple[FieldError, ...] = (),
     next_url: str = "",
     lasts: Callable[[Hardware], str] = lambda _hardware: "",
+    credentials: CredentialTicks = NO_TICKS,
 ) -> SpawnView:
     """The page: every card, the one that is selected in each row, and what has to be said about it.
 
@@ -172,7 +177,8 @@ def spawn_view(
         software=software_cards,
         hardware=hardware_cards,
         data=data_ticks(offer.data, wish.data, is_machine=offer.machine is not None),
-        notes=(*wish.notes, *(note for note in (software_note, hardware_note) if note)),
+        credentials=credentials,
+        notes=(*wish.notes, *(note for note in (software_note, hardware_note) if note), *credentials.notes),
         errors=errors,
         env_text=wish.env_text,
         summary=_summary(software_cards, hardware_cards),
@@ -189,6 +195,7 @@ def remembered_wish(remembered: Remembered) -> Wish:
         hardware=choice.hardware if choice else None,
         env_text=env_as_text(dict(choice.env)) if choice else "",
         data=choice.data if choice else (),
+        credentials=choice.credentials if choice else None,
         is_kept=False,
         notes=(remembered.note,) if remembered.note else (),
     )
@@ -196,12 +203,13 @@ def remembered_wish(remembered: Remembered) -> Wish:
 
 def linked_wish(options: Mapping[str, Any], problems: Iterable[str]) -> Wish:
     """What a link asks for; what it cannot have is said and nothing is started."""
-    env = options.get("env")
+    env, names = options.get("env"), options.get("credentials")
     return Wish(
         environment=_name_or_none(options.get("environment")),
         hardware=_name_or_none(options.get("hardware")),
         env_text=env if isinstance(env, str) else env_as_text(env),
         data=tuple(name for name in options.get("data") or () if isinstance(name, str)),
+        credentials=tuple(names) if isinstance(names, list) else None,
         notes=tuple(f"The link asks for something that cannot be had. {problem}" for problem in problems),
     )
 

@@ -79,12 +79,19 @@ def _parse_env(ctx: click.Context, param: click.Parameter, values: Sequence[str]
     "--file",
     "path",
     type=click.Path(path_type=Path),
-    help="A workspace.yaml with name, environment, hardware, env and data; what is given here comes before it.",
+    help="A workspace.yaml with name, environment, hardware, env, data and credentials; options come before it.",
 )
 @click.option("--environment", metavar="NAME", help="The software, by its name in the catalog.")
 @click.option("--hardware", metavar="NAME", help="The hardware, by its name in the catalog.")
 @click.option("--env", metavar="NAME=VALUE", multiple=True, callback=_parse_env, help="A variable; repeatable.")
 @click.option("--data", metavar="NAME", multiple=True, help='Data, by its name in the catalog; repeatable. "": none.')
+@click.option(
+    "--credential",
+    "credentials",
+    metavar="NAME",
+    multiple=True,
+    help='A credential of yours, by its name; repeatable. "": none. Absent: as last time, else all marked "always".',
+)
 @click.option("--name", "name_option", metavar="NAME", help="The same as NAME.")
 @click.option("--no-wait", is_flag=True, help="Return when the start has begun.")
 @json_option
@@ -96,6 +103,7 @@ def start(
     hardware: str | None,
     env: dict[str, str],
     data: tuple[str, ...],
+    credentials: tuple[str, ...],
     name_option: str | None,
     no_wait: bool,
     as_json: bool,
@@ -113,6 +121,7 @@ def start(
         hardware=hardware or given.hardware,
         env={**given.env, **env},
         data=tuple(entry for entry in data if entry) if data else given.data,
+        credentials=tuple(name for name in credentials if name) if credentials else given.credentials,
     )
     view = ask(lambda studiolo: _start(studiolo, wanted, wait=not no_wait, is_quiet=as_json))
     if as_json:

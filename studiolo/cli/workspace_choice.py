@@ -26,13 +26,16 @@ class Wanted:
     env: Mapping[str, str] = field(default_factory=dict)
     data: Sequence[str] | None = None
     """None: as the last time; empty: none."""
+    credentials: Sequence[str] | None = None
+    """As `data`; of a workspace that never ran, None means all that are marked "always"."""
 
     @property
     def options(self) -> dict[str, object]:
         """What was chosen, as user options; nothing for what was left open."""
         chosen = {"environment": self.environment, "hardware": self.hardware, "env": dict(self.env)}
         options: dict[str, object] = {name: value for name, value in chosen.items() if value}
-        return options if self.data is None else {**options, "data": list(self.data)}
+        names = {"data": self.data, "credentials": self.credentials}
+        return options | {name: list(chosen) for name, chosen in names.items() if chosen is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,12 @@ def _new_name(text: str, known: Sequence[WorkspaceView]) -> tuple[str, str | Non
 
 def _choice_of(view: WorkspaceView) -> dict[str, object]:
     wanted = Wanted(
-        name=view.name, environment=view.environment, hardware=view.hardware, env=view.env, data=view.data or None
+        name=view.name,
+        environment=view.environment,
+        hardware=view.hardware,
+        env=view.env,
+        data=view.data or None,
+        credentials=view.credentials,
     )
     return wanted.options
 

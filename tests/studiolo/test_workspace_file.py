@@ -26,6 +26,7 @@ env:
   DEBUG: true
   EMPTY: ""
 data: [iris, scans]
+credentials: [forge]
 """,
     )
     assert read_workspace_file(path) == WorkspaceFile(
@@ -34,8 +35,10 @@ data: [iris, scans]
         hardware="gpu-small",
         env={"SEED": "42", "VERSION": "1.10", "DEBUG": "true", "EMPTY": ""},
         data=("iris", "scans"),
+        credentials=("forge",),
     )
     assert read_workspace_file(write(tmp_path, "data: []\n")).data == ()
+    assert read_workspace_file(write(tmp_path, "credentials: []\n")).credentials == ()
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}", "env:\n"])
@@ -53,6 +56,7 @@ def test_a_file_may_leave_everything_open(tmp_path: Path, text: str) -> None:
             "name:\nhardware: [small]\n", ["1:6: name: There is no value", "2:11: hardware: This is a list"], id="kinds"
         ),
         pytest.param("data: iris\n", ["1:7: data: This is no list."], id="data as a word"),
+        pytest.param("credentials: x\n", ["1:14: credentials: This is no list."], id="credentials as a word"),
         pytest.param("data: [{}]\n", ["1:8: data[0]: This is"], id="data as blocks"),
         pytest.param('name: "  "\n', ["1:7: name: The text is empty"], id="an empty name"),
         pytest.param("- python\n", ["1:1: (file): This is a list"], id="a list"),

@@ -108,6 +108,23 @@ def test_what_is_not_chosen_stays_as_it_was(fake_hub: FakeHub, run: Run) -> None
     }
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ((), ["forge"]),
+        (("--credential", "hub", "--credential", "wandb"), ["hub", "wandb"]),
+        (("--credential", ""), []),
+    ],
+)
+def test_credentials_stay_as_they_were_unless_others_are_named(
+    fake_hub: FakeHub, run: Run, typed: tuple[str, ...], expected: list[str]
+) -> None:
+    options = {"environment": "minimal", "hardware": "small", "credentials": ["forge"]}
+    server = fake_hub.workspace_for_test("alice", "", user_options=options)
+    run("workspace", "start", "--hardware", "medium", *typed)
+    assert server.user_options == {"environment": "minimal", "hardware": "medium", "credentials": expected}
+
+
 def test_starting_what_runs_prints_its_link_again(fake_hub: FakeHub, run: Run) -> None:
     fake_hub.workspace_for_test("alice", "", state="ready")
     result = run("workspace", "start")
