@@ -173,6 +173,16 @@ class Settings(Section):
             raise ValueError(problem)
         return self
 
+    @model_validator(mode="after")
+    def _can_have_team_folders(self) -> Self:
+        wants = self.kubernetes is not None and self.kubernetes.homes.team_folders
+        if wants and self.homes.service.url is None:
+            raise ValueError(
+                "kubernetes.homes.teamFolders: the home service makes the folders of teams, and there is none. Set "
+                "homes.service.url too, or leave it off."
+            )
+        return self
+
     @property
     def data(self) -> DataDirectory:
         """The paths below the data directory."""

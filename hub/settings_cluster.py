@@ -25,6 +25,14 @@ class HomesVolumeSettings(Section):
     as its pod, for trying things out."""
     folder: str = ""
     """Where in the volume the homes lie. Empty: at its top."""
+    team_folders: bool = False
+    """Whether each team has a folder in the volume, which its members have at `~/shared/TEAM`. Needs the home service
+    (`homes.service.url`), which makes them."""
+
+    @property
+    def volume(self) -> HomesVolume:
+        """The same for whoever makes pods."""
+        return HomesVolume(claim=self.claim, folder=self.folder, has_team_folders=self.team_folders)
 
 
 class KubernetesSettings(Section):
@@ -57,7 +65,7 @@ class KubernetesSettings(Section):
     @property
     def installation(self) -> Installation:
         """The same for whoever makes pods."""
-        homes = HomesVolume(claim=self.homes.claim, folder=self.homes.folder) if self.homes.claim else None
+        homes = self.homes.volume if self.homes.claim else None
         return Installation(
             namespace=self.namespace,
             release=self.release,

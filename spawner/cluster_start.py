@@ -18,8 +18,9 @@ from spawner.errors import ClusterAway, HomeNotUsable, HomesAway, ServerNeverRea
 from spawner.homes import HomeRefused, HomesSilent
 from spawner.installation import RELEASE_LABEL
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
-from spawner.manifest import secret_manifest
+from spawner.manifest import HOME, secret_manifest
 from spawner.progress import Phase, PhaseState
+from spawner.team_mounts import SHARED, shared_folders, without_shared
 from spawner.verdicts.create_refusals import judge_refusal
 from spawner.verdicts.errors import error_of
 from spawner.verdicts.judge import DEFAULT_PATIENCE, judge
@@ -97,8 +98,8 @@ class ClusterStart:
         try:
             async with asyncio.timeout(self.seconds):
                 self.board.begin(Phase.ROOM)
-                await self._prepare_home()
-                created, patience = await self._create()
+                manifest = await self._prepare_home()
+                created, patience = await self._create(manifest)
                 return await self._follow(created, patience)
         except BaseException as error:
             self._show_failure()
@@ -108,17 +109,34 @@ class ClusterStart:
                 raise ServerNeverReady(self.seconds, offers=(offer_again(self.plan.choice),)) from None
             raise
 
-    async def _prepare_home(self) -> None:
-        """Before anything is made: without a home there is nothing to clear away, and nobody waits for a mount."""
+    async def _prepare_home(self) -> Json:
+        """Before anything is made: without a home there is nothing to clear away, and nobody waits for a mount.
+
+        Gives the manifest without the folders of teams that could not be made ready: what is in the way may be the
+        person's own file, which nobody but a workspace of theirs can move.
+        """
         if self.homes is None:
-            return
+            return self.manifest
         again = (offer_again(self.plan.choice),)
         try:
             await self.homes.ensure(self.plan.identity.home)
+            return await self._prepare_shared(self.homes)
         except HomesSilent as silent:
             raise HomesAway(str(silent), offers=again) from silent
         except HomeRefused as refused:
             raise HomeNotUsable(str(refused), offers=again) from refused
+
+    async def _prepare_shared(self, homes: HomeService) -> Json:
+        folders = shared_folders(self.plan, self.installation)
+        answers = await asyncio.gather(
+            *(homes.share(self.plan.identity.home, folder) for folder in folders), return_exceptions=True
+        )
+        failed = {folder: error for folder, error in zip(folders, answers, strict=True) if error is not None}
+        for folder, error in failed.items():
+            if not isinstance(error, HomeRefused):
+                raise error
+            self.board.notice(f"~/{SHARED}/{folder} is missing in this workspace. {error}")
+        return without_shared(self.manifest, failed, home=HOME)
 
     async def _clear_away(self) -> None:
         """Removes what this start made; also where the answer to its creation was lost, and never another's."""
@@ -130,17 +148,17 @@ class ClusterStart:
         name: str = self.manifest["metadata"]["name"]
         return name
 
-    async def _create(self) -> tuple[PodFacts, Patience]:
+    async def _create(self, manifest: Json) -> tuple[PodFacts, Patience]:
         """The pod first, and its Secret at once after, so that the Secret belongs to it from its first moment."""
         began = asyncio.get_running_loop().time()
-        pod = await self._insist(self._post_pod)
+        pod = await self._insist(lambda: self._post_pod(manifest))
         secret = secret_manifest(self._name, self.secrets, pod_uid=pod.uid, installation=self.installation)
         await self._insist(lambda: self._post_secret(secret))
         is_late = asyncio.get_running_loop().time() - began > SECRET_SECONDS
         return pod, replace(DEFAULT_PATIENCE, settle=SETTLE_LATE_SECONDS) if is_late else DEFAULT_PATIENCE
 
-    async def _post_pod(self) -> PodFacts:
-        path, marked = pods_path(self.installation), marked_with(self.manifest, self.mark)
+    async def _post_pod(self, manifest: Json) -> PodFacts:
+        path, marked = pods_path(self.installation), marked_with(manifest, self.mark)
         try:
             return self.pods.learn(await self.kube.create(path, marked))
         except KubeConflict as conflict:

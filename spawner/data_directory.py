@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from spawner.credential_files import credentials_folder
-from studiolo.names import home_name, workspace_key
+from studiolo.names import home_name, team_folder, workspace_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,6 +113,11 @@ class DataDirectory:
         return self.root / "homes"
 
     @property
+    def teams(self) -> Path:
+        """One folder per team, shared by its members."""
+        return self.root / "teams"
+
+    @property
     def workspaces(self) -> Path:
         """One folder per workspace: record, ending, log, runtime files."""
         return self.root / "workspaces"
@@ -130,6 +135,10 @@ class DataDirectory:
     def home(self, user: str) -> Path:
         """The home of one person; names on disk are one-to-one with people."""
         return self.homes / home_name(user)
+
+    def team(self, team: str) -> Path:
+        """The folder of one team."""
+        return self.teams / team_folder(team)
 
     def workspace(self, user: str, server: str) -> WorkspaceFiles:
         """The files of one workspace (`server` is "" for the unnamed one)."""

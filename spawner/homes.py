@@ -71,6 +71,10 @@ class HomeService:
         """The home is there and its owner's. Raises HomesSilent within the limit, or HomeRefused."""
         await self._ask("POST", f"/homes/{home}", again=True)
 
+    async def share(self, home: str, folder: str) -> None:
+        """A team has its folder, and a home the place where it is mounted. Raises HomesSilent, or HomeRefused."""
+        await self._ask("POST", f"/homes/{home}/shared/{folder}", again=True)
+
     async def usage(self, home: str) -> HomeUsage:
         """What a home holds. Raises HomesSilent, or HomeRefused where there is none yet."""
         answer = await self._ask("GET", f"/homes/{home}/usage")

@@ -8,6 +8,9 @@ from typing import Final
 JOVYAN: Final = 1000
 """User and group of people's processes, unless an installation says otherwise; what the images are made for."""
 
+TEAMS: Final = ".teams"
+"""Beside the homes, the folder with those of teams. No home is ever called so: their names hold no dot."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomesVolume:
@@ -17,10 +20,16 @@ class HomesVolume:
     """A PersistentVolumeClaim that several nodes can write, in the workspaces' namespace."""
     folder: str = ""
     """Where in it the homes lie; "" for its top."""
+    has_team_folders: bool = False
+    """Whether each team has a folder there that its members' pods mount."""
 
     def sub_path(self, home: str) -> str:
         """Where one home lies in the volume."""
         return f"{self.folder}/{home}" if self.folder else home
+
+    def team_sub_path(self, folder: str) -> str:
+        """Where the folder of a team lies in the volume."""
+        return self.sub_path(f"{TEAMS}/{folder}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

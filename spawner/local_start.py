@@ -36,6 +36,7 @@ from spawner.limits import scope_command
 from spawner.process import render_process
 from spawner.progress import Phase
 from spawner.record import WorkspaceRecord
+from spawner.team_links import link_teams
 from spawner.workspace_process import KeeperJob, StillRunningError
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ class LocalStart:
     async def _start_server(self, held: Held, python: Path) -> str:
         await asyncio.to_thread(_make_home, self.parts.data.home(self.plan.identity.user))
         await self._link_data()
+        identity = self.plan.identity
+        self.board.notice(*await asyncio.to_thread(link_teams, self.parts.data, identity.user, identity.teams))
         await asyncio.to_thread(_make_scratch, self.files.scratch, is_wanted=self.plan.shape.hardware.scratch_bytes)
         values = await self._open_credentials()
         with _listening_socket() as listening, _pipe() as (ready_read, ready_write):

@@ -12,6 +12,7 @@ from spawner.data_mounts import volumes_of
 from spawner.env_rules import is_reserved
 from spawner.hub_env import from_hub
 from spawner.pod_facts import CONTAINER
+from spawner.team_mounts import team_mounts
 from studiolo.catalog_folder_keys import DATA
 
 if TYPE_CHECKING:
@@ -207,6 +208,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
         ],
         "volume_mounts": [
             home_mount,
+            *team_mounts(plan, installation, volume="home", home=HOME),
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod alone
             {"name": "run", "mountPath": RUN},
             {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 - as above

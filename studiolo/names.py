@@ -45,6 +45,11 @@ def home_name(user: str) -> str:
     return _safe_part(user)
 
 
+def team_folder(team: str) -> str:
+    """The folder that a team shares; as one-to-one with teams as homes are with people."""
+    return _safe_part(team)
+
+
 def is_home_name(name: str) -> bool:
     """Whether some person's home may be called this: never "", ".", "..", a path, or what the volume itself holds."""
     if is_slug(name):

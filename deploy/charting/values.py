@@ -227,6 +227,8 @@ class HomesValues(Section):
     """Of the claim that is made."""
     folder: str = ""
     """Where in the volume the homes lie. Empty: at its top."""
+    team_folders: bool = False
+    """Whether each team has a folder there, which its members have at `~/shared/TEAM`. Needs `homes.service`."""
     service: HomeServiceValues = HomeServiceValues()
 
 

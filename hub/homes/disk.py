@@ -14,8 +14,20 @@ from typing import TYPE_CHECKING, Final
 
 from hub.homes.errors import HomeInTheWay, NoSuchHome
 from hub.homes.measure import measure
-from hub.homes.rules import ARCHIVE, ARCHIVE_MODE, FOLDER_MODE, HOME_MODE, archive_name, folder_parts, newest_archive
+from hub.homes.rules import (
+    ARCHIVE,
+    ARCHIVE_MODE,
+    FOLDER_MODE,
+    HOME_MODE,
+    PLACE_MODE,
+    TEAM_MODE,
+    archive_name,
+    folder_parts,
+    newest_archive,
+)
 from spawner.homes import HomeUsage
+from spawner.installation import TEAMS
+from spawner.team_mounts import SHARED
 from studiolo.names import is_home_name
 
 if TYPE_CHECKING:
@@ -54,6 +66,38 @@ class HomesDisk:
                 if stat.S_IMODE(found.st_mode) != HOME_MODE:
                     os.fchmod(descriptor, HOME_MODE)
         return is_new
+
+    def share(self, home: str, team: str) -> bool:
+        """The folder of a team is there for all its members, and a place for it in a home; whether it was made now.
+
+        Raises NoSuchHome, HomeInTheWay where a file or a link has one of the names, and OSError.
+        """
+        _check(home)
+        _check(team)
+        with self._homes() as homes, _opened(home, homes) as own, _kept(TEAMS, homes, FOLDER_MODE) as teams:
+            with self._place(SHARED, own) as shared, self._place(team, shared):
+                pass  # both are folders, and there
+            is_new = _make(team, teams, TEAM_MODE)
+            with _folder(team, teams) as descriptor:
+                found = os.fstat(descriptor)
+                is_right = (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (self.uid, self.gid, TEAM_MODE)
+                if not is_right:
+                    # Without CAP_FSETID the bit of the group is only kept where the group is one's own, and a change
+                    # of the owner leaves it to a folder.
+                    os.fchown(descriptor, -1, os.getegid())
+                    os.fchmod(descriptor, TEAM_MODE)
+                    os.fchown(descriptor, self.uid, self.gid)
+        return is_new
+
+    @contextlib.contextmanager
+    def _place(self, name: str, parent: int) -> Iterator[int]:
+        """A folder of the person's in their home; one that is there stays as it is."""
+        is_new = _make(name, parent, PLACE_MODE)
+        with _folder(name, parent) as descriptor:
+            if is_new:
+                os.fchmod(descriptor, PLACE_MODE)
+                os.fchown(descriptor, self.uid, self.gid)
+            yield descriptor
 
     def usage(self, home: str, *, seconds: float) -> HomeUsage:
         """What a home holds, as far as it could be looked at in so many seconds; nothing, where there is none yet.

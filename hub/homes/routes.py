@@ -67,8 +67,7 @@ class HomeHandler(web.RequestHandler):
         is_right = hmac.compare_digest(shown.encode(), self.homes.token.encode())
         if kind.lower() != "token" or not is_right:
             raise web.HTTPError(403, "This address is for the hub itself.")
-        home = self.path_args[0] if self.path_args else ""
-        if home and not is_home_name(home):
+        if not all(is_home_name(name) for name in self.path_args):
             raise web.HTTPError(404, "No home is called so.")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -114,6 +113,14 @@ class EnsureHandler(HomeHandler):
         self.write({"made": await self.homes.on_disk(lambda: self.homes.disk.ensure(home))})
 
 
+class ShareHandler(HomeHandler):
+    """`POST /homes/NAME/shared/TEAM`."""
+
+    async def post(self, home: str, team: str) -> None:
+        """The team's folder is there, and a place for it in the home: `{"made": true}` where the folder was not."""
+        self.write({"made": await self.homes.on_disk(lambda: self.homes.disk.share(home, team))})
+
+
 class UsageHandler(HomeHandler):
     """`GET /homes/NAME/usage`."""
 
@@ -156,6 +163,7 @@ def make_app(homes: Homes) -> web.Application:
     routes = [
         (r"/health", HealthHandler),
         (r"/homes/([^/]+)", EnsureHandler),
+        (r"/homes/([^/]+)/shared/([^/]+)", ShareHandler),
         (r"/homes/([^/]+)/usage", UsageHandler),
         (r"/homes/([^/]+)/archive", ArchiveHandler),
         (r"/homes/([^/]+)/restore", RestoreHandler),

@@ -21,6 +21,12 @@ HOME_MODE: Final = 0o700
 FOLDER_MODE: Final = 0o711
 """Of what lies above homes: passed through, not listed."""
 
+TEAM_MODE: Final = 0o2770
+"""Of the folder of a team: what is made in it belongs to the group, whoever makes it."""
+
+PLACE_MODE: Final = 0o755
+"""Of the folders in a home at which those of teams are mounted."""
+
 ARCHIVE_MODE: Final = 0o700
 """Of the folder with what was put aside: nobody's but the service's."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from deploy.cluster.errors import ProgramFailedError
 from hub.settings import load_settings
@@ -224,6 +225,18 @@ def test_during_maintenance_hub_and_services_have_all_they_need_and_run_nothing(
         probes = {"startupProbe", "readinessProbe", "livenessProbe"}
         assert usual.keys() - container.keys() == probes
         assert container["volumeMounts"] == usual["volumeMounts"]
+
+
+def test_data_is_a_file_beside_the_other_catalogs_and_need_not_be_there() -> None:
+    data = {"data": {"iris": {"title": "Iris", "claim": "datasets"}}}
+    for given in (data, yaml.safe_dump(data)):
+        catalogs = find(render(merged(LEAST, {"catalogs": {"data": given}})), "ConfigMap", "studiolo-catalogs")
+        assert yaml.safe_load(catalogs["data"]["data.yaml"]) == data
+    assert "data.yaml" not in find(render(LEAST), "ConfigMap", "studiolo-catalogs")["data"]
+
+
+def test_folders_of_teams_need_the_service_that_makes_them() -> None:
+    assert "homes.service.enabled" in refusal(merged(LEAST, {"homes": {"existingClaim": "a", "teamFolders": True}}))
 
 
 def test_two_volumes_for_homes_are_refused() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hub.settings import CHECKOUT, SETTINGS_VARIABLE, SettingsError, effective, load_settings, settings_of_this_process
+from spawner.installation import HomesVolume
 from studiolo.errors import StudioloError
 
 
@@ -29,6 +30,16 @@ def test_without_a_file_every_setting_has_its_default(tmp_path: Path) -> None:
     assert settings.workspaces.start_timeout == timedelta(hours=1)
     assert settings.workspaces.memory_reserve == 2**30
     assert settings.packages.index_url is None
+
+
+def test_folders_of_teams_need_the_service_that_makes_them(tmp_path: Path) -> None:
+    kubernetes = "kubernetes: {namespace: work, release: lab, homes: {claim: homes, teamFolders: true}}\n"
+    (problem,) = problems_of(tmp_path, kubernetes)
+    assert "teamFolders: the home service makes the folders of teams, and there is none" in problem
+    (tmp_path / "studiolo.yaml").write_text(kubernetes + "homes: {service: {url: 'http://homes:8084'}}\n")
+    found = effective(tmp_path).kubernetes
+    assert found is not None
+    assert found.installation.homes == HomesVolume(claim="homes", has_team_folders=True)
 
 
 def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:

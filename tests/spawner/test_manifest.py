@@ -167,6 +167,13 @@ async def test_data_of_one_claim_is_one_volume_and_to_be_read_unless_it_says_oth
     golden("pod_with_data", await render(plan(data=("iris", "all", "scans")), INSTALLATION, monkeypatch))
 
 
+async def test_the_folders_of_teams_are_below_the_home_where_the_installation_has_them(
+    golden: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes = HomesVolume(claim="homes", folder="users", has_team_folders=True)
+    golden("pod_with_team_folder", await render(plan(), replace(INSTALLATION, homes=homes), monkeypatch))
+
+
 async def test_no_token_stands_in_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:
     text = str(await render(plan(), INSTALLATION, monkeypatch))
     assert "a-token" not in text

@@ -22,7 +22,7 @@
     "namespace" (include "studiolo.workspaces" .)
     "release" (include "studiolo.name" .)
     "priorityClass" ((.Values.kubernetes | default dict).priorityClass | default (printf "%s-workspace" (include "studiolo.name" .)))
-    "homes" (dict "claim" (include "studiolo.homes.claim" .) "folder" .Values.homes.folder))
+    "homes" (dict "claim" (include "studiolo.homes.claim" .) "folder" .Values.homes.folder "teamFolders" .Values.homes.teamFolders))
 -}}
 {{- if .Values.homes.service.enabled -}}
   {{- $_ := set $decided "homes" (dict "service" (dict "url" (include "studiolo.url.homes" .) "host" "0.0.0.0" "root" "/homes")) -}}

@@ -198,3 +198,23 @@ async def test_an_answer_that_is_none_is_a_refusal() -> None:
         async with HomeService(f"http://127.0.0.1:{port}", TOKEN, seconds=PATIENCE_SECONDS) as service:
             with pytest.raises(HomeRefused, match="cannot be understood"):
                 await service.usage("alice")
+
+
+async def test_a_team_s_folder_is_made_over_http_and_names_are_checked(
+    service: HomeService, address: str, homes: Path
+) -> None:
+    await service.ensure("alice")
+    await service.share("alice", "vision")
+    assert (homes / ".teams" / "vision").is_dir()
+    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"token {TOKEN}"}) as client:
+        for path in ("/homes/alice/shared/..%2Fbob", "/homes/.teams/shared/vision", "/homes/alice/shared/Vision"):
+            assert (await client.post(path)).status_code == 404, path
+        assert (await client.post("/homes/nobody/shared/vision")).status_code == 404
+    assert [path.name for path in (homes / ".teams").iterdir()] == ["vision"]
+
+
+async def test_something_in_the_way_of_a_team_s_folder_is_said(service: HomeService, homes: Path) -> None:
+    await service.ensure("alice")
+    (homes / "alice" / "shared").write_text("mine")
+    with pytest.raises(HomeRefused, match="shared is a file or a link where a folder belongs"):
+        await service.share("alice", "vision")

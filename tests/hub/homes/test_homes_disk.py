@@ -52,6 +52,54 @@ def test_a_home_that_is_there_keeps_its_files_and_gets_its_owner_back(disk: Home
     assert (file.read_text(), owner_and_mode(file)) == ("hers", before)
 
 
+def test_a_team_has_a_folder_for_all_its_members_and_each_home_a_place_for_it(disk: HomesDisk, homes: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        disk.ensure("alice")
+        assert [disk.share("alice", "vision"), disk.share("alice", "vision")] == [True, False]
+    finally:
+        os.umask(before)
+    assert owner_and_mode(homes / ".teams")[2] == 0o711
+    assert owner_and_mode(homes / ".teams" / "vision") == (*OWNER, 0o2770)
+    for place in ("shared", "shared/vision"):
+        assert owner_and_mode(homes / "alice" / place) == (*OWNER, 0o755)
+
+
+def test_the_folder_of_a_team_gets_its_owner_and_mode_back_and_keeps_its_files(disk: HomesDisk, homes: Path) -> None:
+    disk.ensure("alice")
+    folder = homes / ".teams" / "vision"
+    folder.mkdir(parents=True)
+    folder.chmod(0o700)
+    (folder / "model.pt").write_text("weights")
+    assert disk.share("alice", "vision") is False
+    assert owner_and_mode(folder) == (*OWNER, 0o2770)
+    assert (folder / "model.pt").read_text() == "weights"
+
+
+@pytest.mark.parametrize("place", ["alice/shared", "alice/shared/vision", ".teams/vision"])
+def test_a_link_in_the_place_of_what_a_team_shares_is_not_followed(
+    place: str, disk: HomesDisk, homes: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o755)
+    before = owner_and_mode(elsewhere)
+    disk.ensure("alice")
+    (homes / place).parent.mkdir(parents=True, exist_ok=True)
+    (homes / place).symlink_to(elsewhere)
+    with pytest.raises(HomeInTheWay, match="a file or a link"):
+        disk.share("alice", "vision")
+    assert owner_and_mode(elsewhere) == before
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_who_has_no_home_yet_shares_nothing(disk: HomesDisk) -> None:
+    with pytest.raises(NoSuchHome):
+        disk.share("alice", "vision")
+    for name in ("..", ".teams", "a/b", ""):
+        with pytest.raises(NoSuchHome):
+            disk.share("alice", name)
+
+
 @pytest.mark.parametrize(
     "name", ["..", ".", "", "a/b", "/etc", ".archived", "Alice", "a--b", "%2e%2e", "a\0", "a" * 64]
 )

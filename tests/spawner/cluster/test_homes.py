@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -14,8 +14,10 @@ from aiohttp.test_utils import TestServer
 
 from spawner.errors import HomeNotUsable, HomesAway
 from spawner.homes import HomeService
+from spawner.installation import HomesVolume
+from spawner.manifest import pod_traits
 from spawner.refusals import to_spawn_exception
-from tests.spawner.cluster.conftest import PATIENCE_SECONDS, Cluster, run
+from tests.spawner.cluster.conftest import INSTALLATION, NAME, PATIENCE_SECONDS, Cluster, run
 
 
 @dataclass
@@ -26,16 +28,25 @@ class Asked:
     status: int = 200
     message: str = ""
     homes: list[tuple[str, list[str]]] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
+    refused: tuple[str, ...] = ()
 
     async def ensure(self, request: web.Request) -> web.Response:
         self.homes.append((request.match_info["home"], self.cluster.names()))
         return web.json_response({"message": self.message}, status=self.status)
+
+    async def share(self, request: web.Request) -> web.Response:
+        team = request.match_info["team"]
+        self.shared.append(team)
+        is_refused = team in self.refused
+        return web.json_response({"message": "It is a file."} if is_refused else {}, status=409 if is_refused else 200)
 
 
 @asynccontextmanager
 async def service_of(asked: Asked) -> AsyncIterator[HomeService]:
     app = web.Application()
     app.router.add_post("/homes/{home}", asked.ensure)
+    app.router.add_post("/homes/{home}/shared/{team}", asked.share)
     async with (
         TestServer(app) as server,
         HomeService(f"http://127.0.0.1:{server.port}", "token", seconds=PATIENCE_SECONDS) as homes,
@@ -77,3 +88,37 @@ async def test_a_home_that_cannot_be_made_ends_the_start_with_the_reason(cluster
     assert isinstance(error, HomeNotUsable)
     assert "No space left on device." in error.text
     assert [offer.label for offer in error.offers] == ["Try again"]
+
+
+async def mounts_of_a_start_with_teams(cluster: Cluster, homes: HomeService) -> list[str]:
+    """Where the pod of a person in two teams that have folders mounts what is in the volume of the homes."""
+    installation = replace(INSTALLATION, homes=HomesVolume(claim="homes", has_team_folders=True))
+    plan = replace(cluster.plan, identity=replace(cluster.plan.identity, teams=("nlp", "vision")))
+    start = cluster.start(homes=homes)
+    container = {"name": "notebook", "image": "x", "volumeMounts": pod_traits(plan, installation)["volume_mounts"]}
+    manifest = {**start.manifest, "spec": {"containers": [container]}}
+    begun = asyncio.create_task(replace(start, plan=plan, installation=installation, manifest=manifest).run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not (cluster.names() and cluster.names("secrets")) and not begun.done():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+        cluster.is_running()
+        await begun
+    pod = cluster.api.objects_for_test("pods")[NAME]
+    return [mount["mountPath"] for mount in pod["spec"]["containers"][0]["volumeMounts"] if mount["name"] == "home"]
+
+
+async def test_the_folders_of_teams_are_made_before_the_pod_that_mounts_them(cluster: Cluster) -> None:
+    asked = Asked(cluster)
+    async with service_of(asked) as homes:
+        mounts = await mounts_of_a_start_with_teams(cluster, homes)
+    assert sorted(asked.shared) == ["nlp", "vision"]
+    assert mounts == ["/home/jovyan", "/home/jovyan/shared/nlp", "/home/jovyan/shared/vision"]
+
+
+async def test_a_start_goes_on_without_a_folder_that_something_of_the_person_s_is_in_the_way_of(
+    cluster: Cluster,
+) -> None:
+    async with service_of(Asked(cluster, refused=("nlp",))) as homes:
+        mounts = await mounts_of_a_start_with_teams(cluster, homes)
+    assert mounts == ["/home/jovyan", "/home/jovyan/shared/vision"]
+    assert cluster.board.progress.notices == ("~/shared/nlp is missing in this workspace. It is a file.",)

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from jupyterhub import orm
 
 from spawner.chosen_workspace import choice_in
 from spawner.errors import (
@@ -104,6 +105,20 @@ async def test_data_is_there_under_the_home_for_who_chose_it(hub_with_data: Any)
     assert (await environment_of(spawner))["STUDIOLO_DATA"] == str(hub.data.home("alice") / "data")
     assert (hub.data.home("alice") / "data" / "iris").is_symlink()
     assert spawner.user_options["data"] == ["iris"]
+
+
+async def test_the_folder_of_a_team_is_below_shared_and_a_file_in_the_way_stops_nothing(hub: Any) -> None:
+    home = hub.data.home("alice")
+    home.mkdir(parents=True)
+    hub.user.orm_user.groups.append(orm.Group(name="vision"))
+    await hub.start(SMALL)
+    assert (home / "shared" / "vision").readlink() == hub.data.team("vision")
+    await hub.user.stop("")
+    (home / "shared" / "vision").unlink()
+    (home / "shared" / "vision").write_text("mine")
+    spawner = await hub.start(SMALL)
+    (notice,) = spawner.progress_now().notices
+    assert "~/shared/vision is a file or a folder of yours" in notice
 
 
 async def test_data_that_is_not_there_offers_a_start_without_it(hub_with_data: Any, tmp_path: Path) -> None:
