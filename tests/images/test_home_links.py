@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,3 +83,18 @@ def test_without_credentials_nothing_happens(tmp_path: Path, home: Path) -> None
     assert link_into_home({"HOME": str(home)}) == []
     assert start(tmp_path / "none", home) == []
     assert list(home.iterdir()) == []
+
+
+def test_a_server_has_the_links_before_anybody_can_use_it_and_says_what_is_in_the_way(
+    start: Any, minimal: Path, tmp_path: Path
+) -> None:
+    folder = folder_with(tmp_path / "run", "canary")
+    (folder / "home" / "notes").write_text("canary")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "notes").write_text("mine")
+    server = start(minimal, env={"STUDIOLO_CREDENTIALS": str(folder)})
+    assert (server.home / KAGGLE).read_text() == "canary"
+    assert (server.home / "notes").read_text() == "mine"
+    said = server.log.read_text()
+    assert "The credential for ~/notes is not there" in said
+    assert "canary" not in said
