@@ -19,6 +19,7 @@ from hub.credentials.actions import Credentials
 from hub.credentials.pages import AlwaysPage, CredentialsPage, RemovePage, RotatePage
 from hub.credentials.routes import (
     CredentialsHandler,
+    ForgetHandler,
     MountedHandler,
     MountsHandler,
     OneCredentialHandler,
@@ -103,6 +104,7 @@ def make_app(services: Services) -> web.Application:
         ("api/credentials/([^/]+)/mounts", MountsHandler),
         ("api/credentials/([^/]+)/mounted", MountedHandler),
         ("api/credentials/([^/]+)/open", OpenHandler),
+        ("api/credentials/([^/]+)/forget", ForgetHandler),
     ]
     services.metrics.know_routes(routes)
 

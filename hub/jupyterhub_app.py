@@ -11,6 +11,7 @@ from jupyterhub.app import JupyterHub
 
 from hub import pages
 from hub.backends import make_backend
+from hub.credentials.forgetting import forget_the_deleted
 from hub.credentials.source import ServicesCredentials
 from hub.database import settle_sqlite
 from hub.database_guard import HEALTH, guard_all, mend_sessions
@@ -97,6 +98,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         )
         ChosenWorkspace.meter = self.metrics
         super().init_tornado_settings()
+        forget_the_deleted(self.authenticator, self.services_client)
         self.tornado_settings["studiolo"] = self.backend.place
         self.tornado_settings["studiolo_credentials"] = credentials
         self.tornado_settings["studiolo_database_watch"] = self.database_watch

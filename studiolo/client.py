@@ -350,6 +350,10 @@ class Studiolo:
         path = f"/credentials/{_part(user)}/mounted"
         await self._services.tell("POST", path, body=wanted.model_dump(mode="json"), seconds=self._seconds)
 
+    async def forget_credentials(self, user: str) -> None:
+        """Remove all credentials of a person who is deleted (with the hub's own token)."""
+        await self._services.tell("POST", f"/credentials/{_part(user)}/forget", seconds=self._slow)
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     @property

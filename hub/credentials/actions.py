@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -124,6 +125,13 @@ class Credentials:
             known = await self._named(owner, name)
             await self._vault.remove(known)
             await self._database.run(lambda session: store.remove_credential(session, owner, name))
+
+    async def forget(self, owner: str) -> None:
+        """Remove all of a person who is deleted. Raises VaultAway; what is still listed can be removed again."""
+        async with self._changes_of(owner):
+            for known in await self.of(owner):
+                await self._vault.remove(known)
+                await self._database.run(partial(store.remove_credential, owner=owner, name=known.name))
 
     async def mounts(self, owner: str) -> tuple[MountedCredential, ...]:
         """What a start may give a workspace of this person, without values."""

@@ -67,7 +67,7 @@ def line_of(credential: Credential) -> Line:
         public_key=credential.public_key,
         fingerprint=credential.fingerprint,
         changed=_day(credential.changed),
-        mounted=f"{credential.mounted_by}, {_day(credential.mounted)}" if credential.mounted else "never",
+        mounted=f"{credential.mounted_by} got it {_day(credential.mounted)}" if credential.mounted else "not used yet",
     )
 
 

@@ -147,6 +147,18 @@ class MountedHandler(HubOnlyHandler):
         self.set_status(HTTPStatus.NO_CONTENT)
 
 
+class ForgetHandler(HubOnlyHandler):
+    """`POST api/credentials/USER/forget`: the person is deleted."""
+
+    async def post(self, user: str) -> None:
+        """204 when nothing of them is left."""
+        try:
+            await self.services.credentials.forget(user)
+        except VaultAway as error:
+            raise web.HTTPError(503, "%s", error) from None
+        self.set_status(HTTPStatus.NO_CONTENT)
+
+
 class OpenHandler(HubOnlyHandler):
     """`POST api/credentials/USER/open`: values, for the hub of this very machine."""
 

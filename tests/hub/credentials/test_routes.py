@@ -118,7 +118,7 @@ async def test_nobody_else_sees_that_there_are_any(
     assert (await services.delete("api/credentials/hf", headers=other)).status_code == 404
     rotated = await services.post("api/credentials/hf/rotate", json={"value": "x"}, headers=other)
     assert rotated.status_code == 404
-    for path in ("mounts", "open", "mounted"):
+    for path in ("mounts", "open", "mounted", "forget"):
         for method in ("GET", "POST"):
             answer = await services.request(method, f"api/credentials/alice/{path}", json={"names": []}, headers=other)
             assert answer.status_code in {403, 405}
@@ -238,3 +238,6 @@ async def test_the_client_speaks_as_these_routes_do(alice: Headers, settings: Se
         await person.remove_credential("hf")
         with pytest.raises(NotFound):
             await person.remove_credential("hf")
+        await person.add_credential(new)
+        await hub.forget_credentials("alice")
+        assert await person.credentials() == ()
