@@ -7,15 +7,23 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from hub.credentials.source import TRIES, ServicesCredentials
+from hub.keys import Keys
+from hub.settings import Settings
 from hub.starts.history import LIMIT
+from spawner.credential_choice import choose_credentials
+from spawner.credential_files import write_credentials
+from spawner.credential_places import placed_files
 from spawner.credentials import CredentialKind, KnownCredentials, MountedCredential
 from studiolo.client import Studiolo
+from studiolo.wire import NewCredential
+from workspace_server import git_credential
 
 HUB = MountedCredential(name="hub", kind=CredentialKind.ENV, secret="s-hub", env=("HF_TOKEN",), always=True)
 CANARY = "canary-7c31"
@@ -51,86 +59,104 @@ class FakeServices:
 
 
 @pytest.fixture
-def services() -> FakeServices:
+def fake() -> FakeServices:
     return FakeServices()
 
 
 @pytest.fixture
-async def source(services: FakeServices) -> AsyncIterator[ServicesCredentials]:
+async def source(fake: FakeServices) -> AsyncIterator[ServicesCredentials]:
     client = Studiolo(
-        "http://127.0.0.1:1/", "the-hub-token", timeout=LIMIT.total_seconds(), transport=httpx.MockTransport(services)
+        "http://127.0.0.1:1/", "the-hub-token", timeout=LIMIT.total_seconds(), transport=httpx.MockTransport(fake)
     )
     async with client:
         yield ServicesCredentials(client, log=logging.getLogger("test"))
 
 
-async def test_a_start_learns_what_there_is(source: ServicesCredentials, services: FakeServices) -> None:
+async def test_a_start_learns_what_there_is(source: ServicesCredentials, fake: FakeServices) -> None:
     assert await source.known("alice") == KnownCredentials(credentials=(HUB,))
-    assert services.asked == [("GET", "alice/mounts", None)]
+    assert fake.asked == [("GET", "alice/mounts", None)]
 
 
-async def test_a_service_that_is_slow_to_wake_is_asked_again(
-    source: ServicesCredentials, services: FakeServices
-) -> None:
-    services.failures = TRIES - 1
+async def test_a_service_that_is_slow_to_wake_is_asked_again(source: ServicesCredentials, fake: FakeServices) -> None:
+    fake.failures = TRIES - 1
     assert await source.known("alice") == KnownCredentials(credentials=(HUB,))
 
 
-async def test_the_last_answer_counts_where_services_are_away(
-    source: ServicesCredentials, services: FakeServices
-) -> None:
+async def test_the_last_answer_counts_where_services_are_away(source: ServicesCredentials, fake: FakeServices) -> None:
     await source.known("alice")
-    services.failures = 1
+    fake.failures = 1
     assert await source.known("alice") == KnownCredentials(credentials=(HUB,), is_current=False)
     assert await source.known("alice") == KnownCredentials(credentials=(HUB,))
 
 
-async def test_nobody_gets_another_person_s_answer(source: ServicesCredentials, services: FakeServices) -> None:
+async def test_nobody_gets_another_person_s_answer(source: ServicesCredentials, fake: FakeServices) -> None:
     await source.known("alice")
-    services.failures = TRIES
+    fake.failures = TRIES
     assert await source.known("bob") is None
 
 
-async def test_a_service_that_hangs_is_given_up(source: ServicesCredentials, services: FakeServices) -> None:
-    services.hangs = True
+async def test_a_service_that_hangs_is_given_up(source: ServicesCredentials, fake: FakeServices) -> None:
+    fake.hangs = True
     async with asyncio.timeout(60):
         assert await source.known("alice") is None
         assert await source.values("alice", "", ("hub",)) is None
 
 
-async def test_a_kind_of_a_later_version_is_passed_over(source: ServicesCredentials, services: FakeServices) -> None:
-    services.kinds = ("quantum-key", "env")
+async def test_a_kind_of_a_later_version_is_passed_over(source: ServicesCredentials, fake: FakeServices) -> None:
+    fake.kinds = ("quantum-key", "env")
     assert await source.known("alice") == KnownCredentials(credentials=(HUB,))
 
 
 async def test_values_come_for_one_workspace_and_are_never_kept(
-    source: ServicesCredentials, services: FakeServices
+    source: ServicesCredentials, fake: FakeServices
 ) -> None:
     values = await source.values("alice", "", ("hub", "old"))
     assert values is not None
     assert (values.env, values.files, values.missing) == ({"HF_TOKEN": CANARY}, {"git/forge": CANARY}, ("old",))
-    assert services.asked == [("POST", "alice/open", {"names": ["hub", "old"], "workspace": "default"})]
-    services.failures = TRIES
+    assert fake.asked == [("POST", "alice/open", {"names": ["hub", "old"], "workspace": "default"})]
+    fake.failures = TRIES
     assert await source.values("alice", "", ("hub",)) is None
     assert CANARY not in str(vars(source))
 
 
 async def test_that_a_workspace_got_them_is_told_and_not_waited_for(
-    source: ServicesCredentials, services: FakeServices
+    source: ServicesCredentials, fake: FakeServices
 ) -> None:
     source.mounted("alice", "iris", ("hub",))
-    assert services.asked == []
+    assert fake.asked == []
     async with asyncio.timeout(60):
-        await services.was_asked.wait()
-    assert services.asked == [("POST", "alice/mounted", {"names": ["hub"], "workspace": "iris"})]
+        await fake.was_asked.wait()
+    assert fake.asked == [("POST", "alice/mounted", {"names": ["hub"], "workspace": "iris"})]
 
 
 async def test_no_value_reaches_the_log(
-    source: ServicesCredentials, services: FakeServices, caplog: pytest.LogCaptureFixture
+    source: ServicesCredentials, fake: FakeServices, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     await source.values("alice", "", ("hub",))
-    services.failures = TRIES
+    fake.failures = TRIES
     assert await source.values("alice", "", ("hub",)) is None
     assert "does not answer about credentials" in caplog.text
     assert CANARY not in caplog.text
+
+
+@pytest.mark.usefixtures("services")
+async def test_a_token_saved_with_the_real_services_is_what_git_is_told_in_a_workspace(
+    settings: Settings, keys: Keys, fake_hub: Any, tmp_path: Path
+) -> None:
+    """The whole way of one machine: saved, named, opened, written, asked for by git."""
+    token = fake_hub.knows_for_test("alice")["Authorization"].removeprefix("token ")
+    log = logging.getLogger("test")
+    async with Studiolo(settings.services.url, token) as person, Studiolo(settings.services.url, keys.hub_token) as hub:
+        new = {"name": "forge", "kind": "git", "host": "git.example.org", "user": "alice", "value": f"{CANARY}/%@:"}
+        await person.add_credential(NewCredential.model_validate(new))
+        source = ServicesCredentials(hub, log=log)
+        known = await source.known("alice")
+        chosen = choose_credentials(None, known).mounted
+        values = await source.values("alice", "", ("forge",))
+    assert values is not None
+    placed = placed_files(chosen)
+    write_credentials(tmp_path / "credentials", {place: values.files[path] for place, (_, path) in placed.items()})
+    asked = "protocol=https\nhost=git.example.org\n"
+    environ = {"STUDIOLO_CREDENTIALS": str(tmp_path / "credentials")}
+    assert git_credential.main(["get"], asked, environ) == f"username=alice\npassword={CANARY}/%@:\n"
