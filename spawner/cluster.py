@@ -14,7 +14,9 @@ from spawner.cluster_end import ending_of
 from spawner.cluster_pods import last_log_lines, look_for_own, pod_url, remove_pod, settle_cpu
 from spawner.cluster_resume import KeptServer, resume_start
 from spawner.cluster_start import ClusterStart
+from spawner.data_mounts import among_homes
 from spawner.ending import Ending, EndingKind, from_json, to_json
+from spawner.errors import DataNotUsable, offer_without
 from spawner.kube import KubeError
 from spawner.lasting import Lasting
 from spawner.manifest import pod_env, pod_traits, secret_values, settled_cpu
@@ -211,6 +213,9 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             self.log.exception("The workspace %s has no route yet; the next look at all routes adds it", self._log_name)
 
     async def _start_pod(self, plan: LaunchPlan) -> str:
+        if wrong := among_homes(plan.data, self.parts.installation.homes):
+            offer = offer_without({entry.name for entry in wrong}, plan.choice)
+            raise DataNotUsable(wrong[0].title, "It lies where people's homes are, which are theirs.", offers=(offer,))
         for name, value in pod_traits(plan, self.parts.installation).items():
             setattr(self, name, value)
         expected = dict(self.parts.starts.expected(plan.shape.environment.image or ""))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spawner.installation import HomesVolume
     from studiolo.catalog_model import DataFolder
 
 
@@ -16,6 +18,19 @@ def volumes_of(data: Sequence[DataFolder]) -> tuple[tuple[dict[str, Any], ...], 
     names = {claim: f"data-{number}" for number, claim in enumerate(dict.fromkeys(entry.claim for entry in data))}
     volumes = tuple({"name": name, "persistentVolumeClaim": {"claimName": claim}} for claim, name in names.items())
     return volumes, tuple(_mount(entry, names[entry.claim]) for entry in data)
+
+
+def among_homes(data: Sequence[DataFolder], homes: HomesVolume | None) -> tuple[DataFolder, ...]:
+    """The entries by which people would come to the homes of others: a slip of whoever wrote the catalog."""
+    if homes is None:
+        return ()
+    kept = PurePosixPath(homes.folder.strip("/"))
+    return tuple(
+        entry
+        for entry in data
+        if entry.claim == homes.claim
+        and (kept.is_relative_to(entry.folder) or PurePosixPath(entry.folder).is_relative_to(kept))
+    )
 
 
 def _mount(entry: DataFolder, volume: str) -> dict[str, Any]:
