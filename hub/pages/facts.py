@@ -106,7 +106,8 @@ def _workspace(user: Any, server: str, *, now: float, log: Logger, notice: StopN
     state = state_of(spawner)
     ending: Ending | None = spawner.ending() if state is WorkspaceState.STOPPED else None
     failure = failure_of(spawner, log)
-    progress = spawner.progress_now() if state is WorkspaceState.STARTING else None
+    shown = spawner.progress_now()
+    progress = shown if state is WorkspaceState.STARTING else None
     return WorkspaceFacts(
         user=user.name,
         server=server,
@@ -119,6 +120,7 @@ def _workspace(user: Any, server: str, *, now: float, log: Logger, notice: StopN
         ending=describe_ending(ending) if ending is not None and is_trouble(ending) else "",
         reason=reason_of(ending),
         notice=notice if state is WorkspaceState.RUNNING else None,
+        lacks=shown.notices if shown and state in {WorkspaceState.STARTING, WorkspaceState.RUNNING} else (),
         kept_until=spawner.lasting.extended_until if state is WorkspaceState.RUNNING else None,
         failure=f"{failure.sentence} {failure.cause}".strip() if failure else "",
     )

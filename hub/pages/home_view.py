@@ -77,6 +77,8 @@ class WorkspaceFacts:
     """How it ended, as a sentence; "" when somebody stopped it or it never ran."""
     reason: str = ""
     """Why it was stopped although no person stopped it, as a sentence."""
+    lacks: tuple[str, ...] = ()
+    """What it started without, as sentences: credentials that nobody could be asked for."""
     notice: StopNotice | None = None
     """What will stop it soon."""
     kept_until: datetime | None = None
@@ -99,7 +101,7 @@ class WorkspaceRow:
     words: str
     detail: str
     notice: str
-    """What will stop it soon, and how to keep it; or until when it is kept."""
+    """What it started without; what will stop it soon, and how to keep it; or until when it is kept."""
     actions: tuple[Action, ...]
 
 
@@ -163,7 +165,7 @@ def _row(facts: WorkspaceFacts, *, catalog: Catalog, base_url: str, now: datetim
         tone=tone,
         words=words,
         detail=detail,
-        notice=_notice(facts, now=now, timezone=catalog.timezone),
+        notice=" ".join(filter(None, (*facts.lacks, _notice(facts, now=now, timezone=catalog.timezone)))),
         actions=_actions(facts, catalog=catalog, base_url=base_url),
     )
 

@@ -104,6 +104,13 @@ def test_what_will_be_stopped_says_when_and_can_be_extended(sample_catalog: Cata
     assert [action.label for action in often_enough.actions] == ["Open", "Stop"]
 
 
+def test_what_it_started_without_is_said_as_long_as_it_runs(sample_catalog: Catalog, now: datetime) -> None:
+    lacks = ("Your credentials are missing.", "The data is missing.")
+    running = row(sample_catalog, now, state=WorkspaceState.RUNNING, lacks=lacks)
+    assert running.notice == "Your credentials are missing. The data is missing."
+    assert row(sample_catalog, now, state=WorkspaceState.RUNNING).notice == ""
+
+
 def test_what_was_extended_says_until_when_it_is_kept(sample_catalog: Catalog, now: datetime) -> None:
     later, passed = (
         row(sample_catalog, now, state=WorkspaceState.RUNNING, kept_until=now + length)
