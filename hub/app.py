@@ -26,6 +26,7 @@ from hub.credentials.routes import (
     OpenHandler,
     RotateHandler,
 )
+from hub.credentials.vaults import vault_for
 from hub.database import Database
 from hub.database_watch import DatabaseWatch
 from hub.databases import services_database
@@ -37,7 +38,6 @@ from hub.roles import SERVICE_PREFIX
 from hub.services import Services
 from hub.settings import DEFAULT_HOST
 from hub.starts.routes import ExpectationsHandler, StartsHandler
-from hub.wiring import vault_for
 from hub.workspaces.routes import LogHandler
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from hub.auth import PersonHandler
 from hub.database import DatabaseAway
-from hub.pages.static import static_address
+from hub.static_files import static_address
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 

@@ -1,4 +1,4 @@
-"""The ways out of hub and services: to each other, to databases and Kubernetes, to what keeps credentials."""
+"""The hub's ways out: to the services process, to its database, and to the lease that keeps others away."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from hub.credentials.keeping import SealedVault, SecretVault
 from hub.database_watch import DatabaseWatch
-from hub.keys import credentials_key, keys_for
+from hub.keys import keys_for
 from hub.lease import LeaseName, LeaseThread
 from hub.starts.history import LIMIT
 from spawner.kube import Kube
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from logging import Logger
 
-    from hub.credentials.keeping import Vault
-    from hub.database import Database
     from hub.settings import Settings
 
 
@@ -54,11 +51,3 @@ def lease_thread(settings: Settings, *, log: Logger) -> LeaseThread | None:
         me=f"{socket.gethostname()}:{settings.hub.port}",
     )
     return LeaseThread(connect, which, log=log)
-
-
-def vault_for(settings: Settings, database: Database) -> Vault:
-    """What keeps the values of credentials: Secrets where workspaces are pods, else our own database, sealed."""
-    kubernetes = settings.kubernetes
-    if kubernetes is None:
-        return SealedVault(database, lambda: credentials_key(settings.data))
-    return SecretVault(lambda: Kube.connect(kubernetes.kubeconfig), kubernetes.installation)

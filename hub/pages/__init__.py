@@ -13,8 +13,9 @@ from hub.pages.admin import AdminPage
 from hub.pages.home import HomePage
 from hub.pages.spawn import SpawnPage
 from hub.pages.starting import PendingPage, UserUrlPage
-from hub.pages.static import STATIC_DIRECTORY, OwnStaticHandler, static_address
+from hub.pages.static import OwnStaticHandler
 from hub.pages.workspaces import DeleteWorkspace, ExtendWorkspace, StopWorkspace
+from hub.static_files import STATIC_DIRECTORY, static_address
 
 TEMPLATE_DIRECTORY = Path(__file__).resolve().parent.parent / "templates"
 

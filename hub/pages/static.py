@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-from pathlib import Path
-
 from tornado.web import StaticFileHandler
-
-STATIC_DIRECTORY = Path(__file__).resolve().parent.parent / "static"
 
 _ONE_YEAR_SECONDS = 365 * 24 * 3600
 """Safe because the address carries a hash of the content: another content has another address."""
-
-
-@functools.cache
-def _content_hash(name: str) -> str:
-    return hashlib.sha256((STATIC_DIRECTORY / name).read_bytes()).hexdigest()[:12]
-
-
-def static_address(name: str) -> str:
-    """The address of one of our files below the hub's prefix: `studiolo/static/studiolo.css?v=0123456789ab`."""
-    return f"studiolo/static/{name}?v={_content_hash(name)}"
 
 
 class OwnStaticHandler(StaticFileHandler):

@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from hub.credentials.credential import Content, Credential, Purpose
 from hub.credentials.errors import ValueLost, VaultAway
-from hub.credentials.keeping import SealedVault, SecretVault, secret_manifest
+from hub.credentials.keeping import SealedVault
+from hub.credentials.secret_keeping import SecretVault, secret_manifest
 from hub.database import Database
 from hub.settings import Settings
 from spawner.credential_keys import secret_key
