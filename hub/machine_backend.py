@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from hub.pages.machine_place import MachinePlace
 from spawner.catalogs import CatalogHolder
+from spawner.credential_refresh import EVERY_SECONDS, refresh_credentials
 from spawner.environments import EnvironmentStore
 from spawner.gpu_watch import WatchedGpus
 from spawner.gpus import NvmlGpus, SimulatedGpus
@@ -50,12 +52,20 @@ class MachineBackend:
         ended = await end_orphans(self._parts, known=keys, log=self._log)
         LocalWorkspaceSpawner.meter.orphans_ended(len(ended))
 
-    def watched(
-        self,
-        known: Callable[[], frozenset[WorkspaceRow]],  # noqa: ARG002 - a backend's: processes are settled once
-    ) -> Mapping[str, Callable[[], Awaitable[Any]]]:
-        """The GPUs: one may fall off the bus."""
-        return {"Watching the GPUs": self._parts.gpus.watch}
+    def watched(self, known: Callable[[], frozenset[WorkspaceRow]]) -> Mapping[str, Callable[[], Awaitable[Any]]]:
+        """The GPUs: one may fall off the bus. And credentials, which their owners may change or remove."""
+
+        async def refresh() -> None:
+            while True:
+                await asyncio.sleep(EVERY_SECONDS)
+                for row in known():
+                    folder = self._parts.data.workspace(row.user, row.server).credentials
+                    await refresh_credentials(folder, user=row.user, server=row.server, source=self._parts.credentials)
+
+        return {
+            "Watching the GPUs": self._parts.gpus.watch,
+            "Keeping the files of credentials as they should be": refresh,
+        }
 
     async def close(self) -> None:
         """Nothing was opened."""

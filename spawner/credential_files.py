@@ -17,6 +17,10 @@ IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - below it, a folder that only
 """A tmpfs on every Linux, in containers too: what lies there is on no disk and in no backup, and gone at a reboot."""
 
 
+CHANGING: Final = ".studiolo-changing"
+"""Ends the name of a file that is about to take the place of another."""
+
+
 def credentials_folder(workspace: Path, *, in_memory: Path = IN_MEMORY) -> Path:
     """Where a workspace's files lie: in memory, else in its own folder (macOS). The same at every call."""
     ours = in_memory / f"studiolo-{os.getuid()}"
@@ -35,9 +39,14 @@ def write_credentials(folder: Path, files: Mapping[str, str]) -> None:
     for place, text in files.items():
         path = folder / place
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        write_file(path, text)
+
+
+def write_file(path: Path, text: str) -> None:
+    """A new file that nobody else can read, in a folder that is there. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
 
 
 def remove_credentials(folder: Path) -> None:
