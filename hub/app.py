@@ -18,6 +18,7 @@ from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.credentials.actions import Credentials
 from hub.credentials.pages import AlwaysPage, CredentialsPage, RemovePage, RotatePage
 from hub.credentials.routes import (
+    CheckHandler,
     CredentialsHandler,
     ForgetHandler,
     MountedHandler,
@@ -98,6 +99,7 @@ def make_app(services: Services) -> web.Application:
         ("credentials/([^/]+)/rotate", RotatePage),
         ("credentials/([^/]+)/always", AlwaysPage),
         ("credentials/([^/]+)/remove", RemovePage),
+        ("api/credential-check", CheckHandler),
         ("api/credentials", CredentialsHandler),
         ("api/credentials/([^/]+)", OneCredentialHandler),
         ("api/credentials/([^/]+)/rotate", RotateHandler),

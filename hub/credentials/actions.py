@@ -60,27 +60,9 @@ class Credentials:
 
     async def add(self, owner: str, new: NewCredential) -> Credential:
         """Keep a new one. Raises CredentialRefused with every reason, or VaultAway."""
-        purpose = tidy(
-            Purpose(
-                kind=CredentialKind(new.kind),
-                variable=new.variable,
-                path=new.path,
-                host=new.host,
-                url=new.url,
-                user=new.user,
-                tool=new.tool,
-            )
-        )
-        value = new.value.get_secret_value()
+        purpose = _purpose_of(new)
         async with self._changes_of(owner):
-            others = await self.of(owner)
-            _refuse(
-                problems_with_name(new.name, others)
-                + problems_with_purpose(purpose)
-                + problems_with_value(purpose, value)
-            )
-            content = render(new.name, purpose, value)
-            _refuse(problems_with_places(tuple(content.env), tuple(content.files), others))
+            content = _examined(new, purpose, await self.of(owner))
             now = self._clock()
             credential = Credential(
                 owner=owner,
@@ -98,6 +80,10 @@ class Credentials:
             # A crash in between leaves a value that nothing names; adding it again replaces it.
             await self._database.run(lambda session: store.add_credential(session, credential))
         return credential
+
+    async def check(self, owner: str, new: NewCredential) -> Content:
+        """What would be kept, and nothing is. Raises CredentialRefused with every reason."""
+        return _examined(new, _purpose_of(new), await self.of(owner))
 
     async def rotate(self, owner: str, name: str, value: str) -> Credential:
         """Another value at the same places. Raises NoSuchCredential, CredentialRefused or VaultAway."""
@@ -185,6 +171,28 @@ class Credentials:
         if lock is None:
             self._changing[owner] = lock = asyncio.Lock()
         return lock
+
+
+def _purpose_of(new: NewCredential) -> Purpose:
+    return tidy(
+        Purpose(
+            kind=CredentialKind(new.kind),
+            variable=new.variable,
+            path=new.path,
+            host=new.host,
+            url=new.url,
+            user=new.user,
+            tool=new.tool,
+        )
+    )
+
+
+def _examined(new: NewCredential, purpose: Purpose, others: Sequence[Credential]) -> Content:
+    value = new.value.get_secret_value()
+    _refuse(problems_with_name(new.name, others) + problems_with_purpose(purpose) + problems_with_value(purpose, value))
+    content = render(new.name, purpose, value)
+    _refuse(problems_with_places(tuple(content.env), tuple(content.files), others))
+    return content
 
 
 def _refuse(problems: list[str]) -> None:

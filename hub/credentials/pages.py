@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from studiolo.errors import StudioloError
 
 ADDRESS: Final = f"{SERVICE_PREFIX}credentials"
+CHECK: Final = f"{SERVICE_PREFIX}api/credential-check"
 
 TITLES: Final = {
     CredentialKind.ENV: "Environment variable",
@@ -121,7 +122,12 @@ class CredentialsPage(ServicePage):
     ) -> None:
         """The page."""
         found = await self.services.credentials.of(self.owner)
-        facts: dict[str, Any] = {"lines": tuple(map(line_of, found)), "problems": problems, "address": ADDRESS}
+        facts: dict[str, Any] = {
+            "lines": tuple(map(line_of, found)),
+            "problems": problems,
+            "address": ADDRESS,
+            "check": CHECK,
+        }
         self.show("credentials.html", **facts, kind=kind, sent=sent or {})
 
 

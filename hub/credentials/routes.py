@@ -102,6 +102,20 @@ class CredentialsHandler(CredentialHandler):
         self.write(view_of(added).model_dump_json())
 
 
+class CheckHandler(CredentialHandler):
+    """`POST api/credential-check`: what is wrong with a credential that is being typed; nothing is kept."""
+
+    async def post(self) -> None:
+        """`{problems, fingerprint}`: of an SSH key that somebody brings, so that they see which one it is."""
+        new = parse(self.request.body, NewCredential)
+        try:
+            content = await self.credentials.check(self.owner, new)
+        except CredentialRefused as error:
+            self.write({"problems": list(error.problems), "fingerprint": ""})
+        else:
+            self.write({"problems": [], "fingerprint": content.fingerprint if new.value.get_secret_value() else ""})
+
+
 class OneCredentialHandler(CredentialHandler):
     """`api/credentials/NAME`: one of yours."""
 

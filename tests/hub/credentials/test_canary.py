@@ -89,6 +89,7 @@ async def test_no_answer_log_or_file_tells_a_value(
         assert (await ask("POST", "api/credentials", content=body)).status_code == 400
         assert (await ask("POST", "api/credentials/a/rotate", content=body)).status_code == 400
         await ask("POST", "api/credentials/nothing/rotate", content=body)
+        await ask("POST", "api/credential-check", content=body)
         await ask("POST", "api/credentials/alice/open", hub, content=body)
         await ask("POST", "api/credentials/alice/mounted", hub, content=body)
     assert (await ask("POST", "api/credentials/b/rotate", json={"value": f"{CANARY} 2"})).status_code == 200

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from hub.credentials.ssh_keys import new_ssh_key
 from hub.keys import Keys
 from hub.settings import Settings
 from spawner.credentials import CredentialKind
@@ -80,6 +81,20 @@ async def test_what_is_wrong_is_said_all_at_once(services: httpx.AsyncClient, al
     answer = await services.post("api/credentials", json=bad, headers=alice)
     assert answer.status_code == 400
     assert all(word in answer.json()["message"] for word in ("name: use", "variable: reserved", "value: empty"))
+    assert await names(services, alice) == []
+
+
+async def test_a_credential_is_checked_while_it_is_typed_and_nothing_is_kept(
+    services: httpx.AsyncClient, alice: Headers
+) -> None:
+    async def check(credential: dict[str, Any]) -> Any:
+        return (await services.post("api/credential-check", json=credential, headers=alice)).json()
+
+    assert await check(ENV) == {"problems": [], "fingerprint": ""}
+    assert "variable: reserved" in (await check(ENV | {"variable": "PATH"}))["problems"][0]
+    assert await check(SSH) == {"problems": [], "fingerprint": ""}
+    key = new_ssh_key("mine")
+    assert await check(SSH | {"value": key.private}) == {"problems": [], "fingerprint": key.fingerprint}
     assert await names(services, alice) == []
 
 
