@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hub.settings import Settings
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
+    from spawner.homes import HomeUsage
     from spawner.parts import StartHistory
     from spawner.pod_watch import PodWatch
 
@@ -29,6 +30,10 @@ class Backend(Protocol):
     @property
     def pods(self) -> PodWatch | None:
         """What is known of pods; None where workspaces are none, or before `open`."""
+
+    @property
+    def measure_home(self) -> Callable[[str], Awaitable[HomeUsage]] | None:
+        """What a home holds, by its name on disk; None where nobody measures homes."""
 
     async def open(self) -> None:
         """Before anything asks for a spawner. Never waits long: a hub without its cluster still answers people."""

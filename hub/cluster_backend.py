@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hub.settings_cluster import KubernetesSettings
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
+    from spawner.homes import HomeUsage
     from spawner.parts import StartHistory
 
 
@@ -64,6 +65,11 @@ class ClusterBackend:
     def pods(self) -> PodWatch | None:
         """What is known of pods; None before `open`."""
         return self._pods
+
+    @property
+    def measure_home(self) -> Callable[[str], Awaitable[HomeUsage]] | None:
+        """Asks the home service, where there is one."""
+        return None if self._homes is None else self._homes.usage
 
     async def open(self) -> None:
         """Begins to read what pods there are, and waits for nothing: JupyterHub's look at its workspaces comes next.

@@ -16,6 +16,7 @@ from hub.credentials.source import ServicesCredentials
 from hub.database import settle_sqlite
 from hub.database_guard import HEALTH, guard_all, mend_sessions
 from hub.databases import hub_database
+from hub.homes.board import HomeBoard
 from hub.idle import routes as idle_routes
 from hub.idle.loop import IdleLoop
 from hub.idle.workspaces import HubWorkspaces
@@ -101,6 +102,9 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         forget_the_deleted(self.authenticator, self.services_client)
         self.tornado_settings["studiolo"] = self.backend.place
         self.tornado_settings["studiolo_credentials"] = credentials
+        if (measure := self.backend.measure_home) is not None:
+            board = HomeBoard(measure, quota_bytes=settings.homes.quota, log=self.log)
+            self.tornado_settings["studiolo_homes"] = board
         self.tornado_settings["studiolo_database_watch"] = self.database_watch
         self.idle = self.tornado_settings["studiolo_idle"] = IdleLoop(
             HubWorkspaces(self),

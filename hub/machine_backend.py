@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from hub.homes.wiring import measurements_here
 from hub.pages.machine_place import MachinePlace
 from spawner.catalogs import CatalogHolder
 from spawner.credential_refresh import EVERY_SECONDS, refresh_credentials
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from hub.settings import Settings
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
+    from spawner.homes import HomeUsage
     from spawner.parts import StartHistory
 
 
@@ -41,7 +43,13 @@ class MachineBackend:
         self._log = log
         self._parts = _parts(settings, starts=starts, credentials=credentials, log=log)
         self.place = MachinePlace(self._parts)
+        self._measurements = measurements_here(settings.data) if settings.homes.quota is not None else None
         LocalWorkspaceSpawner.parts = self._parts
+
+    @property
+    def measure_home(self) -> Callable[[str], Awaitable[HomeUsage]] | None:
+        """Looks at the folder, where there is a quota to compare with."""
+        return None if self._measurements is None else self._measurements.of
 
     async def open(self) -> None:
         """Everything is here."""
@@ -68,7 +76,9 @@ class MachineBackend:
         }
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """Begins no further look at homes."""
+        if self._measurements is not None:
+            self._measurements.close()
 
 
 def _parts(

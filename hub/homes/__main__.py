@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-
-import structlog
-from tornado.httpserver import HTTPServer
 
 from hub.homes.disk import HomesDisk
-from hub.homes.routes import homes_of, make_app
-from hub.homes.settings import DEFAULT_HOMES_PORT
+from hub.homes.serving import serve_until_stopped
 from hub.keys import homes_token
 from hub.logs.setup import set_up_services_logs
-from hub.settings import DEFAULT_HOST, settings_of_this_process
+from hub.settings import settings_of_this_process
 from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hub.settings import Settings
-
-log = structlog.get_logger()
 
 
 def main(words: Sequence[str]) -> int:
@@ -41,7 +33,7 @@ def main(words: Sequence[str]) -> int:
         print(f"{error}\n{getattr(error, 'hint', '')}".rstrip(), file=sys.stderr)  # noqa: T201 - said to who called
         return 2
     set_up_services_logs(settings.logs)
-    asyncio.run(_serve_until_stopped(settings, disk, token))
+    asyncio.run(serve_until_stopped(settings.homes.service, disk, token))
     return 0
 
 
@@ -67,24 +59,6 @@ def _done(words: Sequence[str], disk: HomesDisk) -> str:
         case ["restore", home]:
             return f"{disk.restore(home)} is {home} again."
     raise StudioloError("This is not understood.", hint="Say: archive HOME, restore HOME, or nothing at all.")
-
-
-async def _serve_until_stopped(settings: Settings, disk: HomesDisk, token: str) -> None:
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    homes = homes_of(disk, token)
-    server = HTTPServer(make_app(homes), max_body_size=1024)
-    address = urlsplit(settings.homes.service.url or "")
-    port = address.port or DEFAULT_HOMES_PORT
-    server.listen(port, address=settings.homes.service.host or address.hostname or DEFAULT_HOST)
-    log.info("The home service listens", port=port, root=str(disk.root))
-    await stopped.wait()
-    server.stop()
-    await server.close_all_connections()
-    homes.measurements.close()
-    homes.threads.shutdown(wait=False, cancel_futures=True)
-    log.info("The home service has stopped")
 
 
 if __name__ == "__main__":

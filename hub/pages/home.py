@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tornado import web
 
 from hub.pages.facts import workspaces_of
 from hub.pages.home_view import home_view
 from hub.pages.page import OwnPage
+from studiolo.names import home_name
+
+if TYPE_CHECKING:
+    from hub.homes.board import HomeBoard, HomeLook
 
 
 class HomePage(OwnPage):
@@ -22,5 +28,10 @@ class HomePage(OwnPage):
             base_url=self.hub.base_url,
             now=self.now,
             knows_estimates=not place.starts.is_away,
+            home=self._home(),
         )
         self.finish(await self.render_template("home.html", view=view))
+
+    def _home(self) -> HomeLook | None:
+        board: HomeBoard | None = self.settings.get("studiolo_homes")
+        return None if board is None else board.look(home_name(self.current_user.name))

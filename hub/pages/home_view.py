@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hub.idle.words import describe_extension, describe_notice
 from hub.pages.actions import Action, choice_fields, pending_url, spawn_url, workspace_url
 from hub.pages.cards import Tone
+from hub.pages.home_bar import HomeBar, home_bar
 from hub.pages.spawn_view import SERVICES_AWAY
 from studiolo.catalog import APPS
 from studiolo.names import shown_name
@@ -19,6 +20,7 @@ from studiolo.quantities import format_duration
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hub.homes.board import HomeLook
     from hub.idle.loop import StopNotice
     from studiolo.catalog import Catalog
     from studiolo.choice import Choice
@@ -44,6 +46,9 @@ class WorkspaceState(StrEnum):
 
 SELDOM = 15.0
 """Every open page costs the hub some milliseconds each time, and a thousand people may have one open."""
+
+HOME_ASKED = 1.5
+"""What a home holds will be known, or known to be unknown, within a second."""
 
 REFRESH_SECONDS: Mapping[WorkspaceState, float] = MappingProxyType(
     {
@@ -113,6 +118,8 @@ class HomeView:
     missing: str
     refresh_seconds: float
     """When the page asks for itself again: often while something happens, seldom while nothing does."""
+    home: HomeBar | None = None
+    """How full the home is; None where nobody measures."""
 
 
 def home_view(
@@ -122,13 +129,19 @@ def home_view(
     base_url: str,
     now: datetime,
     knows_estimates: bool = True,
+    home: HomeLook | None = None,
 ) -> HomeView:
     """The list: what is in use first, then by name; the default workspace leads its group."""
     ordered = sorted(workspaces, key=lambda facts: (_is_idle(facts.state), facts.server != "", facts.title.casefold()))
     return HomeView(
         rows=tuple(_row(facts, catalog=catalog, base_url=base_url, now=now) for facts in ordered),
         missing="" if knows_estimates else SERVICES_AWAY,
-        refresh_seconds=min((REFRESH_SECONDS[facts.state] for facts in ordered), default=SELDOM),
+        refresh_seconds=min(
+            HOME_ASKED if home is not None and home.is_asked else SELDOM,
+            *(REFRESH_SECONDS[facts.state] for facts in ordered),
+            SELDOM,
+        ),
+        home=None if home is None else home_bar(home),
     )
 
 
