@@ -103,8 +103,8 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         self.tornado_settings["studiolo"] = self.backend.place
         self.tornado_settings["studiolo_credentials"] = credentials
         if (measure := self.backend.measure_home) is not None:
-            board = HomeBoard(measure, quota_bytes=settings.homes.quota, log=self.log)
-            self.tornado_settings["studiolo_homes"] = board
+            self.tornado_settings["studiolo_homes"] = HomeBoard(measure, log=self.log)
+            self.tornado_settings["studiolo_quota_of"] = settings.homes.quota_of
         self.tornado_settings["studiolo_database_watch"] = self.database_watch
         self.idle = self.tornado_settings["studiolo_idle"] = IdleLoop(
             HubWorkspaces(self),

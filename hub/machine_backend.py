@@ -43,7 +43,7 @@ class MachineBackend:
         self._log = log
         self._parts = _parts(settings, starts=starts, credentials=credentials, log=log)
         self.place = MachinePlace(self._parts)
-        self._measurements = measurements_here(settings.data) if settings.homes.quota is not None else None
+        self._measurements = measurements_here(settings.data) if settings.homes.has_quota else None
         LocalWorkspaceSpawner.parts = self._parts
 
     @property

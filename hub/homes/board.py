@@ -46,21 +46,19 @@ class HomeBoard:
         self,
         ask: Callable[[str], Awaitable[HomeUsage]],
         *,
-        quota_bytes: int | None,
         log: Logger,
         clock: Callable[[], float] = time.monotonic,
         limit_seconds: float = LIMIT_SECONDS,
     ) -> None:
         """`ask` may raise, and may take as long as it likes."""
         self._ask = ask
-        self._quota_bytes = quota_bytes
         self._log = log
         self._clock = clock
         self._limit_seconds = limit_seconds
         self._known: dict[str, _Known] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
 
-    def look(self, home: str) -> HomeLook:
+    def look(self, home: str, *, quota_bytes: int | None = None) -> HomeLook:
         """At once; asks for news in the background where the last answer is old."""
         known = self._known.get(home)
         if home not in self._asking and (known is None or self._clock() >= known.until):
@@ -68,7 +66,7 @@ class HomeBoard:
         return HomeLook(
             usage=known.usage if known else None,
             is_asked=known is None,
-            quota_bytes=self._quota_bytes,
+            quota_bytes=quota_bytes,
         )
 
     async def _learn(self, home: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Gt
 from pydantic import Field
 
 from hub.settings_types import HttpUrl, Memory, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 DEFAULT_HOMES_PORT = 8084
 
@@ -24,10 +27,24 @@ class HomeServiceSettings(Section):
     """Where it finds the whole volume mounted."""
 
 
+Quota = Annotated[Memory, Gt(0)]
+
+
 class HomesSettings(Section):
     """Everybody's homes."""
 
-    quota: Annotated[Memory, Gt(0)] | None = None
+    quota: Quota | None = None
     """How much one home should hold, such as `10Gi`. It is measured and shown; a fuller home is told of, not cut off.
     none: what is used is shown, without a limit."""
+    quota_by_team: dict[str, Quota] = Field(default_factory=dict)
+    """Another one for people of a team: `{vision: 50Gi}`. Who is in several such teams has the largest of theirs."""
     service: HomeServiceSettings = HomeServiceSettings()
+
+    @property
+    def has_quota(self) -> bool:
+        """Whether anybody's home has one."""
+        return self.quota is not None or bool(self.quota_by_team)
+
+    def quota_of(self, teams: Collection[str]) -> int | None:
+        """How many bytes the home of somebody in these teams should hold; None: as many as there are."""
+        return max((self.quota_by_team[team] for team in teams if team in self.quota_by_team), default=self.quota)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tornado import web
 
-from hub.pages.facts import workspaces_of
+from hub.pages.facts import teams_of, workspaces_of
 from hub.pages.home_view import home_view
 from hub.pages.page import OwnPage
 from studiolo.names import home_name
@@ -34,4 +34,7 @@ class HomePage(OwnPage):
 
     def _home(self) -> HomeLook | None:
         board: HomeBoard | None = self.settings.get("studiolo_homes")
-        return None if board is None else board.look(home_name(self.current_user.name))
+        if board is None:
+            return None
+        quota = self.settings["studiolo_quota_of"](teams_of(self.current_user))
+        return board.look(home_name(self.current_user.name), quota_bytes=quota)

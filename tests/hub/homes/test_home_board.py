@@ -30,7 +30,7 @@ def clock() -> Clock:
 
 def board(ask: Callable[[str], Awaitable[HomeUsage]], clock: Clock, *, seconds: float = PATIENCE_SECONDS) -> HomeBoard:
     log = logging.getLogger(__name__)
-    return HomeBoard(ask, quota_bytes=10, log=log, clock=clock, limit_seconds=seconds)
+    return HomeBoard(ask, log=log, clock=clock, limit_seconds=seconds)
 
 
 async def until_asked(board: HomeBoard, home: str) -> None:
@@ -44,7 +44,7 @@ async def test_the_first_page_does_not_wait_and_the_second_knows(clock: Clock) -
         return HomeUsage(used_bytes=len(home), is_whole=True)
 
     homes = board(ask, clock)
-    first = homes.look("alice")
+    first = homes.look("alice", quota_bytes=10)
     assert (first.usage, first.is_asked, first.quota_bytes) == (None, True, 10)
     await until_asked(homes, "alice")
     assert homes.look("alice").usage == HomeUsage(used_bytes=5, is_whole=True)

@@ -43,3 +43,21 @@ async def test_a_home_service_is_asked_only_where_one_is_named(tmp_path: Path) -
 def test_a_quota_is_more_than_nothing(quota: object, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="quota"):
         Settings.model_validate({"dataDirectory": tmp_path, "homes": {"quota": quota}})
+
+
+@pytest.mark.parametrize(
+    ("teams", "gib"),
+    [((), 10), (("other",), 10), (("vision",), 50), (("small", "vision", "other"), 50), (("small",), 1)],
+    ids=str,
+)
+def test_a_team_may_have_a_quota_of_its_own(teams: tuple[str, ...], gib: int, tmp_path: Path) -> None:
+    homes = {"quota": "10Gi", "quotaByTeam": {"vision": "50Gi", "small": "1Gi"}}
+    settings = Settings.model_validate({"dataDirectory": tmp_path, "homes": homes})
+    assert settings.homes.quota_of(teams) == gib * 1024**3
+
+
+def test_without_any_quota_nobody_has_one(tmp_path: Path) -> None:
+    homes = Settings.model_validate({"dataDirectory": tmp_path}).homes
+    assert (homes.has_quota, homes.quota_of(("vision",))) == (False, None)
+    only = Settings.model_validate({"dataDirectory": tmp_path, "homes": {"quotaByTeam": {"vision": "1Gi"}}}).homes
+    assert (only.has_quota, only.quota_of(()), only.quota_of(("vision",))) == (True, None, 1024**3)
