@@ -95,10 +95,15 @@ class ClusterStart:
 
     async def run(self) -> str:
         """The address of a server that answers. Raises StartError; cancelled or failed, no pod is left behind."""
+        self.board.begin(Phase.ROOM)
+        try:
+            manifest = await self._prepare_home()
+        except BaseException:
+            # What an earlier start left may have work in it: `stop` comes next, and gives it time to save.
+            self._show_failure()
+            raise
         try:
             async with asyncio.timeout(self.seconds):
-                self.board.begin(Phase.ROOM)
-                manifest = await self._prepare_home()
                 created, patience = await self._create(manifest)
                 return await self._follow(created, patience)
         except BaseException as error:

@@ -16,6 +16,7 @@ from spawner.errors import HomeNotUsable, HomesAway
 from spawner.homes import HomeService
 from spawner.installation import HomesVolume
 from spawner.manifest import pod_traits
+from spawner.progress import Phase, PhaseState
 from spawner.refusals import to_spawn_exception
 from tests.spawner.cluster.conftest import INSTALLATION, NAME, PATIENCE_SECONDS, Cluster, run
 
@@ -122,3 +123,22 @@ async def test_a_start_goes_on_without_a_folder_that_something_of_the_person_s_i
         mounts = await mounts_of_a_start_with_teams(cluster, homes)
     assert mounts == ["/home/jovyan", "/home/jovyan/shared/vision"]
     assert cluster.board.progress.notices == ("~/shared/nlp is missing in this workspace. It is a file.",)
+
+
+async def test_a_pod_of_an_earlier_start_is_not_killed_for_it(cluster: Cluster) -> None:
+    """Somebody's work may be in it; the spawner's `stop` comes next and gives it time to save."""
+    begun = await run(cluster)
+    cluster.is_running()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await begun
+    async with HomeService("http://127.0.0.1:9", "token", seconds=0.1) as homes:
+        with pytest.raises(HomesAway):
+            await cluster.start(homes=homes).run()
+    (pod,) = cluster.api.objects_for_test("pods").values()
+    assert "deletionTimestamp" not in pod["metadata"]
+
+
+async def test_the_page_shows_at_what_it_failed(cluster: Cluster) -> None:
+    async with HomeService("http://127.0.0.1:9", "token", seconds=0.1) as homes:
+        await fails(cluster, homes)
+    assert cluster.board.progress.of(Phase.ROOM).state is PhaseState.FAILED
