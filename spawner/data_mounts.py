@@ -6,17 +6,24 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from spawner.installation import HomesVolume
     from studiolo.catalog_model import DataFolder
 
 
-def volumes_of(data: Sequence[DataFolder]) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]:
-    """The pod's volumes and the container's mounts. Several entries of one claim share its volume."""
+def volumes_of(
+    data: Sequence[DataFolder], mounted: Mapping[str, str]
+) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]:
+    """The volumes to add to a pod and the container's mounts. `mounted` are volumes it has, by their claims.
+
+    Each claim is one volume: of two for the same the kubelet mounts one, and waits for the other for ever.
+    """
+    claims = dict.fromkeys(entry.claim for entry in data if entry.claim not in mounted)
     # Numbered: a claim's name may be longer than that of a volume, and hold dots.
-    names = {claim: f"data-{number}" for number, claim in enumerate(dict.fromkeys(entry.claim for entry in data))}
-    volumes = tuple({"name": name, "persistentVolumeClaim": {"claimName": claim}} for claim, name in names.items())
+    added = {claim: f"data-{number}" for number, claim in enumerate(claims)}
+    volumes = tuple({"name": name, "persistentVolumeClaim": {"claimName": claim}} for claim, name in added.items())
+    names = added | dict(mounted)
     return volumes, tuple(_mount(entry, names[entry.claim]) for entry in data)
 
 

@@ -195,7 +195,9 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
     hardware = plan.shape.hardware
     shared_bytes = hardware.memory_bytes // SHARED_MEMORY_SHARE
     scratch = {"name": "scratch", "emptyDir": {"sizeLimit": str(hardware.scratch_bytes)}}
-    data_volumes, data_mounts = volumes_of(plan.data)
+    data_volumes, data_mounts = volumes_of(
+        plan.data, {installation.homes.claim: "home"} if installation.homes is not None else {}
+    )
     return {
         "volumes": [
             home,
