@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ CORPUS = (
     "<!--<xss>--><xss>",
     "javascript:xss()",
     "\N{FULLWIDTH LESS-THAN SIGN}xss\N{FULLWIDTH GREATER-THAN SIGN}<xss>",
-    "{{ 7 * 191 }}{% raw %}<xss>",
+    "{{ 99999989 * 99999971 }}{% raw %}<xss>",
 )
 """An element and an attribute that no page of ours has: where they are found, text became HTML."""
 
@@ -74,7 +75,7 @@ def check(answer: httpx.Response) -> Found:
     else:
         assert answer.headers.get("X-Content-Type-Options") == "nosniff", answer.url
     assert found.trouble == [], answer.url
-    assert "1337" not in found.text, "a template was filled in twice"
+    assert "9999996000000319" not in found.text, "a template was filled in twice"
     return found
 
 
@@ -122,6 +123,17 @@ def test_a_name_at_the_sign_in_form_is_text(mallory: httpx.Client) -> None:
         check(mallory.post("/hub/login", data=fields))
 
 
+@pytest.fixture
+def room_for_workspaces(attacked: ThrowawayHub) -> Iterator[None]:
+    """What a test made is removed, however it ended: a person may have ten."""
+    yield
+    with attacked.api(attacked.token(ATTACKER, PASSWORD)) as api:
+        for number in range(len(CORPUS)):
+            for server in (f"x{number}", f"r{number}"):
+                api.request("DELETE", f"users/{ATTACKER}/servers/{server}", json={"remove": True})
+
+
+@pytest.mark.usefixtures("room_for_workspaces")
 def test_titles_options_and_notes_are_text_for_their_owner_and_for_the_administrator(
     attacked: ThrowawayHub, mallory: httpx.Client, administrator: httpx.Client
 ) -> None:
@@ -146,10 +158,6 @@ def test_titles_options_and_notes_are_text_for_their_owner_and_for_the_administr
                 check(viewer.get(page))
         for page in ("/hub/home", "/hub/token", "/hub/admin", f"/hub/api/users/{ATTACKER}", "/hub/metrics"):
             check(viewer.get(page))
-    with attacked.api(attacked.token(ATTACKER, PASSWORD)) as api:
-        for number in range(len(CORPUS)):
-            for server in (f"x{number}", f"r{number}"):
-                api.request("DELETE", f"users/{ATTACKER}/servers/{server}", json={"remove": True})
 
 
 def test_catalogs_and_teams_are_text(mallory: httpx.Client, administrator: httpx.Client) -> None:
