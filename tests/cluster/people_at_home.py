@@ -1,0 +1,154 @@
+"""A real hub whose workspaces have their homes on one volume, with the home service as a process of this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from deploy.cluster.addons import objects
+from deploy.local.ports import free_port
+from hub.passwords import ADMIN
+from hub.settings import SETTINGS_VARIABLE
+from studiolo.names import pod_name
+from tests.cluster.cluster_commands import LAYOUT, kubectl
+from tests.cluster.kube import Manifest
+from tests.cluster.real_hub import RealHub
+
+CLAIM = "homes"
+PEOPLE = ("alice", "bob", "carol", "dave")
+NODE = {"kubernetes.io/hostname": "studiolo-node1"}
+"""Everybody's pods are on one node, also where there are two."""
+
+
+class PeopleAtHome(RealHub):
+    """Alice is in the team vision; scans are its data, beside the homes on their volume."""
+
+    def __init__(self, root: Path, *, kubeconfig: Path, namespace: str, images: Mapping[str, str]) -> None:
+        self.volume_name = f"test-homes-{secrets.token_hex(3)}"
+        self.volume = LAYOUT.homes.resolve() / self.volume_name
+        self.volume.mkdir(mode=0o711)
+        self.volume.chmod(0o711)
+        overrides = {
+            "kubernetes.homes.claim": CLAIM,
+            "kubernetes.homes.folder": "people",
+            "homes.service.url": f"http://127.0.0.1:{free_port()}",
+            "homes.service.root": self.volume,
+            "secretsDirectory": root / "secrets",
+        }
+        super().__init__(root, kubeconfig=kubeconfig, namespace=namespace, images=images, overrides=overrides)
+        (self.data.secrets / "homes_token").write_text(secrets.token_hex(16))
+        self._offer(root / "catalog", images)
+        self.passwords: dict[str, str] = {}
+
+    def _offer(self, catalog: Path, images: Mapping[str, str]) -> None:
+        environments = {
+            "minimal": {"title": "Minimal", "image": images["minimal"], "default": True},
+            "python": {"title": "Python", "image": images["python"]},
+        }
+        small = {"cpu": {"request": "200m", "limit": "200m"}, "memory": "1Gi", "node_selector": NODE}
+        hardware = {
+            "small": {"title": "Small", "default": True, **small},
+            "roomy": {"title": "Roomy", "scratch": "64Mi", **small},
+        }
+        scans = {"title": "Scans of vision", "claim": CLAIM, "folder": "data/scans", "teams": ["vision"]}
+        for name, entries in {"environments": environments, "hardware": hardware, "data": {"scans": scans}}.items():
+            (catalog / f"{name}.yaml").write_text(yaml.safe_dump({name: entries}))
+        folder = self.volume / "data" / "scans"
+        folder.mkdir(parents=True)
+        scan = folder / "scan.txt"
+        scan.write_text("of vision")
+        folder.chmod(0o777)  # whoever cannot write there is kept from it by the mount alone
+        scan.chmod(0o666)
+
+    def storage(self) -> tuple[Manifest, Manifest]:
+        """The volume, like the cluster's own for homes, and the claim on it."""
+        volume = next(one for one in objects(LAYOUT, authority=b"") if one["kind"] == "PersistentVolume")
+        spec: Any = volume["spec"]
+        spec |= {
+            "hostPath": {"path": str(self.volume), "type": "Directory"},
+            "claimRef": {"namespace": self.namespace, "name": CLAIM},
+        }
+        wanted = {
+            "accessModes": ["ReadWriteMany"],
+            "storageClassName": spec["storageClassName"],
+            "volumeName": self.volume_name,
+            "resources": {"requests": {"storage": "1Gi"}},
+        }
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": wanted}
+        return (
+            volume | {"metadata": {"name": self.volume_name}},
+            claim | {"metadata": {"name": CLAIM, "namespace": self.namespace}},
+        )
+
+    @contextmanager
+    def home_service(self) -> Iterator[subprocess.Popen[bytes]]:
+        """`python -P -m hub.homes` with the hub's own settings; it answers."""
+        argv = (sys.executable, "-P", "-m", "hub.homes")
+        with (self.data.logs / "homes.log").open("wb") as log:
+            env = {**os.environ, SETTINGS_VARIABLE: str(self.data.effective_settings)}
+            process = subprocess.Popen(argv, env=env, stdout=log, stderr=log)
+        try:
+            self.until(lambda: self._is_up(process), what="the home service answers", seconds=120)
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def _is_up(self, process: subprocess.Popen[bytes]) -> bool:
+        assert process.poll() is None, (self.data.logs / "homes.log").read_text()
+        try:
+            return httpx.get(f"{self.settings.homes.service.url}/health", trust_env=False, timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
+    def invite(self) -> None:
+        """Makes the accounts, and the team."""
+        self.passwords = {name: self.add_user(name) for name in PEOPLE}
+        with self.api(self.token(ADMIN, self.admin_password)) as api:
+            api.post("groups/vision").raise_for_status()
+            api.post("groups/vision/users", json={"users": ["alice"]}).raise_for_status()
+
+    def api_of(self, person: str) -> httpx.Client:
+        return self.api(self.token(person, self.passwords[person]))
+
+    def browser_of(self, person: str) -> httpx.Client:
+        return self.browser(person, self.passwords[person])
+
+    def start_for(self, person: str, *, environment: str = "minimal", hardware: str = "small", **more: object) -> None:
+        """Until the workspace is ready. Raises AssertionError, and HTTPStatusError where the hub refuses at once."""
+        with self.api_of(person) as api:
+            choice = {"environment": environment, "hardware": hardware, **more}
+            api.post(f"users/{person}/server", json={"user_options": choice}).raise_for_status()
+            self.until(lambda: not self._server(api, person, "")["pending"], what=f"{person} starts", seconds=300)
+            assert self._server(api, person, "")["ready"], f"{person} did not start:\n{self.log('hub')[-3000:]}"
+
+    def stop_for(self, person: str) -> None:
+        self.stop_workspace(self.token(person, self.passwords[person]), person)
+
+    def inside(self, person: str, script: str, *, program: tuple[str, ...] = ("sh", "-eu")) -> str:
+        """What a program printed in the person's pod. Raises ProgramFailedError when it ends with an error."""
+        return kubectl("-n", self.namespace, "exec", "-i", pod_name(person, ""), "--", *program, text=script).strip()
+
+    def home_of(self, person: str) -> Path:
+        """As the machine sees it."""
+        return self.volume / "people" / person
+
+
+@contextmanager
+def silenced(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """For so long it takes connections and answers none, as with a disk that hangs."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
