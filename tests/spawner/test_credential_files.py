@@ -55,6 +55,6 @@ def test_a_new_start_finds_nothing_of_the_one_before(tmp_path: Path) -> None:
     remove_credentials(folder)
 
 
-@pytest.mark.skipif(not IN_MEMORY.is_dir(), reason="a machine without a file system in memory")
+@pytest.mark.skipif(not IN_MEMORY.is_dir(), reason="not run: no file system in memory")
 def test_this_machine_keeps_them_in_memory(tmp_path: Path) -> None:
     assert credentials_folder(tmp_path).is_relative_to(IN_MEMORY)
