@@ -73,12 +73,12 @@ class _Guarded:
     """Mixed in before each handler of the hub."""
 
     async def prepare(self) -> None:
-        watch: DatabaseWatch = self.settings["studiolo_database_watch"]  # type: ignore[attr-defined]
+        watch: DatabaseWatch = self.settings["studiolo_database_watch"]  # type: ignore[attr-defined]  # the handler it is mixed into has them
         if watch.is_away and not isinstance(self, MetricsHandler):
             raise DatabaseAwayAnswer
         faults = watch.faults
         try:
-            await super().prepare()  # type: ignore[misc]
+            await super().prepare()  # type: ignore[misc]  # of the handler it is mixed into
         finally:
             # JupyterHub swallows what goes wrong while it looks a person up, and goes on as if nobody were there.
             if watch.faults != faults:
@@ -86,7 +86,7 @@ class _Guarded:
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         error = kwargs.get("exc_info", (None, None, None))[1]
-        watch: DatabaseWatch = self.settings["studiolo_database_watch"]  # type: ignore[attr-defined]
+        watch: DatabaseWatch = self.settings["studiolo_database_watch"]  # type: ignore[attr-defined]  # the handler it is mixed into has them
         if _is_databases_fault(error) or (watch.is_away and status_code >= HTTPStatus.BAD_REQUEST):
             error = DatabaseAwayAnswer()
             status_code, kwargs["exc_info"] = error.status_code, (type(error), error, None)
