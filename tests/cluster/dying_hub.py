@@ -24,11 +24,13 @@ made = 0
 @event.listens_for(Session, "before_commit")
 def _die_if_told(_session: Session, *_: Any) -> None:
     global made  # noqa: PLW0603 - of this process alone
-    if not ORDERS.exists():
+    try:
+        allowed = int(ORDERS.read_text())
+    except FileNotFoundError:
         made = 0
         return
     made += 1
-    if made > int(ORDERS.read_text()):
+    if made > allowed:
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -73,7 +73,10 @@ class SurroundedHub:
         await self.ask(ask)
         await self._until(lambda: self.is_dead or self._server()["ready"], what="the hub is dead, or done")
         self._orders.unlink()
-        if self.is_dead:
+        # A commit may have looked at the orders a moment ago: a hub that answers now was told of their end, one that
+        # does not is about to be dead.
+        if not await asyncio.to_thread(self._is_there):
+            await self._until(lambda: self.is_dead, what="the hub is dead")
             await self.starts_again()
 
     async def starts_again(self) -> None:
@@ -146,6 +149,13 @@ class SurroundedHub:
     def _server(self) -> dict[str, Any]:
         with self.hub.api(self.token) as api:
             return self.hub._server(api, ADMIN, "")
+
+    def _is_there(self) -> bool:
+        try:
+            self._server()
+        except httpx.HTTPError:
+            return False
+        return True
 
     def _answers(self) -> bool:
         headers = {"Authorization": f"token {self.token}"}
