@@ -1,0 +1,20 @@
+"""What Studiolo adds to JupyterLab in every workspace: the half that runs in the person's server.
+
+Jupyter imports this at each start, and people wait for it: everything else is imported where it is needed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "studiolo_lab"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    from studiolo_lab.notices import board, tell_what_the_start_knew  # noqa: PLC0415 - only in a server that runs
+    from studiolo_lab.routes import handlers  # noqa: PLC0415 - the same
+
+    tell_what_the_start_knew(board)
+    server.web_app.add_handlers(".*$", handlers(server.web_app.settings["base_url"]))
