@@ -30,6 +30,7 @@ PACKAGES: Final = {
     "/usr/lib/cni/bridge": "containernetworking-plugins",
     "/usr/include/stdlib.h": "libc6-dev",
     "/usr/lib/postgresql/*/bin/postgres": "postgresql",
+    "/usr/sbin/sshd": "openssh-server",  # tests push to it from workspaces
 }
 """A program on PATH, or a file, and the package that brings it."""
 

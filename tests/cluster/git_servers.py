@@ -1,18 +1,25 @@
-"""A git server over HTTPS on the node's address: git's own `http-backend`, for whoever knows the token.
+"""Git servers on the node's address: git's own `http-backend` for whoever knows the token, and a real sshd.
 
-with git_server(tmp_path, user="alice", token="…") as server:
+with git_server(tmp_path / "https", user="alice", token="…") as server:
     ...                              # push to server.url, and trust server.authority
     server.subjects("main")
+
+with ssh_git_server(tmp_path / "ssh") as server:
+    server.let_in("ssh-ed25519 AAAA…")
+    ...                              # push to server.url
 """
 
 from __future__ import annotations
 
 import base64
+import getpass
 import hmac
 import os
+import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -28,9 +35,43 @@ from cryptography.x509.oid import NameOID
 
 from deploy.cluster.layout import NODE_ADDRESS
 from deploy.cluster.programs import run_program
+from deploy.local.ports import free_port
 
 PATIENCE_SECONDS = 60.0
 REPOSITORY = "work.git"
+SSHD = "/usr/sbin/sshd"
+
+
+class Repository:
+    """A bare one, and what was pushed to it."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is made, with the repository below it."""
+        folder.mkdir()
+        self.projects = folder / "projects"
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
+        self.git("init", "--quiet", "--bare", "--initial-branch=main", self.path)
+
+    @property
+    def path(self) -> Path:
+        """Of the repository itself."""
+        return self.projects / REPOSITORY
+
+    def subjects(self, branch: str) -> list[str]:
+        """Of the commits that were pushed, the last first."""
+        return self.git("--git-dir", self.path, "log", "--format=%s", branch).splitlines()
+
+    def files(self, branch: str) -> list[str]:
+        """Their paths, as the last commit has them."""
+        return self.git("--git-dir", self.path, "ls-tree", "-r", "--name-only", branch).splitlines()
+
+    def has(self, branch: str) -> bool:
+        """Whether anybody has pushed it."""
+        return bool(self.git("--git-dir", self.path, "branch", "--list", branch).strip())
+
+    def git(self, *words: str | Path) -> str:
+        """What git says on the server."""
+        return run_program("git", *words, env=self.env)
 
 
 class GitServer(ThreadingHTTPServer):
@@ -40,14 +81,12 @@ class GitServer(ThreadingHTTPServer):
 
     def __init__(self, folder: Path, *, user: str, token: str) -> None:
         """`folder` is made; it gets the repository and the certificate with its key."""
-        folder.mkdir()
-        self.projects = folder / "projects"
-        self.env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
+        self.repository = Repository(folder)
+        self.subjects = self.repository.subjects
         self.user = user
         self.refused = 0
         self._expected = "Basic " + base64.b64encode(f"{user}:{token}".encode()).decode()
-        self._git("init", "--quiet", "--bare", "--initial-branch=main", self.projects / REPOSITORY)
-        self.backend = Path(self._git("--exec-path").strip()) / "git-http-backend"
+        self.backend = Path(self.repository.git("--exec-path").strip()) / "git-http-backend"
         self.authority = _certificate(folder)
         super().__init__((NODE_ADDRESS, 0), _Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -69,13 +108,6 @@ class GitServer(ThreadingHTTPServer):
         """Whether this header has user and token."""
         return hmac.compare_digest(shown.encode(), self._expected.encode())
 
-    def subjects(self, branch: str) -> list[str]:
-        """Of the commits that were pushed, the last first."""
-        return self._git("--git-dir", self.projects / REPOSITORY, "log", "--format=%s", branch).splitlines()
-
-    def _git(self, *words: str | Path) -> str:
-        return run_program("git", *words, env=self.env)
-
 
 @contextmanager
 def git_server(folder: Path, *, user: str, token: str) -> Iterator[GitServer]:
@@ -88,6 +120,81 @@ def git_server(folder: Path, *, user: str, token: str) -> Iterator[GitServer]:
         finally:
             server.shutdown()
             serving.join()
+
+
+class SshGitServer:
+    """One bare repository behind OpenSSH's own server, which lets git in and nothing else (`git-shell`)."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is made; it gets the repository, the host's key, and who is let in."""
+        self.repository = Repository(folder)
+        self.subjects = self.repository.subjects
+        self.user = getpass.getuser()
+        self.port = free_port()
+        self.log = folder / "sshd.log"
+        self._keys = folder / "authorized_keys"
+        self._keys.touch(mode=0o600)
+        run_program("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host_key")
+        self.config = folder / "sshd_config"
+        self.config.write_text(
+            f"ListenAddress {NODE_ADDRESS}:{self.port}\n"
+            f"HostKey {folder / 'host_key'}\n"
+            f"AuthorizedKeysFile {self._keys}\n"
+            f"AllowUsers {self.user}\n"
+            "PermitRootLogin prohibit-password\n"
+            'ForceCommand git-shell -c "$SSH_ORIGINAL_COMMAND"\n'
+            "AuthenticationMethods publickey\n"
+            "DisableForwarding yes\n"
+            "StrictModes no\n"  # the folder of a test may lie below one that everybody may write
+            "UsePAM no\n"
+            "PidFile none\n"
+            "LogLevel VERBOSE\n"
+        )
+
+    @property
+    def host(self) -> str:
+        """Address and port."""
+        return f"{NODE_ADDRESS}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Of the repository."""
+        return f"ssh://{self.user}@{self.host}{self.repository.path}"
+
+    def let_in(self, public_key: str) -> None:
+        """Whoever has the private half, from now on; nobody else."""
+        self._keys.write_text(f"{public_key.strip()}\n")
+
+    def has_let_in(self, fingerprint: str) -> bool:
+        """Whether somebody came with this key."""
+        return any("Accepted publickey" in line and fingerprint in line for line in self.log.read_text().splitlines())
+
+
+@contextmanager
+def ssh_git_server(folder: Path) -> Iterator[SshGitServer]:
+    """For the time of a test. Nobody is let in until `let_in`."""
+    server = SshGitServer(folder)
+    # Debian's package leaves it to the machine's start.
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    with subprocess.Popen((SSHD, "-D", "-f", server.config, "-E", server.log)) as process:
+        try:
+            _until_it_listens(server, process)
+            yield server
+        finally:
+            process.terminate()
+
+
+def _until_it_listens(server: SshGitServer, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        assert process.poll() is None, server.log.read_text()
+        try:
+            socket.create_connection((NODE_ADDRESS, server.port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, server.log.read_text()
+            time.sleep(0.1)  # nothing tells when it listens
+        else:
+            return
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -116,8 +223,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         path, _, query = self.path.partition("?")
         env = {
-            **self.server.env,
-            "GIT_PROJECT_ROOT": str(self.server.projects),
+            **self.server.repository.env,
+            "GIT_PROJECT_ROOT": str(self.server.repository.projects),
             "GIT_HTTP_EXPORT_ALL": "1",
             "REQUEST_METHOD": self.command,
             "PATH_INFO": path,
