@@ -336,7 +336,7 @@ def choice_in(user_options: Any) -> Choice | None:
     """The choice in saved user options, or None where they are of another shape: anybody could send anything."""
     match user_options:
         case {"environment": str(environment), "hardware": str(hardware), **rest}:
-            env = rest.get("env") or {}
+            env, git = rest.get("env") or {}, rest.get("git")
             if isinstance(env, dict) and all(isinstance(part, str) for pair in env.items() for part in pair):
                 return Choice(
                     environment=environment,
@@ -344,6 +344,7 @@ def choice_in(user_options: Any) -> Choice | None:
                     env=tuple(env.items()),
                     data=_names_in(rest.get("data")) or (),
                     credentials=_names_in(rest.get("credentials")),
+                    git=git if isinstance(git, str) and git else None,
                 )
     return None
 

@@ -19,14 +19,15 @@ RESERVED_NAMES: Final = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "IFS", "ENV", "BASH_ENV", "GCONV_PATH", "GLIBC_TUNABLES"),
         *("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL"),
-        *("MEM_LIMIT", "MEM_GUARANTEE", "CPU_LIMIT", "CPU_GUARANTEE", "VIRTUAL_ENV", "NODE_OPTIONS"),
+        *("GIT_SSH_COMMAND", "MEM_LIMIT", "MEM_GUARANTEE", "CPU_LIMIT", "CPU_GUARANTEE", "VIRTUAL_ENV", "NODE_OPTIONS"),
     }
 )
-"""Set by Studiolo, or read by the loader, a shell or Node.js before any program of ours runs."""
+"""Set by Studiolo, or read by the loader, a shell or Node.js before any program of ours runs. git, which a start runs,
+would run what GIT_SSH_COMMAND and GIT_CONFIG_… say: who wants that keeps it in their ~/.gitconfig."""
 
 RESERVED_PREFIXES: Final = (
     *("LD_", "DYLD_", "PYTHON", "JUPYTER", "JPY_", "NVIDIA_", "STUDIOLO_"),
-    *("KUBERNETES_", "BASH_FUNC_", "CONFIGPROXY_"),
+    *("KUBERNETES_", "BASH_FUNC_", "CONFIGPROXY_", "GIT_CONFIG_"),
 )
 """Families that decide what a server loads, whose it is and which devices it sees, on one machine and in a pod."""
 

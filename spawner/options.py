@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spawner.env_rules import MOST_VARIABLES, looks_like_secret, problem_with_name, problem_with_value
 from spawner.errors import OptionsError
+from spawner.git_address import GitAddressRefused, parse_git_address
 from studiolo.choice import Choice
 from studiolo.problems import LONGEST_QUOTE, nearest
 
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
 
 _Entry = TypeVar("_Entry", "Environment", "Hardware", "DataFolder")
 
-OPTIONS: Final = ("environment", "hardware", "env", "data", "credentials")
+OPTIONS: Final = ("environment", "hardware", "env", "data", "credentials", "git")
 """The options of this version."""
-
-LATER_OPTIONS: Final = frozenset({"git"})
-"""Options whose features come later: named, so that nobody takes them for slips of the pen."""
 
 FORM_ONLY: Final = frozenset({"_xsrf"})
 """Fields of a form that are not options."""
@@ -61,6 +59,7 @@ class Resolved:
     env: tuple[tuple[str, str], ...]
     data: tuple[DataFolder, ...]
     credentials: tuple[str, ...] | None
+    git: str | None
 
     @property
     def choice(self) -> Choice:
@@ -71,6 +70,7 @@ class Resolved:
             env=self.env,
             data=tuple(entry.name for entry in self.data),
             credentials=self.credentials,
+            git=self.git,
         )
 
 
@@ -94,9 +94,10 @@ def resolve_options(raw: object, *, catalog: Catalog, teams: Collection[str]) ->
     env = _parse_env(options.get("env"), problems)
     data = _pick_data(options.get("data"), catalog.offered_data(teams), problems)
     credentials = _parse_credentials(options.get("credentials"), problems)
+    git = _parse_git(options.get("git"), problems)
     if problems or environment is None or hardware is None:
         raise OptionsError(_at_most(problems))
-    return Resolved(environment=environment, hardware=hardware, env=env, data=data, credentials=credentials)
+    return Resolved(environment=environment, hardware=hardware, env=env, data=data, credentials=credentials, git=git)
 
 
 def options_from_form(formdata: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,7 +145,10 @@ def check_remembered(raw: object, *, catalog: Catalog, teams: Collection[str]) -
     data, data_note = _recall_data(raw.get("data"), catalog.offered_data(teams))
     wrong_names: list[str] = []
     credentials = _parse_credentials(raw.get("credentials"), wrong_names)
-    notes = [note for note in (environment_note, hardware_note, env_note, data_note) if note is not None]
+    wrong_address: list[str] = []
+    git = _parse_git(raw.get("git"), wrong_address)
+    git_note = "Its repository can no longer be used and was left out." if wrong_address else None
+    notes = [note for note in (environment_note, hardware_note, env_note, data_note, git_note) if note is not None]
     return Remembered(
         choice=Choice(
             environment=environment,
@@ -152,6 +156,7 @@ def check_remembered(raw: object, *, catalog: Catalog, teams: Collection[str]) -
             env=env if not problems else (),
             data=data,
             credentials=credentials if not wrong_names else None,
+            git=git,
         ),
         note=" ".join(notes) or None,
     )
@@ -183,8 +188,6 @@ _EXAMPLE: Final = '{"environment": "…", "hardware": "…"}'
 
 
 def _unknown_option(key: object) -> str:
-    if isinstance(key, str) and key in LATER_OPTIONS:
-        return f"{key}: not available in this version. Leave it out."
     name = shown(key)
     near = nearest(key[:LONGEST_COMPARED], OPTIONS) if isinstance(key, str) else None
     meant = f' Did you mean "{near}"?' if near else ""
@@ -326,6 +329,20 @@ def _may_name_credential(name: object) -> bool:
         and name.isprintable()
         and not looks_like_secret(name)
     )
+
+
+def _parse_git(raw: object, problems: list[str]) -> str | None:
+    """The address of a repository, tidied; None where none is named. Whether it exists, the workspace finds out."""
+    if raw is None:
+        return None
+    if not isinstance(raw, str):
+        problems.append(f"git: {shown(raw)} is not the address of a repository. Addresses are text.")
+        return None
+    try:
+        return str(parse_git_address(raw)) if raw.strip() else None
+    except GitAddressRefused as refusal:
+        problems.append(f"git: {refusal}")
+        return None
 
 
 def _names_in_fields(values: object) -> list[str]:

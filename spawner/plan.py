@@ -58,6 +58,9 @@ class LaunchPlan:
     credentials: tuple[str, ...] | None = None
     """Which credentials were chosen, by name; None for all that are marked "always"."""
 
+    git: str | None = None
+    """The address of a repository that the server clones into the home."""
+
     def with_credentials(self, credentials: tuple[MountedCredential, ...]) -> LaunchPlan:
         """The same plan with what the person gets of their credentials."""
         return replace(self, identity=replace(self.identity, credentials=credentials))
@@ -71,6 +74,7 @@ class LaunchPlan:
             env=self.env,
             data=tuple(entry.name for entry in self.data),
             credentials=self.credentials,
+            git=self.git,
         )
 
 
@@ -83,4 +87,5 @@ def make_plan(choice: Choice, *, catalog: Catalog, user: str, server: str, teams
         env=resolved.env,
         data=resolved.data,
         credentials=resolved.credentials,
+        git=resolved.git,
     )

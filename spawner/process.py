@@ -86,6 +86,7 @@ def render_process(
             **_of_the_server(plan, listen_fd=listen_fd, ready_fd=ready_fd),
             **({"SCRATCH": str(files.scratch)} if plan.shape.hardware.scratch_bytes else {}),
             **({"STUDIOLO_DATA": str(home / LINKS)} if plan.data else {}),
+            **({"STUDIOLO_GIT": plan.git} if plan.git else {}),
         },
         cwd=home,
         memory_bytes=plan.shape.hardware.memory_bytes,

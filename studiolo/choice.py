@@ -19,6 +19,9 @@ class Choice:
     credentials: tuple[str, ...] | None = None
     """Which of the person's credentials it gets, by name; None for all that are marked "always"."""
 
+    git: str | None = None
+    """The repository that is cloned into the home, with `#` and a branch where one is meant."""
+
     def as_user_options(self) -> dict[str, Any]:
         """The choice as JupyterHub keeps it: `{"environment": …, "hardware": …}`, and what else was chosen."""
         options: dict[str, Any] = {"environment": self.environment, "hardware": self.hardware}
@@ -28,4 +31,6 @@ class Choice:
             options["data"] = list(self.data)
         if self.credentials is not None:
             options["credentials"] = list(self.credentials)
+        if self.git:
+            options["git"] = self.git
         return options

@@ -76,6 +76,7 @@ class UserOptions(Received):
     env: Annotated[dict[str, Any], BeforeValidator(_mapping_or_empty)] = Field(default_factory=dict)
     data: Annotated[tuple[str, ...], BeforeValidator(_texts_or_nothing)] = ()
     credentials: Annotated[tuple[str, ...] | None, BeforeValidator(_texts_or_none)] = None
+    git: Annotated[str | None, BeforeValidator(_text_or_none)] = None
 
 
 class Server(Received):
@@ -123,6 +124,8 @@ class WorkspaceView(Sent):
     data: tuple[str, ...] = ()
     credentials: tuple[str, ...] | None = None
     """By name; None: all that are marked "always"."""
+    git: str | None = None
+    """The repository that is cloned into the home."""
     started: datetime | None
     last_activity: datetime | None
     url: str
@@ -142,6 +145,7 @@ class WorkspaceView(Sent):
             env={key: str(value) for key, value in server.user_options.env.items()},
             data=server.user_options.data,
             credentials=server.user_options.credentials,
+            git=server.user_options.git,
             started=server.started if is_up else None,
             last_activity=server.last_activity,
             url=url,

@@ -7,6 +7,7 @@ env:
   SEED: 42                # text as it is written; secrets belong into Credentials
 data: [imagenet]          # by their names in the catalog; [] for none
 credentials: [forge]      # yours, by name; [] for none; absent: as last time, else all that are marked "always"
+git: https://git.example.org/team/project.git#main    # cloned into the home; "" for none
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from studiolo.yaml_tree import Broken, Kind, Mapping, Node, Pair, Place, Scalar,
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEYS: Final = ("name", "environment", "hardware", "env", "data", "credentials")
+KEYS: Final = ("name", "environment", "hardware", "env", "data", "credentials", "git")
 
 VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 """What a variable can be called. Which names a workspace may not set is the hub's to say."""
@@ -40,6 +41,7 @@ class WorkspaceFile:
     env: dict[str, str] = field(default_factory=dict)
     data: tuple[str, ...] | None = None
     credentials: tuple[str, ...] | None = None
+    git: str | None = None
 
 
 class WorkspaceFileInvalid(StudioloError):
@@ -69,7 +71,7 @@ class _Reader:
     problems: list[Problem]
 
     def workspace(self, root: Node) -> WorkspaceFile:
-        pairs = self._pairs(root, WHOLE_FILE, "the keys name, environment, hardware, env, data and credentials")
+        pairs = self._pairs(root, WHOLE_FILE, "the keys name, environment, hardware, env, data, credentials and git")
         for key, pair in pairs.items():
             if key not in KEYS:
                 self._problem(
@@ -84,6 +86,7 @@ class _Reader:
             env=self._env(pairs.get("env")),
             data=self._names("data", pairs.get("data")),
             credentials=self._names("credentials", pairs.get("credentials")),
+            git=self._address(pairs.get("git")),
         )
 
     def _names(self, key: str, pair: Pair | None) -> tuple[str, ...] | None:
@@ -122,6 +125,9 @@ class _Reader:
             self._problem(pair.value.place, pair.key, "The text is empty. Write a name, or remove the key.")
             return None
         return text
+
+    def _address(self, pair: Pair | None) -> str | None:
+        return None if pair is None else self._text(pair.value, pair.key, 'Write an address, or "" for none.')
 
     def _text(self, node: Node, path: str, way_out: str) -> str | None:
         """Text as it is written: 1.10 and true are text too, for that is what a variable holds."""

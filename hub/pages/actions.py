@@ -35,6 +35,7 @@ def choice_fields(choice: Choice) -> tuple[tuple[str, str], ...]:
         ("hardware", choice.hardware),
         ("env", env),
         *(("data", name) for name in choice.data),
+        *((("git", choice.git),) if choice.git else ()),
         # An empty one says that somebody chose, if only to have none.
         *(("credentials", name) for name in (() if choice.credentials is None else ("", *choice.credentials))),
     )

@@ -24,7 +24,14 @@ LONGEST_TITLE = 120
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories nobody can read; some of them turn the text around them."""
 
-FIELDS = {"environment": "software", "hardware": "hardware", "env": "env", "data": "data", "credentials": "credentials"}
+FIELDS = {
+    "environment": "software",
+    "hardware": "hardware",
+    "env": "env",
+    "data": "data",
+    "credentials": "credentials",
+    "git": "git",
+}
 """Where on the page an option is chosen."""
 
 
@@ -82,6 +89,7 @@ def typed_wish(fields: Mapping[str, Sequence[str]]) -> Wish:
         env_text=next(iter(fields.get("env", ())), ""),
         data=tuple(fields.get("data", ())),
         credentials=tuple(filter(None, fields["credentials"])) if "credentials" in fields else None,
+        git=next(iter(fields.get("git", ())), ""),
     )
 
 

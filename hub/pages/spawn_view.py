@@ -35,6 +35,7 @@ class Wish:
     data: tuple[str, ...] = ()
     credentials: tuple[str, ...] | None = None
     """None: all that are marked "always"."""
+    git: str = ""
     notes: tuple[str, ...] = ()
     """What has to be said about the wish: part of it may be gone from the catalog."""
     is_kept: bool = True
@@ -116,6 +117,7 @@ class SpawnView:
     notes: tuple[str, ...]
     errors: tuple[FieldError, ...]
     env_text: str
+    git: str
     summary: Summary
     missing: str
     next_url: str
@@ -181,6 +183,7 @@ def spawn_view(
         notes=(*wish.notes, *(note for note in (software_note, hardware_note) if note), *credentials.notes),
         errors=errors,
         env_text=wish.env_text,
+        git=wish.git,
         summary=_summary(software_cards, hardware_cards),
         missing="" if offer.knows_estimates else SERVICES_AWAY,
         next_url=next_url,
@@ -196,6 +199,7 @@ def remembered_wish(remembered: Remembered) -> Wish:
         env_text=env_as_text(dict(choice.env)) if choice else "",
         data=choice.data if choice else (),
         credentials=choice.credentials if choice else None,
+        git=(choice.git or "") if choice else "",
         is_kept=False,
         notes=(remembered.note,) if remembered.note else (),
     )
@@ -210,6 +214,7 @@ def linked_wish(options: Mapping[str, Any], problems: Iterable[str]) -> Wish:
         env_text=env if isinstance(env, str) else env_as_text(env),
         data=tuple(name for name in options.get("data") or () if isinstance(name, str)),
         credentials=tuple(names) if isinstance(names, list) else None,
+        git=_name_or_none(options.get("git")) or "",
         notes=tuple(f"The link asks for something that cannot be had. {problem}" for problem in problems),
     )
 

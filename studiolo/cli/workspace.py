@@ -79,7 +79,7 @@ def _parse_env(ctx: click.Context, param: click.Parameter, values: Sequence[str]
     "--file",
     "path",
     type=click.Path(path_type=Path),
-    help="A workspace.yaml with name, environment, hardware, env, data and credentials; options come before it.",
+    help="A workspace.yaml with name, environment, hardware, env, data, credentials and git; options come before it.",
 )
 @click.option("--environment", metavar="NAME", help="The software, by its name in the catalog.")
 @click.option("--hardware", metavar="NAME", help="The hardware, by its name in the catalog.")
@@ -91,6 +91,11 @@ def _parse_env(ctx: click.Context, param: click.Parameter, values: Sequence[str]
     metavar="NAME",
     multiple=True,
     help='A credential of yours, by its name; repeatable. "": none. Absent: as last time, else all marked "always".',
+)
+@click.option(
+    "--git",
+    metavar="ADDRESS",
+    help='A repository to clone into the home, by https:// or SSH, with #BRANCH where it is another. "": none.',
 )
 @click.option("--name", "name_option", metavar="NAME", help="The same as NAME.")
 @click.option("--no-wait", is_flag=True, help="Return when the start has begun.")
@@ -104,6 +109,7 @@ def start(
     env: dict[str, str],
     data: tuple[str, ...],
     credentials: tuple[str, ...],
+    git: str | None,
     name_option: str | None,
     no_wait: bool,
     as_json: bool,
@@ -122,6 +128,7 @@ def start(
         env={**given.env, **env},
         data=tuple(entry for entry in data if entry) if data else given.data,
         credentials=tuple(name for name in credentials if name) if credentials else given.credentials,
+        git=git if git is not None else given.git,
     )
     view = ask(lambda studiolo: _start(studiolo, wanted, wait=not no_wait, is_quiet=as_json))
     if as_json:

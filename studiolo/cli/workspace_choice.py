@@ -28,6 +28,8 @@ class Wanted:
     """None: as the last time; empty: none."""
     credentials: Sequence[str] | None = None
     """As `data`; of a workspace that never ran, None means all that are marked "always"."""
+    git: str | None = None
+    """None: as the last time; empty: none."""
 
     @property
     def options(self) -> dict[str, object]:
@@ -35,7 +37,8 @@ class Wanted:
         chosen = {"environment": self.environment, "hardware": self.hardware, "env": dict(self.env)}
         options: dict[str, object] = {name: value for name, value in chosen.items() if value}
         names = {"data": self.data, "credentials": self.credentials}
-        return options | {name: list(chosen) for name, chosen in names.items() if chosen is not None}
+        options |= {name: list(chosen) for name, chosen in names.items() if chosen is not None}
+        return options if self.git is None else options | {"git": self.git}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,7 @@ def _choice_of(view: WorkspaceView) -> dict[str, object]:
         env=view.env,
         data=view.data or None,
         credentials=view.credentials,
+        git=view.git,
     )
     return wanted.options
 
@@ -116,6 +120,7 @@ def _on_top_of(view: WorkspaceView, wanted: Wanted) -> dict[str, object] | None:
     merged = {**_choice_of(view), **wanted.options}
     if env := {**view.env, **wanted.env}:
         merged["env"] = env
-    if not merged.get("data"):
-        merged.pop("data", None)  # the same as nothing said
+    for name in ("data", "git"):
+        if not merged.get(name):
+            merged.pop(name, None)  # the same as nothing said
     return merged

@@ -75,9 +75,15 @@ DATA = (
 )
 
 
-def plan(hardware: str = "small", *, env: tuple[tuple[str, str], ...] = (), data: tuple[str, ...] = ()) -> LaunchPlan:
+def plan(
+    hardware: str = "small",
+    *,
+    env: tuple[tuple[str, str], ...] = (),
+    data: tuple[str, ...] = (),
+    git: str | None = None,
+) -> LaunchPlan:
     catalog = Catalog(environments=(ENVIRONMENT,), hardware=tuple(HARDWARE.values()), data=DATA)
-    choice = Choice(environment="python", hardware=hardware, env=env, data=data)
+    choice = Choice(environment="python", hardware=hardware, env=env, data=data, git=git)
     return make_plan(choice, catalog=catalog, user="ada@example.org", server="detector", teams=["vision"])
 
 
@@ -256,3 +262,9 @@ def test_hardware_says_more_than_the_installation() -> None:
     assert (small["priority_class_name"], gpu["priority_class_name"]) == ("studiolo-workspace", "studiolo-batch")
     assert small["extra_resource_limits"] == {"ephemeral-storage": str(GIB)}
     assert gpu["extra_resource_limits"] == {"ephemeral-storage": str(50 * GIB), "nvidia.com/mig-1g.18gb": "2"}
+
+
+def test_the_server_is_told_which_repository_to_clone() -> None:
+    address = "https://git.example.org/vision/iris.git#main"
+    assert "STUDIOLO_GIT" not in pod_env(plan(), HUB_ENV, secret="ws-ada")
+    assert pod_env(plan(git=address), HUB_ENV, secret="ws-ada")["STUDIOLO_GIT"] == address

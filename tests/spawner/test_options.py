@@ -109,7 +109,10 @@ def test_a_choice_survives_the_way_through_jupyterhubs_database(sample_catalog: 
         ({"credentials": [""]}, 'credentials: "" is not the name of a credential.'),
         ({"credentials": ["a\nb"]}, 'credentials: "a\\nb" is not the name of a credential.'),
         ({"credentials": ["x"] * 101}, "credentials: 101 are too many. At most 100 for one workspace."),
-        ({"git": None}, "git: not available in this version. Leave it out."),
+        ({"git": 7}, "git: a number is not the address of a repository. Addresses are text."),
+        ({"git": ["https://git.example.org/x"]}, "git: a list is not the address of a repository."),
+        ({"git": "file:///etc"}, "git: only https:// and SSH are possible."),
+        ({"git": "https://ada:secret@git.example.org/x"}, "git: a password or token is in the address, and others can"),
         ({"env": ["A=1"]}, 'env: a list is not a set of variables. Write {"NAME": "value"}.'),
         ({"env": {1: "x"}}, "env: a number is not the name of a variable. Names are text."),
         ({"env": {"A": 4}}, 'env.A: a number is not text. Write it in quotes: "…".'),
@@ -145,11 +148,11 @@ def test_what_is_no_set_of_options_is_refused_as_such(raw: object, sample_catalo
 def test_all_problems_are_said_at_once(sample_catalog: Catalog) -> None:
     raw = {"hardware": "smal", "environment": "pyton", "git": "x", "env": {"PATH": "/", "B": 1}}
     assert [problem.split(":")[0] for problem in problems(raw, sample_catalog)] == [
-        "git",
         "environment",
         "hardware",
         "env",
         "env.B",
+        "git",
     ]
 
 
@@ -226,7 +229,7 @@ SECRETS = {
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS.keys())
-@pytest.mark.parametrize("where", ["value", "name", "in text", "hardware", "key", "line", "credential"])
+@pytest.mark.parametrize("where", ["value", "name", "in text", "hardware", "key", "line", "credential", "git"])
 def test_a_value_that_looks_like_a_secret_is_refused_and_never_repeated(
     secret: str, where: str, sample_catalog: Catalog
 ) -> None:
@@ -238,6 +241,7 @@ def test_a_value_that_looks_like_a_secret_is_refused_and_never_repeated(
         "key": {secret: "x"},
         "line": {"env": f"A=1\n{secret}"},
         "credential": {"credentials": [secret]},
+        "git": {"git": f"https://git.example.org/{secret}"},
     }[where]
     for problem in problems(raw, sample_catalog):
         assert secret[:12] not in problem
@@ -354,6 +358,31 @@ def test_credentials_of_the_last_start_are_remembered_and_what_cannot_be_read_is
     remembered = check_remembered(strange, catalog=sample_catalog, teams=()).choice
     assert remembered is not None
     assert remembered.credentials is None
+
+
+# -- a repository
+
+
+def test_a_repository_is_kept_as_it_was_typed_but_for_spaces_around_it(sample_catalog: Catalog) -> None:
+    choice = parse({"git": " git@git.example.org:vision/iris.git#main\n"}, sample_catalog)
+    assert choice.git == "git@git.example.org:vision/iris.git#main"
+    assert parse(json.loads(json.dumps(choice.as_user_options())), sample_catalog) == choice
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  "])
+def test_no_repository_is_as_good_as_nothing_said(nothing: object, sample_catalog: Catalog) -> None:
+    choice = parse({"git": nothing}, sample_catalog)
+    assert choice.git is None
+    assert "git" not in choice.as_user_options()
+
+
+def test_the_repository_of_the_last_start_is_remembered_unless_it_cannot_be_used(sample_catalog: Catalog) -> None:
+    choice = Choice(environment="python", hardware="small", git="https://git.example.org/vision/iris")
+    assert check_remembered(choice.as_user_options(), catalog=sample_catalog, teams=()) == Remembered(choice=choice)
+    of_before = {**choice.as_user_options(), "git": "file:///etc"}
+    remembered = check_remembered(of_before, catalog=sample_catalog, teams=())
+    assert remembered.choice == Choice(environment="python", hardware="small")
+    assert remembered.note == "Its repository can no longer be used and was left out."
 
 
 # -- form and link

@@ -59,6 +59,12 @@ def test_a_plan_remembers_which_credentials_were_chosen(sample_catalog: Catalog)
     assert plan.choice == choice
 
 
+def test_a_plan_remembers_its_repository(sample_catalog: Catalog) -> None:
+    choice = dataclasses.replace(CHOICE, git="git@git.example.org:vision/iris.git")
+    plan = make_plan(choice, catalog=sample_catalog, user="ada", server="", teams=["vision"])
+    assert plan.choice == choice
+
+
 def test_the_order_of_teams_does_not_change_a_plan(sample_catalog: Catalog) -> None:
     plans = {
         make_plan(CHOICE, catalog=sample_catalog, user="ada", server="", teams=teams).identity

@@ -145,6 +145,13 @@ def test_a_plan_made_by_hand_cannot_override_what_is_reserved(sample_catalog: Ca
     assert "wicked" not in spec.env.values()
 
 
+def test_the_server_is_told_which_repository_to_clone(sample_catalog: Catalog) -> None:
+    address = "https://git.example.org/vision/iris.git#main"
+    choice = Choice(environment="python", hardware="small")
+    assert "STUDIOLO_GIT" not in render(sample_catalog, choice).env
+    assert render(sample_catalog, dataclasses.replace(choice, git=address)).env["STUDIOLO_GIT"] == address
+
+
 def test_without_a_gpu_every_device_is_hidden(sample_catalog: Catalog) -> None:
     env = render(sample_catalog, Choice(environment="python", hardware="small")).env
     assert (env["CUDA_VISIBLE_DEVICES"], env["NVIDIA_VISIBLE_DEVICES"]) == ("", "void")

@@ -27,6 +27,7 @@ env:
   EMPTY: ""
 data: [iris, scans]
 credentials: [forge]
+git: git@git.example.org:vision/iris.git#main
 """,
     )
     assert read_workspace_file(path) == WorkspaceFile(
@@ -36,9 +37,11 @@ credentials: [forge]
         env={"SEED": "42", "VERSION": "1.10", "DEBUG": "true", "EMPTY": ""},
         data=("iris", "scans"),
         credentials=("forge",),
+        git="git@git.example.org:vision/iris.git#main",
     )
     assert read_workspace_file(write(tmp_path, "data: []\n")).data == ()
     assert read_workspace_file(write(tmp_path, "credentials: []\n")).credentials == ()
+    assert read_workspace_file(write(tmp_path, 'git: ""\n')).git == ""
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}", "env:\n"])
@@ -57,6 +60,8 @@ def test_a_file_may_leave_everything_open(tmp_path: Path, text: str) -> None:
         ),
         pytest.param("data: iris\n", ["1:7: data: This is no list."], id="data as a word"),
         pytest.param("credentials: x\n", ["1:14: credentials: This is no list."], id="credentials as a word"),
+        pytest.param("git: [x]\n", ["1:6: git: This is a list"], id="git as a list"),
+        pytest.param("git:\n", ["1:5: git: There is no value"], id="git with nothing"),
         pytest.param("data: [{}]\n", ["1:8: data[0]: This is"], id="data as blocks"),
         pytest.param('name: "  "\n', ["1:7: name: The text is empty"], id="an empty name"),
         pytest.param("- python\n", ["1:1: (file): This is a list"], id="a list"),

@@ -125,6 +125,36 @@ def test_credentials_stay_as_they_were_unless_others_are_named(
     assert server.user_options == {"environment": "minimal", "hardware": "medium", "credentials": expected}
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ((), {"git": "https://git.example.org/iris"}),
+        (("--git", "git@git.example.org:iris.git#main"), {"git": "git@git.example.org:iris.git#main"}),
+        (("--git", ""), {}),
+    ],
+)
+def test_the_repository_stays_as_it_was_unless_another_is_named(
+    fake_hub: FakeHub, run: Run, typed: tuple[str, ...], expected: dict[str, str]
+) -> None:
+    options = {"environment": "minimal", "hardware": "small", "git": "https://git.example.org/iris"}
+    server = fake_hub.workspace_for_test("alice", "", user_options=options)
+    run("workspace", "start", "--hardware", "medium", *typed)
+    assert server.user_options == {"environment": "minimal", "hardware": "medium", **expected}
+
+
+def test_a_workspace_file_names_a_repository_and_what_is_typed_comes_before_it(
+    fake_hub: FakeHub, run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "workspace.yaml"
+    path.write_text("git: https://git.example.org/iris\n")
+    server = fake_hub.workspace_for_test("alice", "", user_options={"environment": "minimal", "hardware": "small"})
+    run("workspace", "start", "-f", str(path), "--no-wait")
+    assert server.user_options["git"] == "https://git.example.org/iris"
+    run("workspace", "stop")
+    run("workspace", "start", "-f", str(path), "--git", "")
+    assert "git" not in server.user_options
+
+
 def test_starting_what_runs_prints_its_link_again(fake_hub: FakeHub, run: Run) -> None:
     fake_hub.workspace_for_test("alice", "", state="ready")
     result = run("workspace", "start")
