@@ -14,6 +14,8 @@ from studiolo.errors import StudioloError
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from spawner.file_owner import FileOwner
+
 LIMIT_SECONDS: Final = 5.0
 """The longest a start waits for a home. A disk that takes longer hangs, and the person should have a choice."""
 
@@ -67,13 +69,13 @@ class HomeService:
         """Lets go of the connections."""
         await self._client.aclose()
 
-    async def ensure(self, home: str) -> None:
+    async def ensure(self, home: str, owner: FileOwner | None = None) -> None:
         """The home is there and its owner's. Raises HomesSilent within the limit, or HomeRefused."""
-        await self._ask("POST", f"/homes/{home}", again=True)
+        await self._ask("POST", f"/homes/{home}{_owned_by(owner)}", again=True)
 
-    async def share(self, home: str, folder: str) -> None:
+    async def share(self, home: str, folder: str, owner: FileOwner | None = None) -> None:
         """A team has its folder, and a home the place where it is mounted. Raises HomesSilent, or HomeRefused."""
-        await self._ask("POST", f"/homes/{home}/shared/{folder}", again=True)
+        await self._ask("POST", f"/homes/{home}/shared/{folder}{_owned_by(owner)}", again=True)
 
     async def usage(self, home: str) -> HomeUsage:
         """What a home holds. Raises HomesSilent, or HomeRefused where there is none yet."""
@@ -108,6 +110,10 @@ class HomeService:
             await asyncio.sleep(PAUSE_SECONDS)
 
 
+def _owned_by(owner: FileOwner | None) -> str:
+    return "" if owner is None else f"?uid={owner.uid}&gid={owner.gid}"
+
+
 def _answer(response: httpx.Response) -> dict[str, Any]:
     try:
         said = response.json()
@@ -115,7 +121,7 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
         said = None
     answer = said if isinstance(said, dict) else {}
     if response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
-        raise HomesSilent("The disk with the homes does not answer.")
+        raise HomesSilent(str(answer.get("message") or "The disk with the homes does not answer.")[:MOST_OF_REASON])
     if not response.is_success:
         reason = str(answer.get("message") or f"it answered with {response.status_code}")
         raise HomeRefused(reason[:MOST_OF_REASON])

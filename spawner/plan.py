@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from spawner.credentials import MountedCredential
+    from spawner.file_owner import FileOwner
     from studiolo.catalog import Catalog, DataFolder, Environment, Hardware
 
 
@@ -39,6 +40,8 @@ class Identity:
     """The name of the person's home where homes are kept."""
     credentials: tuple[MountedCredential, ...] = ()
     """What of theirs it gets: known once the start has asked."""
+    owner: FileOwner | None = None
+    """A user number of their own, known once the start has asked; None where one is everybody's."""
 
     @property
     def key(self) -> str:
@@ -64,6 +67,10 @@ class LaunchPlan:
     def with_credentials(self, credentials: tuple[MountedCredential, ...]) -> LaunchPlan:
         """The same plan with what the person gets of their credentials."""
         return replace(self, identity=replace(self.identity, credentials=credentials))
+
+    def owned_by(self, owner: FileOwner) -> LaunchPlan:
+        """The same plan for somebody who has a user number of their own."""
+        return replace(self, identity=replace(self.identity, owner=owner))
 
     @property
     def choice(self) -> Choice:

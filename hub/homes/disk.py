@@ -12,7 +12,8 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hub.homes.errors import HomeInTheWay, NoSuchHome
+from hub.homes.errors import HomeInTheWay, NoSuchHome, OwnerTaken
+from hub.homes.handover import hand_over
 from hub.homes.measure import measure
 from hub.homes.rules import (
     ARCHIVE,
@@ -25,6 +26,7 @@ from hub.homes.rules import (
     folder_parts,
     newest_archive,
 )
+from spawner.file_owner import FileOwner
 from spawner.homes import HomeUsage
 from spawner.installation import TEAMS
 from spawner.team_mounts import SHARED
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
+
+ROOT: Final = 0
+"""Owns what the node made, or an operator: nobody's files are taken from it."""
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -48,26 +53,60 @@ class HomesDisk:
     """Where in it the homes lie."""
     uid: int
     gid: int
-    """Whose the homes are: the same for everybody's workspaces."""
+    """Whose the homes are of people who have no user number of their own, and whose the folders of teams are."""
 
-    def ensure(self, home: str) -> bool:
+    def ensure(self, home: str, owner: FileOwner | None = None) -> bool:
         """The home is there, its owner's and nobody else's; whether it was made now. Its files are left alone.
 
-        Raises HomeInTheWay where the name is a file's or a link's, and OSError.
+        Raises HomeInTheWay where the name is a file's or a link's, or the owner that of another home, and OSError.
         """
         _check(home)
+        uid, gid = self._numbers(owner)
         with self._homes() as homes:
             is_new = _make(home, homes, HOME_MODE)
             with _opened(home, homes) as descriptor:
                 found = os.fstat(descriptor)
+                is_changed = found.st_uid != uid
                 # In this order: changing the owner may take bits of the mode away.
-                if (found.st_uid, found.st_gid) != (self.uid, self.gid):
-                    os.fchown(descriptor, self.uid, self.gid)
+                if (found.st_uid, found.st_gid) != (uid, gid):
+                    os.fchown(descriptor, uid, gid)
                 if stat.S_IMODE(found.st_mode) != HOME_MODE:
                     os.fchmod(descriptor, HOME_MODE)
+                # After it is taken: of two who take one number at the same time, at least one sees the other.
+                if is_changed and owner is not None and (other := _home_owned_by(uid, homes, but=home)):
+                    os.fchown(descriptor, found.st_uid, found.st_gid)
+                    if is_new:
+                        os.rmdir(home, dir_fd=homes)
+                    raise OwnerTaken(uid, other=other)
         return is_new
 
-    def share(self, home: str, team: str) -> bool:
+    def has_former_owner(self, home: str, owner: FileOwner | None) -> bool:
+        """Whether a home is there whose files belong to another than this. Raises HomeInTheWay, and OSError."""
+        _check(home)
+        uid, _ = self._numbers(owner)
+        with self._homes() as homes:
+            try:
+                with _opened(home, homes) as descriptor:
+                    return os.fstat(descriptor).st_uid not in {uid, ROOT}
+            except NoSuchHome:
+                return False
+
+    def hand_over(self, home: str, owner: FileOwner | None) -> None:
+        """Gives the files in a home that were its former owner's to this one; the folder itself is left to `ensure`.
+
+        Raises NoSuchHome, HomeInTheWay, and OSError.
+        """
+        uid, gid = self._numbers(owner)
+        with self._homes() as homes, _opened(home, homes) as descriptor:
+            if owner is not None and (other := _home_owned_by(uid, homes, but=home)):
+                raise OwnerTaken(uid, other=other)
+            former = {os.fstat(descriptor).st_uid, self.uid} - {uid, ROOT}
+            hand_over(descriptor, FileOwner(uid=uid, gid=gid), former=former)
+
+    def _numbers(self, owner: FileOwner | None) -> tuple[int, int]:
+        return (self.uid, self.gid) if owner is None else (owner.uid, owner.gid)
+
+    def share(self, home: str, team: str, owner: FileOwner | None = None) -> bool:
         """The folder of a team is there for all its members, and a place for it in a home; whether it was made now.
 
         Raises NoSuchHome, HomeInTheWay where a file or a link has one of the names, and OSError.
@@ -75,7 +114,7 @@ class HomesDisk:
         _check(home)
         _check(team)
         with self._homes() as homes, _opened(home, homes) as own, _kept(TEAMS, homes, FOLDER_MODE) as teams:
-            with self._place(SHARED, own) as shared, self._place(team, shared):
+            with self._place(SHARED, own, owner) as shared, self._place(team, shared, owner):
                 pass  # both are folders, and there
             is_new = _make(team, teams, TEAM_MODE)
             with _folder(team, teams) as descriptor:
@@ -90,13 +129,13 @@ class HomesDisk:
         return is_new
 
     @contextlib.contextmanager
-    def _place(self, name: str, parent: int) -> Iterator[int]:
+    def _place(self, name: str, parent: int, owner: FileOwner | None) -> Iterator[int]:
         """A folder of the person's in their home; one that is there stays as it is."""
         is_new = _make(name, parent, PLACE_MODE)
         with _folder(name, parent) as descriptor:
             if is_new:
                 os.fchmod(descriptor, PLACE_MODE)
-                os.fchown(descriptor, self.uid, self.gid)
+                os.fchown(descriptor, *self._numbers(owner))
             yield descriptor
 
     def usage(self, home: str, *, seconds: float) -> HomeUsage:
@@ -158,6 +197,16 @@ class HomesDisk:
 def _names_in(folder: int) -> frozenset[str]:
     with os.scandir(folder) as entries:
         return frozenset(entry.name for entry in entries)
+
+
+def _home_owned_by(uid: int, homes: int, *, but: str) -> str:
+    """Another home that this user owns; "" where there is none."""
+    with os.scandir(homes) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                if entry.name != but and is_home_name(entry.name) and entry.stat(follow_symlinks=False).st_uid == uid:
+                    return entry.name
+    return ""
 
 
 def _check(home: str) -> None:

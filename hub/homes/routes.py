@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import structlog
 from tornado import web
 
-from hub.homes.errors import HomeInTheWay, NoSuchHome
+from hub.homes.errors import HomeInTheWay, HomeIsHandedOver, NoSuchHome, OwnerTaken
 from hub.homes.measurements import Measurements
+from hub.homes.owners import Handovers
 from hub.logs.requests import log_request
+from spawner.file_owner import FileOwner
 from studiolo.errors import StudioloError
 from studiolo.names import is_home_name
 
@@ -26,10 +29,15 @@ if TYPE_CHECKING:
 DISK_SECONDS: Final = 4.0
 """The longest a disk is waited for: less than a start waits for this service, so that it learns why."""
 
+LAST_ID: Final = 2**31 - 1
+"""The last number of a user or a group that Kubernetes takes."""
+
 AT_ONCE: Final = 16
 """Steps on the disk at the same time."""
 
 Answer = TypeVar("Answer")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +48,7 @@ class Homes:
     token: str = field(repr=False)
     measurements: Measurements
     threads: ThreadPoolExecutor
+    handovers: Handovers = field(default_factory=Handovers)
     disk_seconds: float = DISK_SECONDS
 
     async def on_disk(self, step: Callable[[], Answer]) -> Answer:
@@ -47,6 +56,11 @@ class Homes:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self.disk_seconds):
             return await loop.run_in_executor(self.threads, step)
+
+    async def hand_over(self, home: str, owner: FileOwner | None) -> None:
+        """Where a home belongs to another than this, its files are theirs at last. Raises HomeIsHandedOver."""
+        if await self.on_disk(lambda: self.disk.has_former_owner(home, owner)):
+            await self.handovers.wait_for(home, lambda: self.disk.hand_over(home, owner), seconds=self.disk_seconds)
 
 
 class HomeHandler(web.RequestHandler):
@@ -70,6 +84,15 @@ class HomeHandler(web.RequestHandler):
         if not all(is_home_name(name) for name in self.path_args):
             raise web.HTTPError(404, "No home is called so.")
 
+    def owner(self) -> FileOwner | None:
+        """The numbers in the address; None where there are none. Raises 400 where they are not a person's."""
+        said = [self.get_query_argument(name, "") for name in ("uid", "gid")]
+        if not any(said):
+            return None
+        if not all(number.isascii() and number.isdigit() and 0 < int(number) <= LAST_ID for number in said):
+            raise web.HTTPError(400, "A person has a user and a group, both by number, and neither is root's.")
+        return FileOwner(uid=int(said[0]), gid=int(said[1]))
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """`{"message": "…"}`: why not."""
         error = kwargs.get("exc_info", (None, None, None))[1]
@@ -79,6 +102,8 @@ class HomeHandler(web.RequestHandler):
                 status_code = 404
             case HomeInTheWay():
                 status_code = 409
+            case HomeIsHandedOver():
+                status_code = 504
             case TimeoutError():
                 status_code, said = 504, "The disk with the homes does not answer."
             case OSError():
@@ -109,8 +134,14 @@ class EnsureHandler(HomeHandler):
     """`POST /homes/NAME`."""
 
     async def post(self, home: str) -> None:
-        """The home is there and its owner's: `{"made": true}` where it was not."""
-        self.write({"made": await self.homes.on_disk(lambda: self.homes.disk.ensure(home))})
+        """The home is there and its owner's: `{"made": true}` where it was not. `?uid=…&gid=…`: of their own."""
+        owner = self.owner()
+        try:
+            await self.homes.hand_over(home, owner)
+            self.write({"made": await self.homes.on_disk(lambda: self.homes.disk.ensure(home, owner))})
+        except OwnerTaken as error:
+            log.warning("Two people have one user number; the second was refused", home=home, other=error.other)
+            raise
 
 
 class ShareHandler(HomeHandler):
@@ -118,7 +149,8 @@ class ShareHandler(HomeHandler):
 
     async def post(self, home: str, team: str) -> None:
         """The team's folder is there, and a place for it in the home: `{"made": true}` where the folder was not."""
-        self.write({"made": await self.homes.on_disk(lambda: self.homes.disk.share(home, team))})
+        owner = self.owner()
+        self.write({"made": await self.homes.on_disk(lambda: self.homes.disk.share(home, team, owner))})
 
 
 class UsageHandler(HomeHandler):

@@ -39,5 +39,6 @@ async def serve_until_stopped(settings: HomeServiceSettings, disk: HomesDisk, to
     server.stop()
     await server.close_all_connections()
     homes.measurements.close()
+    homes.handovers.close()
     homes.threads.shutdown(wait=False, cancel_futures=True)
     log.info("The home service has stopped")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import stat
 import threading
@@ -16,8 +17,10 @@ import pytest
 from tornado.httpserver import HTTPServer
 
 from hub.homes.disk import HomesDisk
+from hub.homes.errors import NoSuchHome
 from hub.homes.routes import homes_of, make_app
 from spawner import homes as door
+from spawner.file_owner import FileOwner
 from spawner.homes import HomeRefused, HomeService, HomesSilent, HomeUsage
 
 TOKEN = "the-homes-token"
@@ -58,9 +61,12 @@ class Hanging:
     def __init__(self) -> None:
         self.ended = threading.Event()
 
-    def ensure(self, home: str) -> bool:
+    def has_former_owner(self, home: str, owner: FileOwner | None) -> bool:
+        return home == "" and owner is None
+
+    def ensure(self, home: str, owner: FileOwner | None) -> bool:
         self.ended.wait()
-        return home == ""
+        return home == "" and owner is None
 
     def usage(self, home: str, *, seconds: float) -> HomeUsage:
         self.ended.wait()
@@ -218,3 +224,27 @@ async def test_something_in_the_way_of_a_team_s_folder_is_said(service: HomeServ
     (homes / "alice" / "shared").write_text("mine")
     with pytest.raises(HomeRefused, match="shared is a file or a link where a folder belongs"):
         await service.share("alice", "vision")
+
+
+async def test_a_home_is_made_for_somebody_with_a_user_number(service: HomeService, homes: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    await service.ensure("alice", FileOwner(uid=5001, gid=6001))
+    (homes / "alice" / "notes.txt").write_text("hers")
+    os.chown(homes / "alice" / "notes.txt", 5001, 6001)
+    await service.share("alice", "vision", FileOwner(uid=5001, gid=6001))
+    await service.ensure("alice", FileOwner(uid=5011, gid=6001))
+    assert {(homes / "alice" / name).stat().st_uid for name in ("", "notes.txt", "shared")} == {5011}
+    with pytest.raises(HomeRefused, match="5011 owns the home of somebody else already"):
+        await service.ensure("mallory", FileOwner(uid=5011, gid=6001))
+
+
+@pytest.mark.parametrize(
+    "query", ["uid=0&gid=5", "uid=5", "gid=5", "uid=-1&gid=5", "uid=5&gid=2147483648", "uid=x&gid=5"]
+)
+async def test_nobody_s_home_is_root_s_or_half_owned(query: str, address: str, disk: HomesDisk) -> None:
+    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"token {TOKEN}"}) as client:
+        answer = await client.post(f"/homes/alice?{query}")
+    assert answer.status_code == 400
+    with pytest.raises(NoSuchHome):
+        disk.hand_over("alice", None)
