@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import kubespawner.spawner
 
 from hub.homes.wiring import home_service
+from hub.oidc.user_numbers import user_numbers
 from hub.pages.cluster_place import ClusterPlace
 from spawner.catalogs import CatalogHolder
 from spawner.cluster import WorkspaceSpawner
@@ -54,6 +55,8 @@ class ClusterBackend:
         self._log = log
         self._catalogs = CatalogHolder(settings.catalog_directory, log=log, platform=Platform.KUBERNETES)
         self._homes = home_service(settings)
+        numbers = user_numbers(settings.auth, kubernetes)
+        self._owner_of = None if numbers is None else numbers.owner_of
         self._kube: Kube | None = None
         self._pods: PodWatch | None = None
         self._nodes: NodeWatch | None = None
@@ -95,6 +98,7 @@ class ClusterBackend:
             installation=self._installation,
             homes=self._homes,
             credentials=self._credentials,
+            owner_of=self._owner_of,
         )
 
     async def settle(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:

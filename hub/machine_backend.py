@@ -41,6 +41,8 @@ class MachineBackend:
     ) -> None:
         """Knows at once what runs already. Raises CatalogError where the catalogs cannot be used."""
         self._log = log
+        if settings.auth.oidc.uid_claim:
+            log.warning("auth.oidc.uidClaim has no effect on one machine: every workspace runs as the user of the hub.")
         self._parts = _parts(settings, starts=starts, credentials=credentials, log=log)
         self.place = MachinePlace(self._parts)
         self._measurements = measurements_here(settings.data) if settings.homes.has_quota else None

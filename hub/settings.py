@@ -183,6 +183,17 @@ class Settings(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _can_have_owners(self) -> Self:
+        wants = self.auth.kind == "oidc" and bool(self.auth.oidc.uid_claim)
+        has_homes = self.kubernetes is not None and bool(self.kubernetes.homes.claim)
+        if wants and has_homes and self.homes.service.url is None:
+            raise ValueError(
+                "auth.oidc.uidClaim: the home service gives each home to its person, and there is none. Set "
+                "homes.service.url too, or leave it off."
+            )
+        return self
+
     @property
     def data(self) -> DataDirectory:
         """The paths below the data directory."""

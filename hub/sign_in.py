@@ -68,6 +68,7 @@ def _configure_oidc(c: Any, settings: Settings, keys: Keys) -> None:
     authenticator.enable_pkce = True
     authenticator.username_claim = oidc.username_claim
     authenticator.groups_claim = oidc.groups_claim
+    authenticator.number_claims = [claim for claim in (oidc.uid_claim, oidc.gid_claim) if claim]
     authenticator.manage_groups = True  # the provider alone says who is in which team
     authenticator.allow_all = oidc.allow_all
     authenticator.allow_existing_users = False  # the list decides, not who was here once

@@ -212,7 +212,14 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         except Exception:
             self.log.exception("The workspace %s has no route yet; the next look at all routes adds it", self._log_name)
 
+    async def _with_owner(self, plan: LaunchPlan) -> LaunchPlan:
+        """The plan with the person's user number. Nobody without one gets that of others instead."""
+        if self.parts.owner_of is None:
+            return plan
+        return plan.owned_by(self.parts.owner_of(await self.user.get_auth_state()))
+
     async def _start_pod(self, plan: LaunchPlan) -> str:
+        plan = self.plan = await self._with_owner(plan)
         if wrong := among_homes(plan.data, self.parts.installation.homes):
             offer = offer_without({entry.name for entry in wrong}, plan.choice)
             raise DataNotUsable(wrong[0].title, "It lies where people's homes are, which are theirs.", offers=(offer,))

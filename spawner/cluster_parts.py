@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spawner.credentials import NO_CREDENTIALS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spawner.catalogs import CatalogHolder
     from spawner.credentials import CredentialSource
+    from spawner.file_owner import FileOwner
     from spawner.homes import HomeService
     from spawner.installation import Installation
     from spawner.kube import Kube
@@ -32,3 +35,5 @@ class ClusterParts:
     homes: HomeService | None = None
     """None: the node makes the folder of a home, or homes end with their pods."""
     credentials: CredentialSource = NO_CREDENTIALS
+    owner_of: Callable[[Any], FileOwner] | None = None
+    """The user number in what is kept of a person's sign-in; raises NoUserNumber. None: one number is everybody's."""

@@ -124,7 +124,7 @@ class ClusterStart:
             return self.manifest
         again = (offer_again(self.plan.choice),)
         try:
-            await self.homes.ensure(self.plan.identity.home)
+            await self.homes.ensure(self.plan.identity.home, self.plan.identity.owner)
             return await self._prepare_shared(self.homes)
         except HomesSilent as silent:
             raise HomesAway(str(silent), offers=again) from silent
@@ -134,7 +134,8 @@ class ClusterStart:
     async def _prepare_shared(self, homes: HomeService) -> Json:
         folders = shared_folders(self.plan, self.installation)
         answers = await asyncio.gather(
-            *(homes.share(self.plan.identity.home, folder) for folder in folders), return_exceptions=True
+            *(homes.share(self.plan.identity.home, folder, self.plan.identity.owner) for folder in folders),
+            return_exceptions=True,
         )
         failed = {folder: error for folder, error in zip(folders, answers, strict=True) if error is not None}
         for folder, error in failed.items():

@@ -8,6 +8,7 @@ StartError                      a start failed; all below are public: their text
 ├── HomeNotUsable               the home directory cannot be made or written
 ├── ScratchNotUsable            the folder for what may be lost cannot be made
 ├── DataNotUsable               data that was chosen cannot be had
+├── NoUserNumber                the identity provider gives no user number that files may have
 ├── HomesAway                   the disk with the homes, or who makes them, does not answer
 ├── ServerExited                the server ended before it was ready
 ├── ServerNeverReady            the server ran and never answered
@@ -226,6 +227,20 @@ class HomesAway(StartError):
             cause=reason,
             hint="Try again in a minute. Your files are as they were, and workspaces that run go on.",
             offers=offers,
+        )
+
+
+class NoUserNumber(StartError):
+    """Each person has a user number of their own here, and this one has none that files may have."""
+
+    code = "no_user_number"
+
+    def __init__(self, reason: str, *, contact: str) -> None:
+        """`reason` is a whole sentence; `contact` is whom to ask."""
+        super().__init__(
+            "Your workspace was not started: it is not known which user number your files have.",
+            cause=reason,
+            hint=f"Ask {contact}, then start it again. Nothing in your home was changed.",
         )
 
 

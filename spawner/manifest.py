@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spawner.credential_mounts import credential_env, credential_mounts, credential_volumes
 from spawner.data_mounts import volumes_of
 from spawner.env_rules import is_reserved
+from spawner.file_owner import FileOwner, account_annotations, account_env, account_mounts, account_volumes
 from spawner.hub_env import from_hub
 from spawner.pod_facts import CONTAINER
 from spawner.team_mounts import team_mounts
@@ -56,13 +57,14 @@ def pod_traits(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
         "port": PORT,
         **_resources(hardware, installation),
         **_placement(hardware, installation),
-        **_security(installation),
+        **_security(plan, installation),
         **_volumes(plan, installation),
         "extra_labels": {
             **installation.labels,
             "studiolo.dev/environment": plan.shape.environment.name,
             "studiolo.dev/hardware": hardware.name,
         },
+        "extra_annotations": account_annotations(plan.identity, home=HOME, shared_gid=installation.gid),
         "extra_pod_config": {
             "restartPolicy": "Never",  # a server that ended is told of, not started again behind its person's back
             "enableServiceLinks": False,
@@ -84,6 +86,7 @@ def pod_env(plan: LaunchPlan, hub_env: Mapping[str, str], *, secret: str) -> dic
         **{name: literal(value) for name, value in from_hub(hub_env).items()},
         **{name: {"valueFrom": {"secretKeyRef": {"name": secret, "key": name}}} for name in secret_values(hub_env)},
         "HOME": HOME,
+        **account_env(plan.identity),
         "JUPYTER_RUNTIME_DIR": RUN,
         "MEM_LIMIT": str(hardware.memory_bytes),
         "CPU_LIMIT": str(hardware.cpu.limit),
@@ -168,11 +171,14 @@ def _placement(hardware: Hardware, installation: Installation) -> dict[str, Any]
     }
 
 
-def _security(installation: Installation) -> dict[str, Any]:
+def _security(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
     """What Pod Security restricted asks for, and a little more."""
+    owner = plan.identity.owner or FileOwner(uid=installation.uid, gid=installation.gid)
     return {
-        "uid": installation.uid,
-        "gid": installation.gid,
+        "uid": owner.uid,
+        "gid": owner.gid,
+        # The group of team folders, where the person's own is another.
+        "supplemental_gids": [] if owner.gid == installation.gid else [installation.gid],
         # No fsGroup: it is for a whole volume, and this one holds everybody's homes.
         "allow_privilege_escalation": False,
         "automount_service_account_token": False,
@@ -207,6 +213,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
             {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": str(shared_bytes)}},
             *((scratch,) if hardware.scratch_bytes else ()),
             *credential_volumes(plan.identity.credentials),
+            *account_volumes(plan.identity),
             *data_volumes,
         ],
         "volume_mounts": [
@@ -217,6 +224,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
             {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 - as above
             *(({"name": "scratch", "mountPath": SCRATCH},) if hardware.scratch_bytes else ()),
             *credential_mounts(plan.identity.credentials),
+            *account_mounts(plan.identity),
             *data_mounts,
         ],
     }

@@ -13,9 +13,9 @@ from jupyterhub.roles import assign_default_roles
 from oauthenticator.generic import GenericOAuthenticator
 from oauthenticator.oauth2 import _deserialize_state
 from tornado import web
-from traitlets import Float, Unicode
+from traitlets import Float, List, Unicode
 
-from hub.oidc.claims import has_teams, is_sensible_name, name_of, teams_of
+from hub.oidc.claims import claim_of, is_sensible_name, name_of, teams_of
 from hub.oidc.errors import ProviderAwayError, TokenRefusedError, UntrustedTokenError
 from hub.oidc.handlers import SignedInHandler, SignInHandler, nonce_for
 from hub.oidc.provider import Provider
@@ -46,6 +46,7 @@ class OidcAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # oauthen
     ca_file = Unicode(config=True, help="The authority that the provider's certificate is trusted by")
     client_secret_file = Unicode(config=True, help="The file with the client secret")
     groups_claim = Unicode("groups", config=True, help="The claim with a person's teams")
+    number_claims = List(Unicode(), config=True, help="The claims with a person's numbers, where each has their own")
     state_cookie = Unicode("studiolo-sign-in", config=True, help="The cookie between the two addresses of a sign-in")
     believe_for = Float(config=True, help="Seconds that the last answer holds while the provider cannot be asked")
     contact = Unicode(config=True, help="Whom to ask who may not come in")
@@ -194,8 +195,7 @@ class OidcAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # oauthen
             told = await self.provider.userinfo(state["access_token"])
         except TokenRefusedError:
             told = {}
-        said_teams = has_teams(state[self.user_auth_state_key], self.groups_claim)
-        if told and (has_teams(told, self.groups_claim) or not said_teams):
+        if told and all(claim_of(told, claim) is not None for claim in self._claims_told(state)):
             return state | {CLAIMS: {"sub": state["subject"]}, USERINFO: told}
         if not state["refresh_token"]:
             raise TokenRefusedError("there is no refresh token, and the access token tells too little")
@@ -205,6 +205,11 @@ class OidcAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # oauthen
         if tokens.get("id_token"):
             proved = await self.provider.verified(tokens["id_token"], nonce=None)
         return {name: state[name] for name in ("refresh_token", "id_token")} | tokens | {CLAIMS: proved}
+
+    def _claims_told(self, state: dict[str, Any]) -> list[str]:
+        """What was said before of all that counts here: an answer without it tells too little."""
+        said = state[self.user_auth_state_key]
+        return [claim for claim in (self.groups_claim, *self.number_claims) if claim_of(said, claim) is not None]
 
     async def _may_stay(self, user: Any, model: dict[str, Any], *, subject: str) -> bool:
         if model["name"] != user.name or model["auth_state"]["subject"] != subject:

@@ -31,20 +31,15 @@ def is_sensible_name(name: str) -> bool:
     return len(name) <= MAX_NAME_LENGTH and NAME.fullmatch(name) is not None
 
 
-def has_teams(claims: Mapping[str, Any], claim: str) -> bool:
-    """Whether the provider says anything about teams at all."""
-    return _look(claims, claim) is not None
-
-
 def teams_of(claims: Mapping[str, Any], claim: str) -> frozenset[str]:
     """The person's teams; whatever is no team's name is left out."""
-    told = _look(claims, claim)
+    told = claim_of(claims, claim)
     names = [told] if isinstance(told, str) else told if isinstance(told, list) else []
     return frozenset(name for name in names if isinstance(name, str) and TEAM.fullmatch(name))
 
 
-def _look(claims: Mapping[str, Any], claim: str) -> Any:
-    """The claim of exactly this name, else the one that the dots lead to."""
+def claim_of(claims: Mapping[str, Any], claim: str) -> Any:
+    """The claim of exactly this name, else the one that the dots lead to; None where nothing is said."""
     if claim in claims:
         return claims[claim]
     found: Any = claims

@@ -32,6 +32,15 @@ class OidcSettings(Section):
     """The claim that is a person's name here. `email` counts only where the provider says that it is verified."""
     groups_claim: str = "groups"
     """The claim whose entries are a person's teams; `realm_access.roles` looks inside."""
+    uid_claim: str = ""
+    """The claim with a person's user number, such as `uidNumber`: their workspaces run as it, and their home is its.
+    Empty: one number is everybody's (`kubernetes.uid`). For workspaces that are pods alone; on one machine it has no
+    effect.
+    """
+    gid_claim: str = ""
+    """The claim with the number of a person's group, beside `auth.oidc.uidClaim`. Empty: one group is everybody's
+    (`kubernetes.gid`).
+    """
     allowed_teams: Names = ()
     """Members of these teams may come in."""
     allowed_users: Names = ()
@@ -97,6 +106,10 @@ def _provider_problem(oidc: OidcSettings) -> str:
         return 'In oidc.scopes belongs "openid": without it the provider says nothing about who signs in'
     if oidc.believe_for < oidc.refresh_every:
         return "The time oidc.believeFor is shorter than oidc.refreshEvery: an answer holds until the next is asked for"
+    if oidc.gid_claim and not oidc.uid_claim:
+        return (
+            "The claim oidc.gidClaim belongs to oidc.uidClaim: a group of their own for people without a user of theirs"
+        )
     return ""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.oidc.claims import has_teams, is_sensible_name, name_of, teams_of
+from hub.oidc.claims import claim_of, is_sensible_name, name_of, teams_of
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_teams_are_those_of_the_claim_and_nothing_else(claims: dict[str, Any], c
 
 
 def test_saying_no_team_is_not_saying_nothing() -> None:
-    assert has_teams({"groups": []}, "groups")
-    assert not has_teams({}, "groups")
-    assert not has_teams({"realm_access": "x"}, "realm_access.roles")
+    assert claim_of({"groups": []}, "groups") == []
+    assert claim_of({}, "groups") is None
+    assert claim_of({"realm_access": "x"}, "realm_access.roles") is None

@@ -195,3 +195,27 @@ async def test_a_provider_that_tells_teams_only_at_a_sign_in_is_asked_for_one(
     del provider.people["subject-of-alice"]["groups"]
     assert await authenticator.refresh_user(person, in_a_browser(person)) is False
     assert person.groups == ["vision"]
+
+
+async def test_a_user_number_that_only_a_sign_in_tells_is_not_forgotten_by_an_answer_without_it(
+    authenticator: OidcAuthenticator, provider: FakeIdentityProvider
+) -> None:
+    authenticator.number_claims = ["uid_number"]
+    person = signed_in(provider, "vision")
+    person.state["oauth_user"]["uid_number"] = 5001
+    provider.changes["uid_number"] = 5001  # of ID tokens, which come with a refresh
+    model = await authenticator.refresh_user(person, in_a_browser(person))
+    assert "/token" in provider.asked
+    assert isinstance(model, dict)
+    assert model["auth_state"]["oauth_user"]["uid_number"] == 5001
+
+
+async def test_a_user_number_that_was_taken_away_is_gone(
+    authenticator: OidcAuthenticator, provider: FakeIdentityProvider
+) -> None:
+    authenticator.number_claims = ["uid_number"]
+    person = signed_in(provider, "vision")
+    person.state["oauth_user"]["uid_number"] = 5001
+    model = await authenticator.refresh_user(person, in_a_browser(person))
+    assert isinstance(model, dict)
+    assert "uid_number" not in model["auth_state"]["oauth_user"]

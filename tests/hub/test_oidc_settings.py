@@ -116,3 +116,23 @@ def test_a_lost_right_ends_for_tokens_too(tmp_path: Path, keys: Keys) -> None:
 def test_a_hub_where_anybody_is_anyone_says_so_on_every_page(tmp_path: Path, keys: Keys) -> None:
     c = configured(tmp_path, keys, {"auth.kind": "dummy", "auth.dummy.iKnowAnybodyCanBeAnyone": True})
     assert "development only" in c.JupyterHub.template_vars["announcement"]
+
+
+def test_a_group_for_each_without_a_user_for_each_is_refused(tmp_path: Path) -> None:
+    assert "oidc.uidClaim" in problem_of(tmp_path, oidc__gidClaim="gid")
+    both = OIDC | {"auth.oidc.uidClaim": "uid", "auth.oidc.gidClaim": "gid"}
+    assert effective(tmp_path, both).auth.oidc.gid_claim == "gid"
+
+
+def test_homes_of_people_with_numbers_need_who_gives_them_to_their_owners(tmp_path: Path) -> None:
+    wants = {**OIDC, "auth.oidc.uidClaim": "uid", "kubernetes.namespace": "work", "kubernetes.release": "r"}
+    with pytest.raises(SettingsError, match="the home service gives each home to its person"):
+        effective(tmp_path, wants | {"kubernetes.homes.claim": "homes"})
+    with_service = wants | {"kubernetes.homes.claim": "homes", "homes.service.url": "http://homes:8084"}
+    for settings in (wants, with_service):
+        assert effective(tmp_path, settings).auth.oidc.uid_claim == "uid"
+
+
+def test_the_authenticator_learns_which_claims_must_not_be_lost(tmp_path: Path, keys: Keys) -> None:
+    config = configured(tmp_path, keys, OIDC | {"auth.oidc.uidClaim": "uid"})
+    assert config.OidcAuthenticator.number_claims == ["uid"]

@@ -12,6 +12,7 @@ from kubernetes_asyncio.client import ApiClient
 from kubespawner import KubeSpawner
 
 from spawner.credentials import CredentialKind, MountedCredential
+from spawner.file_owner import FileOwner
 from spawner.installation import HomesVolume, Installation
 from spawner.manifest import literal, pod_env, pod_traits, secret_manifest, secret_values, settled_cpu
 from spawner.plan import LaunchPlan, make_plan
@@ -178,6 +179,19 @@ async def test_the_folders_of_teams_are_below_the_home_where_the_installation_ha
 ) -> None:
     homes = HomesVolume(claim="homes", folder="users", has_team_folders=True)
     golden("pod_with_team_folder", await render(plan(), replace(INSTALLATION, homes=homes), monkeypatch))
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        ("pod_with_user_number", FileOwner(uid=5001, gid=6001)),
+        ("pod_with_user_number_alone", FileOwner(uid=5001, gid=1000)),
+    ],
+)
+async def test_who_has_a_user_number_has_a_pod_that_runs_as_it_and_knows_it(
+    name: str, owner: FileOwner, golden: Callable[[str, Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden(name, await render(plan().owned_by(owner), INSTALLATION, monkeypatch))
 
 
 async def test_no_token_stands_in_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,8 @@ def main() -> None:
 
         other_server()
         return
+    if mask := os.environ.pop("STUDIOLO_UMASK", ""):
+        os.umask(int(mask, 8))
     for place in link_into_home(dict(os.environ)):
         _say(f"The credential for ~/{place} is not there: a file of your own is, or your home cannot be written.")
     gc.disable()  # nothing that is imported becomes garbage; enabled again before the first request

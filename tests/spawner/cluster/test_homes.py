@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from spawner.errors import HomeNotUsable, HomesAway
+from spawner.file_owner import FileOwner
 from spawner.homes import HomeService
 from spawner.installation import HomesVolume
 from spawner.manifest import pod_traits
@@ -31,14 +32,18 @@ class Asked:
     homes: list[tuple[str, list[str]]] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
     refused: tuple[str, ...] = ()
+    owners: set[str] = field(default_factory=set)
+    """What was said of whose the home is."""
 
     async def ensure(self, request: web.Request) -> web.Response:
         self.homes.append((request.match_info["home"], self.cluster.names()))
+        self.owners.add(request.query_string)
         return web.json_response({"message": self.message}, status=self.status)
 
     async def share(self, request: web.Request) -> web.Response:
         team = request.match_info["team"]
         self.shared.append(team)
+        self.owners.add(request.query_string)
         is_refused = team in self.refused
         return web.json_response({"message": "It is a file."} if is_refused else {}, status=409 if is_refused else 200)
 
@@ -63,6 +68,22 @@ async def test_the_home_is_made_before_the_pod(cluster: Cluster) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await begun
     assert asked.homes == [("alice", [])]
+
+
+async def test_the_home_of_somebody_with_a_user_number_is_made_as_theirs(cluster: Cluster) -> None:
+    asked = Asked(cluster)
+    cluster.plan = cluster.plan.owned_by(FileOwner(uid=5001, gid=6001))
+    async with service_of(asked) as homes:
+        await mounts_of_a_start_with_teams(cluster, homes)
+    assert asked.owners == {"uid=5001&gid=6001"}
+
+
+async def test_a_home_that_is_being_given_to_its_person_is_said_to_be(cluster: Cluster) -> None:
+    said = "Your files are being given to your new user number, one by one."
+    async with service_of(Asked(cluster, status=504, message=said)) as homes:
+        error = await fails(cluster, homes)
+    assert isinstance(error, HomesAway)
+    assert said in error.text
 
 
 async def fails(cluster: Cluster, homes: Any) -> Exception:
