@@ -33,7 +33,16 @@ NODE = {"kubernetes.io/hostname": "studiolo-node1"}
 class PeopleAtHome(RealHub):
     """Alice is in the team vision; scans are its data, beside the homes on their volume."""
 
-    def __init__(self, root: Path, *, kubeconfig: Path, namespace: str, images: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        kubeconfig: Path,
+        namespace: str,
+        images: Mapping[str, str],
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`more` are settings by their dotted names."""
         self.volume_name = f"test-homes-{secrets.token_hex(3)}"
         self.volume = LAYOUT.homes.resolve() / self.volume_name
         self.volume.mkdir(mode=0o711)
@@ -44,6 +53,7 @@ class PeopleAtHome(RealHub):
             "homes.service.url": f"http://127.0.0.1:{free_port()}",
             "homes.service.root": self.volume,
             "secretsDirectory": root / "secrets",
+            **(more or {}),
         }
         super().__init__(root, kubeconfig=kubeconfig, namespace=namespace, images=images, overrides=overrides)
         (self.data.secrets / "homes_token").write_text(secrets.token_hex(16))

@@ -237,6 +237,8 @@ def test_data_is_a_file_beside_the_other_catalogs_and_need_not_be_there() -> Non
 
 def test_folders_of_teams_need_the_service_that_makes_them() -> None:
     assert "homes.service.enabled" in refusal(merged(LEAST, {"homes": {"existingClaim": "a", "teamFolders": True}}))
+    numbers = {"homes": {"existingClaim": "a"}, "auth": {"oidc": {"uidClaim": "uidNumber"}}}
+    assert "homes.service.enabled" in refusal(merged(LEAST, numbers))
 
 
 def test_two_volumes_for_homes_are_refused() -> None:

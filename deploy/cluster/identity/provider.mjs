@@ -57,7 +57,7 @@ const provider = new Provider(issuer, {
   cookies: { keys: [randomBytes(32).toString("hex")] },
   claims: {
     openid: ["sub"],
-    profile: ["name", "preferred_username", "groups"],
+    profile: ["name", "preferred_username", "groups", "uid_number", "gid_number"],
     email: ["email", "email_verified"],
   },
   findAccount: (_ctx, subject) => {
@@ -70,6 +70,8 @@ const provider = new Provider(issuer, {
           name: person.name,
           preferred_username: subject,
           groups: person.groups,
+          uid_number: person.uid_number,
+          gid_number: person.gid_number,
           email: `${subject}@example.test`,
           email_verified: true,
         }),

@@ -27,6 +27,9 @@ TEAMS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """Everybody there is. Dave is in no team, so that somebody can be refused."""
 
+NUMBERS: Final[Mapping[str, int]] = MappingProxyType({"alice": 5001, "bob": 5002, "carol": 5003})
+"""The claims `uid_number` and `gid_number` of those who have them. Dave has none, so that somebody can be told."""
+
 CLIENT_ID: Final = "studiolo"
 
 
@@ -68,7 +71,12 @@ def new_record(layout: Layout, *, certificate: Path) -> dict[str, Any]:
             "post_logout_redirect_uris": [f"{site}/hub/signed-out"],
         },
         "people": {
-            name: {"name": name.title(), "password": secrets.token_urlsafe(12), "groups": list(teams)}
+            name: {
+                "name": name.title(),
+                "password": secrets.token_urlsafe(12),
+                "groups": list(teams),
+                **({"uid_number": NUMBERS[name], "gid_number": NUMBERS[name]} if name in NUMBERS else {}),
+            }
             for name, teams in TEAMS.items()
         },
     }
