@@ -14,6 +14,9 @@ from jupyterhub.httpclient import JupyterHubHTTPClient
 from tornado import web
 from tornado.httpserver import HTTPServer
 
+from hub.archives.actions import Archives
+from hub.archives.loop import ArchiveLoop
+from hub.archives.routes import BringBackHandler, DeletedHandler, HomesHandler, PutAsideHandler
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.credentials.actions import Credentials
 from hub.credentials.pages import AlwaysPage, CredentialsPage, RemovePage, RotatePage
@@ -31,6 +34,7 @@ from hub.credentials.vaults import vault_for
 from hub.database import Database
 from hub.database_watch import DatabaseWatch
 from hub.databases import services_database
+from hub.keep_running import keep_running
 from hub.logs.requests import log_request
 from hub.metrics.port import serve_metrics
 from hub.metrics.services import MetricsHandler, ServicesMetrics
@@ -40,6 +44,7 @@ from hub.services import Services
 from hub.settings import DEFAULT_HOST
 from hub.starts.routes import ExpectationsHandler, StartsHandler
 from hub.workspaces.routes import LogHandler
+from studiolo.client import Studiolo
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -107,6 +112,10 @@ def make_app(services: Services) -> web.Application:
         ("api/credentials/([^/]+)/mounted", MountedHandler),
         ("api/credentials/([^/]+)/open", OpenHandler),
         ("api/credentials/([^/]+)/forget", ForgetHandler),
+        ("api/homes", HomesHandler),
+        ("api/homes/([^/]+)/deleted", DeletedHandler),
+        ("api/homes/([^/]+)/archive", PutAsideHandler),
+        ("api/homes/([^/]+)/restore", BringBackHandler),
     ]
     services.metrics.know_routes(routes)
 
@@ -144,11 +153,14 @@ class RunningServices:
         http_client = JupyterHubHTTPClient.instance()
         http_client.session_options = {"timeout": ClientTimeout(total=10, sock_connect=2)}
         self._credentials = Credentials(self._database, vault_for(self._settings, self._database))
+        self._hub = Studiolo(self._settings.hub_url, self._keys.services_token)
+        archives = Archives(self._database, self._hub, after=self._settings.homes.archive_after)
         services = Services(
             settings=self._settings,
             keys=self._keys,
             database=self._database,
             credentials=self._credentials,
+            archives=archives,
             metrics=ServicesMetrics(lambda: not self._watch.is_away),
             hub_auth=hub_oauth(self._settings, self._keys),
         )
@@ -157,6 +169,9 @@ class RunningServices:
         host = self._settings.services.host or address.hostname or DEFAULT_HOST
         self._server.listen(address.port or 80, address=host)
         self._metrics_server = self._serve_metrics(services.metrics, host)
+        loop = ArchiveLoop(archives, log=logging.getLogger(__name__))
+        what = "Putting homes of deleted accounts aside"
+        self._beside = asyncio.create_task(keep_running(what, loop.run, log=logging.getLogger(__name__)), name=what)
         log.info("The services process listens", url=self._settings.services.url)
         return self
 
@@ -168,6 +183,9 @@ class RunningServices:
             self._metrics_server.stop()
         self._server.stop()
         await self._server.close_all_connections()
+        self._beside.cancel()
+        await asyncio.gather(self._beside, return_exceptions=True)
+        await self._hub.aclose()
         await JupyterHubHTTPClient.instance().close()
         await self._credentials.close()
         self._database.close()

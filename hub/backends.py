@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Awaitable, Callable, Mapping
 
+    from hub.archives.hub_steps import HomeKeeper
     from hub.pages.place import Place
     from hub.settings import Settings
     from hub.workspace_rows import WorkspaceRow
@@ -34,6 +35,10 @@ class Backend(Protocol):
     @property
     def measure_home(self) -> Callable[[str], Awaitable[HomeUsage]] | None:
         """What a home holds, by its name on disk; None where nobody measures homes."""
+
+    @property
+    def homes(self) -> HomeKeeper | None:
+        """Puts homes aside and brings them back; None where nobody can."""
 
     async def open(self) -> None:
         """Before anything asks for a spawner. Never waits long: a hub without its cluster still answers people."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hub.settings_cluster import KubernetesSettings
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
-    from spawner.homes import HomeUsage
+    from spawner.homes import HomeService, HomeUsage
     from spawner.parts import StartHistory
 
 
@@ -73,6 +73,11 @@ class ClusterBackend:
     def measure_home(self) -> Callable[[str], Awaitable[HomeUsage]] | None:
         """Asks the home service, where there is one."""
         return None if self._homes is None else self._homes.usage
+
+    @property
+    def homes(self) -> HomeService | None:
+        """The home service, where there is one."""
+        return self._homes
 
     async def open(self) -> None:
         """Begins to read what pods there are, and waits for nothing: JupyterHub's look at its workspaces comes next.

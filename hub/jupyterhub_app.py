@@ -10,6 +10,8 @@ from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 
 from hub import pages
+from hub.archives import hub_steps
+from hub.archives.deletion import remember_the_deleted
 from hub.backends import make_backend
 from hub.credentials.forgetting import forget_the_deleted
 from hub.credentials.source import ServicesCredentials
@@ -100,6 +102,8 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         ChosenWorkspace.meter = self.metrics
         super().init_tornado_settings()
         forget_the_deleted(self.authenticator, self.services_client)
+        remember_the_deleted(self.authenticator, self.services_client)
+        self.tornado_settings["studiolo_home_keeper"] = self.backend.homes
         self.tornado_settings["studiolo"] = self.backend.place
         self.tornado_settings["studiolo_credentials"] = credentials
         if (measure := self.backend.measure_home) is not None:
@@ -117,7 +121,8 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
     def init_handlers(self) -> None:
         """Our pages come first: where both have an address, ours answers. Faults of all have a reference."""
         super().init_handlers()
-        self.handlers[:0] = self.add_url_prefix(self.hub_prefix, [*pages.handlers(), *idle_routes.handlers(), *HEALTH])
+        ours = [*pages.handlers(), *idle_routes.handlers(), *hub_steps.handlers(), *HEALTH]
+        self.handlers[:0] = self.add_url_prefix(self.hub_prefix, ours)
         self.handlers[:] = with_references(guard_all(self.handlers))
 
     async def init_spawners(self) -> int:

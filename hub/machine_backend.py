@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from hub.homes.wiring import measurements_here
+from hub.homes.wiring import HomesHere, measurements_here
 from hub.pages.machine_place import MachinePlace
 from spawner.catalogs import CatalogHolder
 from spawner.credential_refresh import EVERY_SECONDS, refresh_credentials
@@ -46,12 +46,18 @@ class MachineBackend:
         self._parts = _parts(settings, starts=starts, credentials=credentials, log=log)
         self.place = MachinePlace(self._parts)
         self._measurements = measurements_here(settings.data) if settings.homes.has_quota else None
+        self._homes = HomesHere(settings.data)
         LocalWorkspaceSpawner.parts = self._parts
 
     @property
     def measure_home(self) -> Callable[[str], Awaitable[HomeUsage]] | None:
         """Looks at the folder, where there is a quota to compare with."""
         return None if self._measurements is None else self._measurements.of
+
+    @property
+    def homes(self) -> HomesHere:
+        """The folders themselves."""
+        return self._homes
 
     async def open(self) -> None:
         """Everything is here."""

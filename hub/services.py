@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hub.archives.actions import Archives
     from hub.credentials.actions import Credentials
     from hub.database import Database
     from hub.keys import Keys
@@ -21,6 +22,7 @@ class Services:
     keys: Keys
     database: Database
     credentials: Credentials
+    archives: Archives
     metrics: ServicesMetrics
     hub_auth: Any
     """Asks the hub who a caller is."""

@@ -47,6 +47,12 @@ class HomeRefused(StudioloError):
     code = "home_refused"
 
 
+class HomeMissing(HomeRefused):
+    """There is no home of this name, or none that was put aside so."""
+
+    code = "home_missing"
+
+
 class HomeService:
     """The home service of an installation, as the hub reaches it."""
 
@@ -85,13 +91,13 @@ class HomeService:
         except (KeyError, TypeError, ValueError) as error:
             raise HomeRefused("What it says of the home cannot be understood.") from error
 
-    async def archive(self, home: str) -> str:
-        """Puts a home aside; what it is called there. Raises HomesSilent, or HomeRefused."""
-        return str((await self._ask("POST", f"/homes/{home}/archive")).get("archived", ""))
+    async def archive(self, home: str, name: str) -> str:
+        """Puts a home aside under a name, once however often it is asked for. Raises HomesSilent, or HomeRefused."""
+        return str((await self._ask("POST", f"/homes/{home}/archive/{name}")).get("archived", ""))
 
-    async def restore(self, home: str) -> str:
-        """Brings back the home that was put aside last. Raises HomesSilent, or HomeRefused."""
-        return str((await self._ask("POST", f"/homes/{home}/restore")).get("archived", ""))
+    async def restore(self, home: str, name: str) -> str:
+        """Brings back the home that was put aside under a name. Raises HomesSilent, or HomeRefused."""
+        return str((await self._ask("POST", f"/homes/{home}/restore/{name}")).get("archived", ""))
 
     async def _ask(self, method: str, path: str, *, again: bool = False) -> dict[str, Any]:
         try:
@@ -123,6 +129,6 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
     if response.status_code == HTTPStatus.GATEWAY_TIMEOUT:
         raise HomesSilent(str(answer.get("message") or "The disk with the homes does not answer.")[:MOST_OF_REASON])
     if not response.is_success:
-        reason = str(answer.get("message") or f"it answered with {response.status_code}")
-        raise HomeRefused(reason[:MOST_OF_REASON])
+        reason = str(answer.get("message") or f"it answered with {response.status_code}")[:MOST_OF_REASON]
+        raise HomeMissing(reason) if response.status_code == HTTPStatus.NOT_FOUND else HomeRefused(reason)
     return answer

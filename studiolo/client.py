@@ -41,7 +41,13 @@ from studiolo.wire import (
     CredentialViews,
     Expectations,
     Extended,
+    HasAccount,
     Health,
+    HomeArchive,
+    HomeArchives,
+    HomeName,
+    HomeStep,
+    HomeToPutAside,
     HubVersion,
     Identity,
     NewCredential,
@@ -324,6 +330,21 @@ class Studiolo:
         path = f"/groups/{_part(name)}/users"
         return await self._hub.call("POST", path, Team, body={"users": list(members)}, seconds=self._seconds)
 
+    async def home_archives(self) -> tuple[HomeArchive, ...]:
+        """Homes of deleted accounts: waiting, put aside or back, the newest first."""
+        return (await self._services.call("GET", "/homes", HomeArchives, seconds=self._seconds)).homes
+
+    async def archive_home(self, user: str, *, now: bool = False) -> HomeArchive:
+        """Put the home of a deleted account aside. Raises Refused where the account is there."""
+        body = HomeToPutAside(now=now).model_dump()
+        path = f"/homes/{_part(user)}/archive"
+        return await self._services.call("POST", path, HomeArchive, body=body, seconds=self._slow)
+
+    async def restore_home(self, user: str) -> HomeArchive:
+        """Bring back what was put aside last. Raises Refused with the reason, NotFound where there is nothing."""
+        path = f"/homes/{_part(user)}/restore"
+        return await self._services.call("POST", path, HomeArchive, body={}, seconds=self._slow)
+
     # -- for the hub itself --------------------------------------------------------------------------------------
 
     async def expectations(self) -> Expectations:
@@ -353,6 +374,27 @@ class Studiolo:
     async def forget_credentials(self, user: str) -> None:
         """Remove all credentials of a person who is deleted (with the hub's own token)."""
         await self._services.tell("POST", f"/credentials/{_part(user)}/forget", seconds=self._slow)
+
+    async def account_deleted(self, user: str) -> None:
+        """Remember that a person's home is to be put aside (with the hub's own token)."""
+        await self._services.tell("POST", f"/homes/{_part(user)}/deleted", seconds=self._seconds)
+
+    # -- for the services process itself -------------------------------------------------------------------------
+
+    async def has_account(self, user: str) -> bool:
+        """Whether there is an account of this name now (with the services' own token)."""
+        path = f"/studiolo/homes/{_part(user)}"
+        return (await self._hub.call("GET", path, HasAccount, seconds=self._seconds)).has_account
+
+    async def put_home_aside(self, user: str, name: str) -> HomeStep:
+        """Put a home aside under a name, unless there is an account (with the services' own token)."""
+        path, body = f"/studiolo/homes/{_part(user)}/put-aside", HomeName(name=name).model_dump()
+        return await self._hub.call("POST", path, HomeStep, body=body, seconds=self._slow)
+
+    async def bring_home_back(self, user: str, name: str) -> HomeStep:
+        """Bring back what was put aside under a name (with the services' own token)."""
+        path, body = f"/studiolo/homes/{_part(user)}/bring-back", HomeName(name=name).model_dump()
+        return await self._hub.call("POST", path, HomeStep, body=body, seconds=self._slow)
 
     # -- inside --------------------------------------------------------------------------------------------------
 

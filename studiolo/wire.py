@@ -362,3 +362,55 @@ class OpenedCredentials(Received):
     files: dict[str, SecretStr] = Field(default_factory=dict)
     missing: tuple[str, ...] = ()
     """Asked for, and not there."""
+
+
+class HomeArchive(Received):
+    """The home of a deleted account: waiting, put aside, or back."""
+
+    user: str
+    home: str
+    """What its folder is called."""
+    state: str
+    """waiting, archiving, archived, restored, cancelled, failed or not-possible."""
+    since: datetime
+    due: datetime | None = None
+    """When it will be put aside; None: it is not waiting for that."""
+    next_try: datetime | None = None
+    archived: str = ""
+    """What it is called among those put aside."""
+    reason: str = ""
+
+
+class HomeArchives(Received):
+    """All of them, the newest first."""
+
+    homes: tuple[HomeArchive, ...] = ()
+
+
+class HomeToPutAside(Sent):
+    """When a home is to be put aside."""
+
+    now: bool = False
+    """Now, instead of after the usual time."""
+
+
+class HomeName(Sent):
+    """What a home is called among those put aside; from services to the hub."""
+
+    name: str
+
+
+class HasAccount(Received):
+    """Whether there is an account of a name; from the hub to services."""
+
+    has_account: bool
+
+
+HomeOutcome = Literal["done", "account", "no-account", "no-home", "busy", "not-possible", "failed"]
+
+
+class HomeStep(Received):
+    """What came of putting a home aside, or of bringing it back; from the hub to services."""
+
+    outcome: HomeOutcome
+    reason: str = ""

@@ -24,6 +24,7 @@ from hub.homes.rules import (
     TEAM_MODE,
     archive_name,
     folder_parts,
+    is_archive_of,
     newest_archive,
 )
 from spawner.file_owner import FileOwner
@@ -151,26 +152,34 @@ class HomesDisk:
             except NoSuchHome:
                 return HomeUsage(used_bytes=0, is_whole=True)
 
-    def archive(self, home: str, *, now: datetime) -> str:
-        """Puts a home aside, whole and at once; what it is called there. Raises NoSuchHome, and OSError."""
-        _check(home)
+    def archive(self, home: str, *, now: datetime, name: str = "") -> str:
+        """Puts a home aside, whole and at once; what it is called there.
+
+        Where a `name` is given and something lies there under it, that was done before, and nothing happens.
+        Raises NoSuchHome, and OSError.
+        """
+        _check(home, name)
         with self._homes() as homes, _kept(ARCHIVE, homes, ARCHIVE_MODE) as archive:
+            taken = _names_in(archive)
+            if name in taken:
+                return name
             with _opened(home, homes):
                 pass  # a folder, and there
-            name = archive_name(home, now=now, taken=_names_in(archive))
+            name = name or archive_name(home, now=now, taken=taken)
             os.rename(home, name, src_dir_fd=homes, dst_dir_fd=archive)
             return name
 
-    def restore(self, home: str) -> str:
-        """Brings back what was put aside last; what it was called there.
+    def restore(self, home: str, *, name: str = "") -> str:
+        """Brings back what was put aside under a name, or last; what it was called there.
 
         Raises NoSuchHome, HomeInTheWay where the person has files again, and OSError. An empty home makes room.
         """
-        _check(home)
+        _check(home, name)
         with self._homes() as homes, _kept(ARCHIVE, homes, ARCHIVE_MODE) as archive:
-            name = newest_archive(home, _names_in(archive))
-            if name is None:
-                raise NoSuchHome(f"No home of {home} was put aside.", hint="Look for its name on the volume.")
+            there = _names_in(archive)
+            name = name or newest_archive(home, there) or ""
+            if name not in there:
+                raise NoSuchHome(f"No home of {home} was put aside{' as ' if name else ''}{name}.")
             try:
                 # The system itself replaces an empty folder and nothing else, in one step.
                 os.rename(name, home, src_dir_fd=archive, dst_dir_fd=homes)
@@ -209,9 +218,11 @@ def _home_owned_by(uid: int, homes: int, *, but: str) -> str:
     return ""
 
 
-def _check(home: str) -> None:
+def _check(home: str, archived: str = "") -> None:
     if not is_home_name(home):
         raise NoSuchHome("No home is called so.", hint="Names of homes are those that studiolo/names.py makes.")
+    if archived and not is_archive_of(home, archived):
+        raise NoSuchHome(f"No home of {home} is ever put aside under this name.")
 
 
 def _make(name: str, parent: int, mode: int) -> bool:

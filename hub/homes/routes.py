@@ -16,6 +16,7 @@ from tornado import web
 from hub.homes.errors import HomeInTheWay, HomeIsHandedOver, NoSuchHome, OwnerTaken
 from hub.homes.measurements import Measurements
 from hub.homes.owners import Handovers
+from hub.homes.rules import is_archive_of
 from hub.logs.requests import log_request
 from spawner.file_owner import FileOwner
 from studiolo.errors import StudioloError
@@ -81,7 +82,9 @@ class HomeHandler(web.RequestHandler):
         is_right = hmac.compare_digest(shown.encode(), self.homes.token.encode())
         if kind.lower() != "token" or not is_right:
             raise web.HTTPError(403, "This address is for the hub itself.")
-        if not all(is_home_name(name) for name in self.path_args):
+        home, *others = self.path_args or ("",)
+        is_known = is_home_name(home) and all(is_home_name(name) or is_archive_of(home, name) for name in others)
+        if self.path_args and not is_known:
             raise web.HTTPError(404, "No home is called so.")
 
     def owner(self) -> FileOwner | None:
@@ -164,20 +167,21 @@ class UsageHandler(HomeHandler):
 
 
 class ArchiveHandler(HomeHandler):
-    """`POST /homes/NAME/archive`."""
+    """`POST /homes/NAME/archive/ARCHIVED`."""
 
-    async def post(self, home: str) -> None:
-        """Put aside, not deleted: `{"archived": "alice.20261126T201500Z"}`."""
+    async def post(self, home: str, name: str) -> None:
+        """Put aside, not deleted: `{"archived": "alice.20261126T201500Z.7"}`; the same again where it was before."""
         now = datetime.now(UTC)
-        self.write({"archived": await self.homes.on_disk(lambda: self.homes.disk.archive(home, now=now))})
+        step = await self.homes.on_disk(lambda: self.homes.disk.archive(home, now=now, name=name))
+        self.write({"archived": step})
 
 
 class RestoreHandler(HomeHandler):
-    """`POST /homes/NAME/restore`."""
+    """`POST /homes/NAME/restore/ARCHIVED`."""
 
-    async def post(self, home: str) -> None:
-        """The one that was put aside last is back: `{"archived": "alice.20261126T201500Z"}`."""
-        self.write({"archived": await self.homes.on_disk(lambda: self.homes.disk.restore(home))})
+    async def post(self, home: str, name: str) -> None:
+        """The one that was put aside under this name is back: `{"archived": "alice.20261126T201500Z.7"}`."""
+        self.write({"archived": await self.homes.on_disk(lambda: self.homes.disk.restore(home, name=name))})
 
 
 class UnknownHandler(HomeHandler):
@@ -197,8 +201,8 @@ def make_app(homes: Homes) -> web.Application:
         (r"/homes/([^/]+)", EnsureHandler),
         (r"/homes/([^/]+)/shared/([^/]+)", ShareHandler),
         (r"/homes/([^/]+)/usage", UsageHandler),
-        (r"/homes/([^/]+)/archive", ArchiveHandler),
-        (r"/homes/([^/]+)/restore", RestoreHandler),
+        (r"/homes/([^/]+)/archive/([^/]+)", ArchiveHandler),
+        (r"/homes/([^/]+)/restore/([^/]+)", RestoreHandler),
     ]
     return web.Application(
         [(path, handler, what) for path, handler in routes],

@@ -41,6 +41,16 @@ def archive_name(home: str, *, now: datetime, taken: Collection[str]) -> str:
     return next(name for name in itertools.chain((plain,), numbered) if name not in taken)
 
 
+def numbered_archive_name(home: str, *, now: datetime, number: int) -> str:
+    """Where a home is put aside that somebody has given a number: known before it is done, so that it is done once."""
+    return f"{home}.{now:{_STAMP}}.{number}"
+
+
+def is_archive_of(home: str, name: str) -> bool:
+    """Whether a home may have been put aside under this name."""
+    return _home_of(name) == home
+
+
 def newest_archive(home: str, names: Iterable[str]) -> str | None:
     """The one of a person's homes that was put aside last; None where there is none."""
     found = [name for name in names if _home_of(name) == home]

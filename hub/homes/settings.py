@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from pydantic import Field
 
-from hub.settings_types import HttpUrl, Memory, Section
+from hub.settings_types import Duration, HttpUrl, Memory, Section
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,6 +39,8 @@ class HomesSettings(Section):
     none: what is used is shown, without a limit."""
     quota_by_team: dict[str, Quota] = Field(default_factory=dict)
     """Another one for people of a team: `{vision: 50Gi}`. Who is in several such teams has the largest of theirs."""
+    archive_after: Annotated[Duration, Ge(timedelta(0))] = timedelta(days=7)
+    """How long after an account was deleted its home is put aside. Until then the person can come back to it."""
     service: HomeServiceSettings = HomeServiceSettings()
 
     @property

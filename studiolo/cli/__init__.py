@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, LazyCommand]] = MappingProxyType(
         "catalog": LazyCommand("studiolo.cli.catalog:catalog", "Check and show the catalogs: what may run, on what."),
         "completion": LazyCommand("studiolo.cli.completion:completion", "Print the completion script for a shell."),
         "credential": LazyCommand("studiolo.cli.credential:credential", "Keep tokens and keys for your workspaces."),
+        "home": LazyCommand("studiolo.cli.home:home", "See and bring back homes of deleted accounts (administrators)."),
         "login": LazyCommand("studiolo.cli.login:login", "Sign in to a hub with a token."),
         "logout": LazyCommand("studiolo.cli.login:logout", "Forget the token."),
         "team": LazyCommand("studiolo.cli.team:team", "Add teams and their members (administrators)."),

@@ -25,7 +25,7 @@ from tests.cluster.kube import Manifest
 from tests.cluster.real_hub import RealHub
 
 CLAIM = "homes"
-PEOPLE = ("alice", "bob", "carol", "dave")
+PEOPLE = ("alice", "bob", "carol", "dave", "erin")
 NODE = {"kubernetes.io/hostname": "studiolo-node1"}
 """Everybody's pods are on one node, also where there are two."""
 
@@ -52,6 +52,7 @@ class PeopleAtHome(RealHub):
             "kubernetes.homes.folder": "people",
             "homes.service.url": f"http://127.0.0.1:{free_port()}",
             "homes.service.root": self.volume,
+            "homes.archiveAfter": "2s",
             "secretsDirectory": root / "secrets",
             **(more or {}),
         }
@@ -127,6 +128,11 @@ class PeopleAtHome(RealHub):
         with self.api(self.token(ADMIN, self.admin_password)) as api:
             api.post("groups/vision").raise_for_status()
             api.post("groups/vision/users", json={"users": ["alice"]}).raise_for_status()
+
+    def invite_again(self, person: str) -> None:
+        """Makes an account that was deleted; what it had to sign in with is worth nothing any more."""
+        del self._tokens[person]
+        self.passwords[person] = self.add_user(person)
 
     def api_of(self, person: str) -> httpx.Client:
         return self.api(self.token(person, self.passwords[person]))

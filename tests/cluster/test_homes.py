@@ -12,9 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 
 from deploy.cluster.errors import ProgramFailedError
+from deploy.local.plans import SERVICES
+from hub.passwords import ADMIN
 from spawner.installation import JOVYAN
+from studiolo.cli import main as studiolo
 from tests.cluster.conftest import run_apart
 from tests.cluster.kube import Manifest, connect
 from tests.cluster.namespaces import create_namespace
@@ -189,7 +193,39 @@ def test_a_home_service_that_does_not_answer_is_told_to_the_person_and_keeps_nob
     hub.stop_for("dave")
 
 
+def test_the_home_of_a_deleted_person_is_put_aside_and_comes_back_into_a_new_pod(
+    hub: PeopleAtHome, service: subprocess.Popen[bytes]
+) -> None:
+    hub.start_for("erin")
+    written = hub.inside("erin", "mkdir -p ~/deep; head -c 1000000 /dev/urandom >~/deep/bytes; sha256sum ~/deep/bytes")
+    environ = {"STUDIOLO_URL": hub.base_url, "STUDIOLO_TOKEN": hub.token(ADMIN, hub.admin_password)}
+
+    def homes(*words: str) -> Result:
+        return CliRunner().invoke(studiolo, ["home", *words], env=environ)
+
+    def is_said(state: str) -> bool:
+        lines = [line.split() for line in homes("list").stdout.splitlines()]
+        return ["erin", state] in [line[:2] for line in lines]
+
+    hub.start(SERVICES)  # the others here do without it
+    try:
+        with hub.api(environ["STUDIOLO_TOKEN"]) as api:
+            api.delete("users/erin").raise_for_status()  # her workspace runs, and goes with her
+        hub.until(lambda: is_said("archived"), what="the home is put aside")
+        assert not hub.home_of("erin").exists()
+        assert "There is no account" in homes("restore", "erin").stderr
+        hub.invite_again("erin")
+        restored = homes("restore", "erin")
+        assert restored.exit_code == 0, restored.stderr
+        assert is_said("restored")
+    finally:
+        hub.stop(SERVICES)
+    hub.start_for("erin")
+    assert hub.inside("erin", "sha256sum ~/deep/bytes; stat -c '%u %g %a' ~").splitlines() == [written, "1000 1000 700"]
+    hub.stop_for("erin")
+
+
 def test_homes_of_all_lie_side_by_side_and_closed(neighbours: PeopleAtHome) -> None:
     people = neighbours.home_of("alice").parent
-    assert {one.name for one in people.iterdir()} <= set(PEOPLE)
+    assert {one.name for one in people.iterdir()} <= {*PEOPLE, ".archived"}
     assert all(stat.S_IMODE(one.stat().st_mode) == 0o700 for one in people.iterdir())

@@ -21,9 +21,10 @@ from hub.homes.errors import NoSuchHome
 from hub.homes.routes import homes_of, make_app
 from spawner import homes as door
 from spawner.file_owner import FileOwner
-from spawner.homes import HomeRefused, HomeService, HomesSilent, HomeUsage
+from spawner.homes import HomeMissing, HomeRefused, HomeService, HomesSilent, HomeUsage
 
 TOKEN = "the-homes-token"
+ASIDE = "alice.20261126T201500Z.1"
 PATIENCE_SECONDS = 60.0
 
 
@@ -92,17 +93,22 @@ async def test_a_home_is_measured_put_aside_and_brought_back(service: HomeServic
     usage = await service.usage("alice")
     assert usage.is_whole
     assert usage.used_bytes > 0
-    archived = await service.archive("alice")
+    archived = await service.archive("alice", ASIDE)
     assert (homes / ".archived" / archived / "notes.txt").read_text() == "hers"
-    assert await service.restore("alice") == archived
+    assert archived == ASIDE
+    assert await service.archive("alice", ASIDE) == ASIDE  # asked again, by who did not hear the answer
+    assert await service.restore("alice", ASIDE) == ASIDE
     assert (homes / "alice" / "notes.txt").read_text() == "hers"
 
 
 async def test_what_cannot_be_done_is_told_with_its_reason(service: HomeService, disk: HomesDisk) -> None:
-    with pytest.raises(HomeRefused, match="no folder bob"):
-        await service.archive("bob")
-    with pytest.raises(HomeRefused, match=r"No home of bob was put aside"):
-        await service.restore("bob")
+    with pytest.raises(HomeMissing, match="no folder bob"):
+        await service.archive("bob", "bob.20261126T201500Z.1")
+    with pytest.raises(HomeMissing, match=r"No home of bob was put aside as bob\.20261126T201500Z\.1"):
+        await service.restore("bob", "bob.20261126T201500Z.1")
+    for name in (ASIDE, "bob", "bob.20261126T201500Z.0", "%2e%2e"):
+        with pytest.raises(HomeMissing):
+            await service.restore("bob", name)
     take_the_name(disk, "bob")
     with pytest.raises(HomeRefused, match="a file or a link where a folder belongs"):
         await service.ensure("bob")
@@ -124,8 +130,8 @@ async def test_nobody_but_the_hub_is_answered(headers: dict[str, str], address: 
         for method, path in (
             ("POST", "/homes/alice"),
             ("GET", "/homes/alice/usage"),
-            ("POST", "/homes/alice/archive"),
-            ("POST", "/homes/alice/restore"),
+            ("POST", f"/homes/alice/archive/{ASIDE}"),
+            ("POST", f"/homes/alice/restore/{ASIDE}"),
         ):
             answer = await stranger.request(method, path)
             assert answer.status_code == 403

@@ -173,6 +173,31 @@ def test_of_two_that_were_put_aside_the_last_comes_back_first(disk: HomesDisk, h
     assert [entry.name for entry in (homes / "alice").iterdir()] == ["1"]
 
 
+def test_a_home_is_put_aside_under_a_given_name_once(disk: HomesDisk, homes: Path) -> None:
+    """Who asks again did not hear the answer. What the person has by then is another home."""
+    disk.ensure("alice")
+    (homes / "alice" / "old.txt").write_text("old")
+    name = "alice.20261126T201500Z.7"
+    assert disk.archive("alice", now=NOW, name=name) == name
+    disk.ensure("alice")
+    assert disk.archive("alice", now=NOW, name=name) == name
+    assert (homes / "alice").is_dir()
+    assert disk.restore("alice", name=name) == name
+    assert (homes / "alice" / "old.txt").read_text() == "old"
+    with pytest.raises(NoSuchHome, match=r"put aside as alice\.20261126T201500Z\.7"):
+        disk.restore("alice", name=name)
+
+
+@pytest.mark.parametrize("name", ["bob.20261126T201500Z.1", "../bob", "alice", "alice.x", ".archived", "alice.1/../b"])
+def test_a_home_is_put_aside_under_no_name_but_its_own(name: str, disk: HomesDisk, homes: Path) -> None:
+    disk.ensure("alice")
+    with pytest.raises(NoSuchHome, match="under this name"):
+        disk.archive("alice", now=NOW, name=name)
+    with pytest.raises(NoSuchHome, match="under this name"):
+        disk.restore("alice", name=name)
+    assert (homes / "alice").is_dir()
+
+
 def test_what_never_was_cannot_be_put_aside_or_come_back(disk: HomesDisk) -> None:
     with pytest.raises(NoSuchHome):
         disk.archive("alice", now=NOW)

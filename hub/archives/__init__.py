@@ -1,0 +1,1 @@
+"""Homes of people who were deleted: kept for a while, then put aside whole, and brought back by one command."""
