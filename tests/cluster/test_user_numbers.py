@@ -122,6 +122,10 @@ def test_what_one_makes_for_a_team_in_a_notebook_another_may_change(neighbours: 
     assert owner_and_mode(folder / "plan.txt") == (5001, 1000, 0o664)
     in_a_notebook(neighbours, "bob", "open('/home/jovyan/shared/vision/plan.txt', 'a').write('and of bob\\n')")
     assert (folder / "plan.txt").read_text() == "of alice\nand of bob\n"
+    saved = neighbours.save("bob", "shared/vision/plan.txt", "as bob saved it\n")
+    assert saved.is_success, saved.text
+    in_a_notebook(neighbours, "alice", "open('/home/jovyan/shared/vision/plan.txt', 'a').write('and alice went on\\n')")
+    assert (folder / "plan.txt").read_text() == "as bob saved it\nand alice went on\n"
 
 
 def test_the_same_files_number_and_permissions_after_a_stop_with_other_hardware_and_software(

@@ -13,6 +13,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from deploy.local.plans import HUB
 from deploy.local.ports import free_port
 from deploy.local.throwaway import ThrowawayHub
 from hub.sign_in import client_secret_file
@@ -63,6 +64,7 @@ def hub(running_provider: FakeIdentityProvider, tmp_path_factory: pytest.TempPat
         "auth.oidc.adminTeam": "admins",
         "auth.oidc.refreshEvery": "1s",
         "auth.oidc.contact": "the lab's office",
+        "auth.oidc.uidClaim": "uid_number",
     }
     hub = ThrowawayHub(tmp_path_factory.mktemp("oidc"), overrides, services=False)
     client_secret_file(hub.settings).write_text(CLIENT_SECRET + "\n")
@@ -104,6 +106,10 @@ def new_token(browser: httpx.Client, name: str) -> str:
     xsrf = str(browser.cookies.get("_xsrf", path="/hub/"))
     answer = browser.post(f"/hub/api/users/{name}/tokens", json={"note": "test"}, headers={"X-XSRFToken": xsrf})
     return str(answer.raise_for_status().json()["token"])
+
+
+def test_on_one_machine_a_claim_for_user_numbers_is_said_to_have_no_effect(hub: ThrowawayHub) -> None:
+    assert "auth.oidc.uidClaim has no effect on one machine" in hub.log(HUB)
 
 
 def test_the_sign_in_page_has_one_button_that_names_the_provider(browser: httpx.Client) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cluster.components import IDENTITY_PROVIDER, components
-from deploy.cluster.identity.record import TEAMS, load_identity, new_record, save, set_teams
+from deploy.cluster.identity.record import NUMBERS, TEAMS, load_identity, new_record, save, set_teams
 from deploy.cluster.layout import Layout
 
 
@@ -31,6 +31,13 @@ def test_everybody_has_a_password_of_their_own_and_nobody_else_reads_it(record: 
     assert len(set(identity.passwords.values())) == len(TEAMS)
     assert stat.S_IMODE(record.stat().st_mode) == 0o600
     assert not any(secret in repr(identity) for secret in (identity.client_secret, *identity.passwords.values()))
+
+
+def test_all_have_a_user_number_of_their_own_but_the_one_who_is_to_be_told(layout: Layout) -> None:
+    people = new_record(layout, certificate=layout.pki / "identity.crt")["people"]
+    assert {name: person["uid_number"] for name, person in people.items() if "uid_number" in person} == NUMBERS
+    assert len(set(NUMBERS.values())) == len(NUMBERS)
+    assert TEAMS.keys() - NUMBERS.keys() == {"dave"}
 
 
 def test_each_cluster_has_secrets_of_its_own(layout: Layout) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -174,3 +176,34 @@ async def test_what_goes_wrong_is_told_and_the_next_one_tries_again() -> None:
         with pytest.raises(OSError, match="No space"):
             await handovers.wait_for("alice", work, seconds=60)
     handovers.close()
+
+
+AS_THE_SERVICE = ("setpriv", "--bounding-set", "-all,+chown,+fowner,+dac_override", sys.executable, "-P", "-c")
+"""With the rights that the chart gives the home service, and no others of root's."""
+
+ONE_START_AND_ANOTHER = """
+import sys
+from pathlib import Path
+from hub.homes.disk import HomesDisk
+from spawner.file_owner import FileOwner
+disk = HomesDisk(root=Path(sys.argv[1]), uid=1000, gid=1000)
+for owner in (None, FileOwner(uid=5001, gid=6001)):
+    if disk.has_former_owner("alice", owner):
+        disk.hand_over("alice", owner)
+    disk.ensure("alice", owner)
+    disk.share("alice", "vision", owner)
+"""
+
+
+def test_the_rights_of_the_home_service_are_enough(tmp_path: Path) -> None:
+    subprocess.run([*AS_THE_SERVICE, ONE_START_AND_ANOTHER, tmp_path], check=True)
+    assert {owner(tmp_path / "alice" / name) for name in ("", "shared", "shared/vision")} == {(5001, 6001)}
+    assert owner(tmp_path / ".teams" / "vision") == (1000, 1000)
+    assert stat.S_IMODE((tmp_path / ".teams" / "vision").stat().st_mode) == 0o2770
+    home = tmp_path / "alice"
+    (home / "closed").mkdir(mode=0o700)
+    (home / "closed" / "notes.txt").write_text("hers")
+    for path in (home / "closed" / "notes.txt", home / "closed", home):
+        os.chown(path, 5009, 6001)
+    subprocess.run([*AS_THE_SERVICE, ONE_START_AND_ANOTHER, tmp_path], check=True)
+    assert {owner(path) for path in (home, home / "closed", home / "closed" / "notes.txt")} == {(5001, 6001)}
