@@ -30,8 +30,8 @@ def owner(path: Path) -> tuple[int, int]:
 
 
 def test_a_new_home_is_its_person_s_with_their_group(disk: HomesDisk, homes: Path) -> None:
-    assert disk.ensure("alice", ALICE) is True
-    assert disk.ensure("alice", ALICE) is False
+    assert disk.ensure("alice", ALICE).is_new
+    assert not disk.ensure("alice", ALICE).is_new
     assert owner(homes / "alice") == (5001, 6001)
     assert stat.S_IMODE((homes / "alice").stat().st_mode) == 0o700
 
@@ -64,7 +64,7 @@ def test_a_number_that_owns_another_home_gets_none_that_is_there(disk: HomesDisk
 
 
 def test_those_who_have_no_number_of_their_own_share_one(disk: HomesDisk, homes: Path) -> None:
-    assert [disk.ensure("alice"), disk.ensure("bob")] == [True, True]
+    assert all(disk.ensure(home).is_new for home in ("alice", "bob"))
     assert {owner(homes / name) for name in ("alice", "bob")} == {OWNER}
 
 
