@@ -100,13 +100,17 @@ class HomesDisk:
             raise OwnerTaken(uid, other=other)
 
     def has_former_owner(self, home: str, owner: FileOwner | None) -> bool:
-        """Whether a home is there whose files belong to another than this. Raises HomeInTheWay, and OSError."""
+        """Whether a home is there whose files may belong to another than this. Raises HomeInTheWay, and OSError.
+
+        In a home that the node made, they are everybody's number's.
+        """
         _check(home)
         uid, _ = self._numbers(owner)
         with self._homes() as homes:
             try:
                 with _opened(home, homes) as descriptor:
-                    return os.fstat(descriptor).st_uid not in {uid, ROOT}
+                    found = os.fstat(descriptor).st_uid
+                    return found != uid and (found != ROOT or owner is not None)
             except NoSuchHome:
                 return False
 

@@ -74,8 +74,18 @@ def test_only_a_home_of_another_person_s_number_has_a_former_owner(disk: HomesDi
     assert not disk.has_former_owner("alice", ALICE)
     assert disk.has_former_owner("alice", BOB)
     assert disk.has_former_owner("alice", None), "the setting was switched off again"
+
+
+def test_in_a_home_that_the_node_made_the_files_are_everybody_s_number_s(disk: HomesDisk, homes: Path) -> None:
+    disk.ensure("alice")
+    (homes / "alice" / "notes.txt").write_text("hers")
+    os.chown(homes / "alice" / "notes.txt", *OWNER)
     os.chown(homes / "alice", 0, 0)
-    assert not disk.has_former_owner("alice", ALICE), "made by the node"
+    assert not disk.has_former_owner("alice", None)
+    assert disk.has_former_owner("alice", ALICE)
+    disk.hand_over("alice", ALICE)
+    disk.ensure("alice", ALICE)
+    assert {owner(homes / "alice"), owner(homes / "alice" / "notes.txt")} == {(5001, 6001)}
 
 
 def test_files_of_the_former_owner_and_of_all_follow_and_those_of_others_stay(disk: HomesDisk, homes: Path) -> None:
