@@ -35,6 +35,7 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _PATH = re.compile(r"(?:[A-Za-z0-9._~+@,=/-]|%[0-9A-Fa-f]{2})+")
 _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+@-]*")
+_SCHEME = re.compile(r"\A[A-Za-z]+://")  # in small letters: git looks for a program of that very name
 _SCP = re.compile(r"(?P<user>[^@/:]+)@(?P<host>[^@/:]+):(?P<path>.*)")
 
 
@@ -68,7 +69,7 @@ def parse_git_address(text: str) -> GitAddress:
         raise GitAddressRefused(f"a password or token is in the address, and {SAVED_ELSEWHERE}")
     if any(not "!" <= character <= "~" for character in text):
         raise GitAddressRefused("a space or another character that no address has is in there. Write it as %20 or so.")
-    url, has_branch, branch = text.partition("#")
+    url, has_branch, branch = _SCHEME.sub(lambda found: found[0].lower(), text, count=1).partition("#")
     host, path = _host_and_path(url)
     if not _HOST.fullmatch(host):
         raise GitAddressRefused(f"the name of the server cannot be read. Write an address like {EXAMPLES}.")
@@ -84,7 +85,7 @@ def _host_and_path(url: str) -> tuple[str, str]:
         return _of_short_form(url)
     authority, _, path = rest.partition("/")
     user, has_user, place = authority.rpartition("@")
-    match scheme.lower():
+    match scheme:
         case "https" if has_user:
             raise GitAddressRefused(f"leave out what stands before the @: it may be a token, and {SAVED_ELSEWHERE}")
         case "ssh" if ":" in user:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from spawner.credentials import NO_CREDENTIALS
-from spawner.home_checks import HomeChecks
 from studiolo.wire import StartRecord
 
 if TYPE_CHECKING:
@@ -62,4 +61,3 @@ class SpawnerParts:
     starts: StartHistory
     gpus: WatchedGpus
     credentials: CredentialSource = NO_CREDENTIALS
-    home_checks: HomeChecks = field(default_factory=HomeChecks)

@@ -130,5 +130,4 @@ def _button(offer: Offer, url: str) -> OfferButton:
 
 
 def _is_same(button: OfferButton, choice: Choice) -> bool:
-    # An empty home is for one start: nothing remembers it.
-    return replace(button.choice, env=(), has_empty_home=False) == replace(choice, env=(), has_empty_home=False)
+    return replace(button.choice, env=()) == replace(choice, env=())

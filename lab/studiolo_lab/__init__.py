@@ -5,6 +5,7 @@ Jupyter imports this at each start, and people wait for it: everything else is i
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 
@@ -16,5 +17,9 @@ def _load_jupyter_server_extension(server: Any) -> None:
     from studiolo_lab.notices import board, tell_what_the_start_knew  # noqa: PLC0415 - only in a server that runs
     from studiolo_lab.routes import handlers  # noqa: PLC0415 - the same
 
+    if os.environ.get("STUDIOLO_GIT"):
+        from studiolo_lab.repository import begin  # noqa: PLC0415 - most workspaces have none
+
+        begin(server, board, os.environ)
     tell_what_the_start_knew(board)
     server.web_app.add_handlers(".*$", handlers(server.web_app.settings["base_url"]))

@@ -79,7 +79,7 @@ class GitServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, *, user: str, token: str) -> None:
+    def __init__(self, folder: Path, *, user: str, token: str, address: str) -> None:
         """`folder` is made; it gets the repository and the certificate with its key."""
         self.repository = Repository(folder)
         self.subjects = self.repository.subjects
@@ -87,8 +87,8 @@ class GitServer(ThreadingHTTPServer):
         self.refused = 0
         self._expected = "Basic " + base64.b64encode(f"{user}:{token}".encode()).decode()
         self.backend = Path(self.repository.git("--exec-path").strip()) / "git-http-backend"
-        self.authority = new_certificate(folder)
-        super().__init__((NODE_ADDRESS, 0), _Handler)
+        self.authority = _certificate(folder, address)
+        super().__init__((address, 0), _Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "server.pem", folder / "server.key")
         # The handshake is the handler's: nobody who is slow with theirs keeps others from being accepted.
@@ -97,7 +97,7 @@ class GitServer(ThreadingHTTPServer):
     @property
     def host(self) -> str:
         """As a credential names it."""
-        return f"{NODE_ADDRESS}:{self.server_address[1]}"
+        return "{}:{}".format(*self.server_address)
 
     @property
     def url(self) -> str:
@@ -110,9 +110,9 @@ class GitServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def git_server(folder: Path, *, user: str, token: str) -> Iterator[GitServer]:
+def git_server(folder: Path, *, user: str, token: str, address: str = NODE_ADDRESS) -> Iterator[GitServer]:
     """For the time of a test."""
-    with GitServer(folder, user=user, token=token) as server:
+    with GitServer(folder, user=user, token=token, address=address) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         try:
@@ -125,9 +125,8 @@ def git_server(folder: Path, *, user: str, token: str) -> Iterator[GitServer]:
 class SshGitServer:
     """One bare repository behind OpenSSH's own server, which lets git in and nothing else (`git-shell`)."""
 
-    def __init__(self, folder: Path, *, address: str = NODE_ADDRESS) -> None:
+    def __init__(self, folder: Path) -> None:
         """`folder` is made; it gets the repository, the host's key, and who is let in."""
-        self.address = address
         self.repository = Repository(folder)
         self.subjects = self.repository.subjects
         self.user = getpass.getuser()
@@ -138,7 +137,7 @@ class SshGitServer:
         run_program("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host_key")
         self.config = folder / "sshd_config"
         self.config.write_text(
-            f"ListenAddress {address}:{self.port}\n"
+            f"ListenAddress {NODE_ADDRESS}:{self.port}\n"
             f"HostKey {folder / 'host_key'}\n"
             f"AuthorizedKeysFile {self._keys}\n"
             f"AllowUsers {self.user}\n"
@@ -155,7 +154,7 @@ class SshGitServer:
     @property
     def host(self) -> str:
         """Address and port."""
-        return f"{self.address}:{self.port}"
+        return f"{NODE_ADDRESS}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -172,9 +171,9 @@ class SshGitServer:
 
 
 @contextmanager
-def ssh_git_server(folder: Path, *, address: str = NODE_ADDRESS) -> Iterator[SshGitServer]:
+def ssh_git_server(folder: Path) -> Iterator[SshGitServer]:
     """For the time of a test. Nobody is let in until `let_in`."""
-    server = SshGitServer(folder, address=address)
+    server = SshGitServer(folder)
     # Debian's package leaves it to the machine's start.
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     with subprocess.Popen((SSHD, "-D", "-f", server.config, "-E", server.log)) as process:
@@ -190,7 +189,7 @@ def _until_it_listens(server: SshGitServer, process: subprocess.Popen[bytes]) ->
     while True:
         assert process.poll() is None, server.log.read_text()
         try:
-            socket.create_connection((server.address, server.port), timeout=1).close()
+            socket.create_connection((NODE_ADDRESS, server.port), timeout=1).close()
         except OSError:
             assert time.monotonic() < deadline, server.log.read_text()
             time.sleep(0.1)  # nothing tells when it listens
@@ -247,8 +246,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def new_certificate(folder: Path) -> str:
-    """Its own authority, for the node's address; what a client is to trust. With its key below the folder."""
+def _certificate(folder: Path, address: str) -> str:
+    """Its own authority, for this address; what a client is to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "git server of a test")])
     now = datetime.now(UTC)
@@ -260,7 +259,7 @@ def new_certificate(folder: Path) -> str:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(NODE_ADDRESS))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

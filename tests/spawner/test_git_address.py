@@ -36,7 +36,7 @@ def taken(text: str) -> GitAddress | str:
         (f"https://{HOST}/team/project.git/#main", HOST, "project", "main"),
         (f"https://{HOST}:8443/~ada/My%20Team/_git/Iris-2.0", HOST, "Iris-2.0", None),
         ("https://192.0.2.7/x", "192.0.2.7", "x", None),
-        (f"HTTPS://{HOST}/team/project#feature/new_plots", HOST, "project", "feature/new_plots"),
+        (f"https://{HOST}/team/project#feature/new_plots", HOST, "project", "feature/new_plots"),
         (f"ssh://git@{HOST}/team/project.git", HOST, "project", None),
         (f"ssh://git@{HOST}:2222/team/project.git#v1.2", HOST, "project", "v1.2"),
         (f"git@{HOST}:team/project.git", HOST, "project", None),
@@ -49,6 +49,10 @@ def test_an_address_names_server_folder_and_branch(text: str, host: str, folder:
     url = text.partition("#")[0]
     assert parse_git_address(f"  {text}\n") == GitAddress(url=url, host=host, folder=folder, branch=branch)
     assert str(parse_git_address(text)) == text
+
+
+def test_a_scheme_is_written_in_small_letters_as_git_wants_it() -> None:
+    assert parse_git_address(f"HTTPS://{HOST}/Team/Project#Main").url == f"https://{HOST}/Team/Project"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +175,7 @@ def test_whatever_is_typed_is_refused_with_a_reason_or_is_harmless(text: str) ->
         assert word.isprintable()
         assert not word.startswith("-")
         assert not set(word) & set(" $`;|&<>()'\"\\*!{}")
-    assert re.match(r"https://|ssh://[A-Za-z0-9_]|[A-Za-z0-9_][\w.-]*@", address.url, re.IGNORECASE | re.ASCII)
+    assert re.match(r"https://|ssh://[A-Za-z0-9_]|[A-Za-z0-9_][\w.-]*@", address.url, re.ASCII)
     assert not address.folder.startswith(".")
     assert "/" not in address.folder
     assert shlex.split(address.url) == [address.url]

@@ -16,12 +16,11 @@ import httpx
 import pytest
 from tornado.httpserver import HTTPServer
 
-from hub.homes.disk import Ensured, HomesDisk
+from hub.homes.disk import HomesDisk
 from hub.homes.errors import NoSuchHome
 from hub.homes.routes import homes_of, make_app
 from spawner import homes as door
 from spawner.file_owner import FileOwner
-from spawner.home_state import HomeState
 from spawner.homes import HomeMissing, HomeRefused, HomeService, HomesSilent, HomeUsage
 
 TOKEN = "the-homes-token"
@@ -66,9 +65,9 @@ class Hanging:
     def has_former_owner(self, home: str, owner: FileOwner | None) -> bool:
         return home == "" and owner is None
 
-    def ensure(self, home: str, owner: FileOwner | None = None) -> Ensured:
+    def ensure(self, home: str, owner: FileOwner | None) -> bool:
         self.ended.wait()
-        return Ensured(is_new=home == "" and owner is None, state=HomeState.OK)
+        return home == "" and owner is None
 
     def usage(self, home: str, *, seconds: float) -> HomeUsage:
         self.ended.wait()
