@@ -105,8 +105,10 @@ class WorkspaceRow:
     tone: Tone
     words: str
     detail: str
+    lacks: str
+    """What it started without, as sentences."""
     notice: str
-    """What it started without; what will stop it soon, and how to keep it; or until when it is kept."""
+    """What will stop it soon, and how to keep it; or until when it is kept."""
     actions: tuple[Action, ...]
 
 
@@ -178,7 +180,8 @@ def _row(facts: WorkspaceFacts, *, catalog: Catalog, base_url: str, now: datetim
         tone=tone,
         words=words,
         detail=detail,
-        notice=" ".join(filter(None, (*facts.lacks, _notice(facts, now=now, timezone=catalog.timezone)))),
+        lacks=" ".join(facts.lacks),
+        notice=_notice(facts, now=now, timezone=catalog.timezone),
         actions=_actions(facts, catalog=catalog, base_url=base_url),
     )
 

@@ -107,8 +107,14 @@ def test_what_will_be_stopped_says_when_and_can_be_extended(sample_catalog: Cata
 def test_what_it_started_without_is_said_as_long_as_it_runs(sample_catalog: Catalog, now: datetime) -> None:
     lacks = ("Your credentials are missing.", "The data is missing.")
     running = row(sample_catalog, now, state=WorkspaceState.RUNNING, lacks=lacks)
-    assert running.notice == "Your credentials are missing. The data is missing."
-    assert row(sample_catalog, now, state=WorkspaceState.RUNNING).notice == ""
+    assert running.lacks == "Your credentials are missing. The data is missing."
+    assert row(sample_catalog, now, state=WorkspaceState.RUNNING).lacks == ""
+
+
+def test_what_it_lacks_and_what_will_stop_it_are_told_apart(sample_catalog: Catalog, now: datetime) -> None:
+    notice = StopNotice(why=Why.IDLE, limit=timedelta(hours=2), at=now + timedelta(minutes=12), extend_by=None)
+    both = row(sample_catalog, now, state=WorkspaceState.RUNNING, lacks=("No data.",), notice=notice)
+    assert (both.lacks, both.notice) == ("No data.", "stops at 12:12 (in 12 min) unless it is used")
 
 
 def test_what_was_extended_says_until_when_it_is_kept(sample_catalog: Catalog, now: datetime) -> None:
