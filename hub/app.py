@@ -24,12 +24,14 @@ from hub.credentials.routes import (
     CheckHandler,
     CredentialsHandler,
     ForgetHandler,
+    ForgetTeamHandler,
     MountedHandler,
     MountsHandler,
     OneCredentialHandler,
     OpenHandler,
     RotateHandler,
 )
+from hub.credentials.standing import Standings
 from hub.credentials.vaults import vault_for
 from hub.database import Database
 from hub.database_watch import DatabaseWatch
@@ -116,6 +118,7 @@ def make_app(services: Services) -> web.Application:
         ("api/homes/([^/]+)/deleted", DeletedHandler),
         ("api/homes/([^/]+)/archive", PutAsideHandler),
         ("api/homes/([^/]+)/restore", BringBackHandler),
+        ("api/team-credentials/([^/]+)/forget", ForgetTeamHandler),
     ]
     services.metrics.know_routes(routes)
 
@@ -161,6 +164,7 @@ class RunningServices:
             database=self._database,
             credentials=self._credentials,
             archives=archives,
+            standings=Standings(self._hub),
             metrics=ServicesMetrics(lambda: not self._watch.is_away),
             hub_auth=hub_oauth(self._settings, self._keys),
         )

@@ -13,6 +13,7 @@ from hub import pages
 from hub.archives import hub_steps
 from hub.archives.deletion import remember_the_deleted
 from hub.backends import make_backend
+from hub.credentials import team_handlers
 from hub.credentials.forgetting import forget_the_deleted
 from hub.credentials.source import ServicesCredentials
 from hub.database import settle_sqlite
@@ -83,7 +84,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         settings = settings_of_this_process()
         self.services_client = services_client(settings)
         self.history = StartHistory(self.services_client, log=self.log)
-        credentials = ServicesCredentials(self.services_client, log=self.log)
+        credentials = ServicesCredentials(self.services_client, teams_of=self._teams_of, log=self.log)
         try:
             self.backend = make_backend(settings, starts=self.history, credentials=credentials, log=self.log)
         except StudioloError as error:
@@ -106,6 +107,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         self.tornado_settings["studiolo_home_keeper"] = self.backend.homes
         self.tornado_settings["studiolo"] = self.backend.place
         self.tornado_settings["studiolo_credentials"] = credentials
+        self.tornado_settings["studiolo_services"] = self.services_client
         if (measure := self.backend.measure_home) is not None:
             self.tornado_settings["studiolo_homes"] = HomeBoard(measure, log=self.log)
             self.tornado_settings["studiolo_quota_of"] = settings.homes.quota_of
@@ -121,7 +123,8 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
     def init_handlers(self) -> None:
         """Our pages come first: where both have an address, ours answers. Faults of all have a reference."""
         super().init_handlers()
-        ours = [*pages.handlers(), *idle_routes.handlers(), *hub_steps.handlers(), *HEALTH]
+        domains = (pages, idle_routes, hub_steps, team_handlers)
+        ours = [*(handler for domain in domains for handler in domain.handlers()), *HEALTH]
         self.handlers[:0] = self.add_url_prefix(self.hub_prefix, ours)
         self.handlers[:] = with_references(guard_all(self.handlers))
 
@@ -161,6 +164,10 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
 
     def _active_rows(self) -> frozenset[WorkspaceRow]:
         return active_rows(self.db, self.users.values())
+
+    def _teams_of(self, name: str) -> tuple[str, ...]:
+        user = orm.User.find(self.db, name)
+        return tuple(sorted(group.name for group in user.groups)) if user is not None else ()
 
     def _spawners(self) -> list[Any]:
         return [spawner for user in self.users.values() for spawner in user.spawners.values()]

@@ -12,8 +12,9 @@ SERVICE_PREFIX = f"/services/{SERVICE}/"
 ACCESS_SERVICE = f"access:services!service={SERVICE}"
 """Needed to call the service at all, as a person or from a workspace."""
 
-SERVICE_SCOPES = ("read:users:name",)
-"""The service's own rights. It tells callers apart by *their* tokens, which needs none of its own."""
+SERVICE_SCOPES = ("read:users:name", "read:groups")
+"""The service's own rights. It tells callers apart by *their* tokens, which needs none of its own; and the hub
+tells it who is in which team, and who leads it."""
 
 USER_SCOPES = frozenset({ACCESS_SERVICE})
 """What every person may do beside JupyterHub's own `user` role."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hub.archives.actions import Archives
     from hub.credentials.actions import Credentials
+    from hub.credentials.standing import Standings
     from hub.database import Database
     from hub.keys import Keys
     from hub.metrics.services import ServicesMetrics
@@ -23,6 +24,8 @@ class Services:
     database: Database
     credentials: Credentials
     archives: Archives
+    standings: Standings
+    """Says who is in which team, and leads it."""
     metrics: ServicesMetrics
     hub_auth: Any
     """Asks the hub who a caller is."""

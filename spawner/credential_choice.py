@@ -10,7 +10,7 @@ from spawner.env_rules import is_reserved
 from studiolo.problems import listed, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from spawner.credentials import KnownCredentials, MountedCredential
 
@@ -44,10 +44,16 @@ def choose_credentials(asked: tuple[str, ...] | None, known: KnownCredentials | 
     else:
         wanted = tuple(by_name[name] for name in dict.fromkeys(asked) if name in by_name)
         missing = tuple(name for name in dict.fromkeys(asked) if name not in by_name)
+    wanted = own_first(wanted)
     if known.is_current:
         return ChosenCredentials(mounted=wanted, gone=missing, notes=_notes_on_clashes(wanted))
     unknown = (f"{said_missing(missing)} {AWAY}",) if missing else ()
     return ChosenCredentials(mounted=wanted, notes=(*unknown, *_notes_on_clashes(wanted)))
+
+
+def own_first(credentials: Iterable[MountedCredential]) -> tuple[MountedCredential, ...]:
+    """In the order in which they count where two have the same place: what a person keeps before what a team gives."""
+    return tuple(sorted(credentials, key=lambda credential: credential.team))
 
 
 def said_missing(names: Sequence[str]) -> str:

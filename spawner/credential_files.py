@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import stat
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+NO_ORIGINS: Final[Mapping[str, str]] = MappingProxyType({})
 
 IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - below it, a folder that only we can enter
 """A tmpfs on every Linux, in containers too: what lies there is on no disk and in no backup, and gone at a reboot."""
@@ -30,8 +34,15 @@ def credentials_folder(workspace: Path, *, in_memory: Path = IN_MEMORY) -> Path:
     return ours / f"{hashlib.sha256(os.fsencode(workspace.absolute())).hexdigest()[:32]}.credentials"
 
 
-def write_credentials(folder: Path, files: Mapping[str, str]) -> None:
-    """Writes the files, by their places below the folder, in the stead of all that was there. Raises OSError."""
+ORIGINS: Final = ".studiolo-origins"
+"""Beside the files: the name of the credential that each comes from. Two may want one place, and only one has it."""
+
+
+def write_credentials(folder: Path, files: Mapping[str, str], origins: Mapping[str, str] = NO_ORIGINS) -> None:
+    """Writes the files, by their places below the folder, in the stead of all that was there. Raises OSError.
+
+    `origins`: the name of the credential that each comes from.
+    """
     remove_credentials(folder)
     if not files:
         return
@@ -40,6 +51,17 @@ def write_credentials(folder: Path, files: Mapping[str, str]) -> None:
         path = folder / place
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_file(path, text)
+    if origins:
+        write_file(folder / ORIGINS, json.dumps(dict(origins)))
+
+
+def read_origins(folder: Path) -> dict[str, str]:
+    """Which credential each file comes from, by its place; empty where nobody wrote it down."""
+    try:
+        found = json.loads((folder / ORIGINS).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def write_file(path: Path, text: str) -> None:

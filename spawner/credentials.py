@@ -7,6 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from studiolo.names import team_folder
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,12 +24,20 @@ class CredentialKind(StrEnum):
     CLOUD = "cloud"
 
 
+def team_credential(team: str, name: str) -> str:
+    """What options call a credential of a team: `vision/hub`. One-to-one; the folder of a team has no slash."""
+    return f"{team_folder(team)}/{name}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MountedCredential:
     """One credential as a start needs it."""
 
     name: str
+    """What options call it: a person's own by its name, a team's as `vision/hub`."""
     kind: CredentialKind
+    team: str = ""
+    """Whose it is; "" is the person themselves."""
     secret: str = ""
     """The name of the Secret that holds it; "" on one machine."""
     env: tuple[str, ...] = ()
@@ -35,7 +45,7 @@ class MountedCredential:
     files: tuple[str, ...] = ()
     """Its files: paths below /run/credentials, or below the home (`~/.aws/credentials`). See `credential_keys`."""
     always: bool = False
-    """Whether every workspace of its owner gets it where nothing else is chosen."""
+    """Whether every workspace of its owner, or of all members of the team, gets it where nothing else is chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +75,10 @@ class CredentialSource(Protocol):
     """Who knows of people's credentials. Never raises, and never waits longer than a start can bear."""
 
     async def known(self, user: str) -> KnownCredentials | None:
-        """What there is; None where nobody answers and nobody ever did."""
+        """What a person has, and their teams give; None where nobody answers and nobody ever did."""
 
     async def values(self, user: str, server: str, names: tuple[str, ...]) -> CredentialValues | None:
-        """The values of these, on one machine alone; None where nobody answers."""
+        """The values of these, on one machine alone; None where nobody answers. The first of two for a place counts."""
 
     def mounted(self, user: str, server: str, names: tuple[str, ...]) -> None:
         """Remembers that a workspace got them. Returns at once."""

@@ -344,7 +344,11 @@ class CredentialsGone(StartError):
         super().__init__(
             f"The credential{'' if one else 's'} {listed([quoted(name) for name in names])} "
             f"{'does' if one else 'do'} not exist any more.",
-            cause="It was removed or renamed since it was chosen." if one else "They were removed or renamed.",
+            cause=("It was" if one else "They were") + " removed or renamed since, or you have left the team."
+            if any("/" in name for name in names)
+            else "It was removed or renamed since it was chosen."
+            if one
+            else "They were removed or renamed.",
             hint=f"Start without {'it' if one else 'them'}, or add {'it' if one else 'them'} again under Credentials.",
             offers=(
                 Offer(

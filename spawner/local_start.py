@@ -167,8 +167,9 @@ class LocalStart:
             self.board.notice(said_missing(values.missing))
         placed = placed_files(identity.credentials)
         texts = {place: values.files[path] for place, (_, path) in placed.items() if path in values.files}
+        origins = {place: placed[place][0].name for place in texts}
         try:
-            await asyncio.to_thread(write_credentials, self.files.credentials, texts)
+            await asyncio.to_thread(write_credentials, self.files.credentials, texts, origins)
         except OSError as error:
             self.board.notice(said_unwritten(error.strerror or type(error).__name__))
         return values

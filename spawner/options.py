@@ -31,7 +31,8 @@ MOST_DATA: Final = 100
 MOST_CREDENTIALS: Final = 100
 """Chosen for one workspace."""
 
-LONGEST_CREDENTIAL_NAME: Final = 100
+LONGEST_CREDENTIAL_NAME: Final = 110
+"""A team's is `TEAM/NAME`, with the name of the team's folder, which has up to 63 characters."""
 
 MOST_LISTED: Final = 12
 """Names and problems listed in one answer; more are counted."""

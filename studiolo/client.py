@@ -13,7 +13,7 @@ import asyncio
 import os
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from studiolo.address import HubAddress
 from studiolo.client_errors import (
@@ -54,6 +54,7 @@ from studiolo.wire import (
     NewValue,
     OpenedCredentials,
     PasswordSet,
+    PersonStanding,
     ProgressEvent,
     Server,
     ServersOfUser,
@@ -281,11 +282,13 @@ class Studiolo:
         user = user or await self._my_name()
         return await self._services.text(f"/workspaces/{_part(user)}/{_part(name)}/log", seconds=self._seconds)
 
-    # -- credentials (your own) ----------------------------------------------------------------------------------
+    # -- credentials (your own, and your teams') -----------------------------------------------------------------
 
-    async def credentials(self) -> tuple[CredentialView, ...]:
-        """Your credentials, by name. No value can be read back, by nobody."""
-        return (await self._services.call("GET", "/credentials", CredentialViews, seconds=self._seconds)).credentials
+    async def credentials(self, *, team: str | None = None) -> tuple[CredentialView, ...]:
+        """Your credentials and then those of your teams, or those of one team. No value can be read back, by nobody."""
+        chosen = {} if team is None else {"team": team}
+        found = await self._services.call("GET", "/credentials", CredentialViews, seconds=self._seconds, **chosen)
+        return found.credentials
 
     async def add_credential(self, new: NewCredential) -> CredentialView:
         """Keep a credential. Raises Refused with all that is wrong with it."""
@@ -293,14 +296,14 @@ class Studiolo:
             "POST", "/credentials", CredentialView, body=new.with_value(), seconds=self._seconds
         )
 
-    async def rotate_credential(self, name: str, new: NewValue) -> CredentialView:
-        """Give a credential another value; its places stay."""
-        path = f"/credentials/{_part(name)}/rotate"
+    async def rotate_credential(self, name: str, new: NewValue, *, team: str = "") -> CredentialView:
+        """Give a credential of yours, or of a team that you lead, another value; its places stay."""
+        path = f"/credentials/{_part(name)}/rotate{_of_team(team)}"
         return await self._services.call("POST", path, CredentialView, body=new.with_value(), seconds=self._seconds)
 
-    async def remove_credential(self, name: str) -> None:
-        """Forget a credential. Raises NotFound where there is none of that name."""
-        await self._services.tell("DELETE", f"/credentials/{_part(name)}", seconds=self._seconds)
+    async def remove_credential(self, name: str, *, team: str = "") -> None:
+        """Forget a credential of yours, or of a team that you lead. Raises NotFound where there is none."""
+        await self._services.tell("DELETE", f"/credentials/{_part(name)}{_of_team(team)}", seconds=self._seconds)
 
     # -- people and teams (administrators) -----------------------------------------------------------------------
 
@@ -355,9 +358,10 @@ class Studiolo:
         """Remember how a start went (with the hub's own token)."""
         await self._services.tell("POST", "/starts", body=record.model_dump(mode="json"), seconds=self._seconds)
 
-    async def credential_mounts(self, user: str) -> CredentialMounts:
-        """What a person's workspaces could get, without values (with the hub's own token)."""
-        path = f"/credentials/{_part(user)}/mounts"
+    async def credential_mounts(self, user: str, teams: Iterable[str] = ()) -> CredentialMounts:
+        """What workspaces of a person who is in these teams could get, without values (with the hub's own token)."""
+        in_teams = urlencode([("team", team) for team in teams])
+        path = f"/credentials/{_part(user)}/mounts{'?' if in_teams else ''}{in_teams}"
         return await self._services.call("GET", path, CredentialMounts, seconds=self._seconds)
 
     async def open_credentials(self, user: str, wanted: CredentialsWanted) -> OpenedCredentials:
@@ -374,6 +378,10 @@ class Studiolo:
     async def forget_credentials(self, user: str) -> None:
         """Remove all credentials of a person who is deleted (with the hub's own token)."""
         await self._services.tell("POST", f"/credentials/{_part(user)}/forget", seconds=self._slow)
+
+    async def forget_team_credentials(self, team: str) -> None:
+        """Remove all credentials of a team that is deleted (with the hub's own token)."""
+        await self._services.tell("POST", f"/team-credentials/{_part(team)}/forget", seconds=self._slow)
 
     async def account_deleted(self, user: str) -> None:
         """Remember that a person's home is to be put aside (with the hub's own token)."""
@@ -395,6 +403,11 @@ class Studiolo:
         """Bring back what was put aside under a name (with the services' own token)."""
         path, body = f"/studiolo/homes/{_part(user)}/bring-back", HomeName(name=name).model_dump()
         return await self._hub.call("POST", path, HomeStep, body=body, seconds=self._slow)
+
+    async def standing(self, user: str) -> PersonStanding:
+        """Where a person stands among the teams at this moment (with the token of the services process)."""
+        path = f"/studiolo/standing/{_part(user)}"
+        return await self._hub.call("GET", path, PersonStanding, seconds=self._seconds)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -460,6 +473,10 @@ def _checked_token(token: str) -> str:
     if not token.isascii() or not token.isprintable() or " " in token:
         raise NotSignedIn("The token has characters that no token has.", hint="Copy it again: studiolo login URL")
     return token
+
+
+def _of_team(team: str) -> str:
+    return f"?{urlencode({'team': team})}" if team else ""
 
 
 def _part(name: str) -> str:

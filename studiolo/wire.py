@@ -282,6 +282,8 @@ class NewCredential(SentSecret):
     """A credential to keep. Each kind needs some of the fields, and refuses the others."""
 
     name: str
+    team: str = ""
+    """The team for whose members it is; "": for yourself."""
     kind: CredentialWord
     always: bool = True
     """Whether every workspace gets it where nothing else is chosen."""
@@ -304,9 +306,15 @@ class NewValue(SentSecret):
 
 
 class CredentialView(Received):
-    """A credential as its owner sees it. It has no field for a value."""
+    """A credential as its owner, or somebody of its team, sees it. It has no field for a value."""
 
     name: str
+    team: str = ""
+    """The team that it is of; "": your own."""
+    may_change: bool = True
+    """Whether you may rotate and remove it: your own, and those of a team that you lead."""
+    is_given: bool = True
+    """Whether your workspaces can have it. An administrator sees those of other teams, and of teams that are gone."""
     kind: str
     always: bool = False
     env: tuple[str, ...] = ()
@@ -319,11 +327,11 @@ class CredentialView(Received):
     changed: datetime
     mounted: datetime | None = None
     mounted_by: str = ""
-    """The workspace that got it last."""
+    """The workspace that got it last; of a team's, the person."""
 
 
 class CredentialViews(Received):
-    """All credentials of a person."""
+    """All credentials that a person may see."""
 
     credentials: tuple[CredentialView, ...] = ()
 
@@ -332,6 +340,7 @@ class CredentialMount(Received):
     """A credential as a start needs it: the fields of `spawner.credentials.MountedCredential`."""
 
     name: str
+    team: str = ""
     kind: str
     secret: str = ""
     env: tuple[str, ...] = ()
@@ -340,7 +349,7 @@ class CredentialMount(Received):
 
 
 class CredentialMounts(Received):
-    """All that a person's workspaces could get."""
+    """All that a person's workspaces could get, the person's own first."""
 
     credentials: tuple[CredentialMount, ...] = ()
 
@@ -349,8 +358,26 @@ class CredentialsWanted(Sent):
     """Which credentials a workspace gets."""
 
     names: tuple[str, ...]
+    """A person's own by its name, a team's as `TEAM/NAME` with the name of the team's folder."""
+    teams: tuple[str, ...] = ()
+    """All teams of the person."""
     workspace: str = ""
     """As people call it, to be shown beside them."""
+
+
+class TeamStanding(Received):
+    """A team, and where one person stands in it."""
+
+    name: str
+    leads: tuple[str, ...] = ()
+    is_member: bool = False
+
+
+class PersonStanding(Received):
+    """Where one person stands among the teams: all of theirs; of an administrator, all that there are."""
+
+    is_admin: bool = False
+    teams: tuple[TeamStanding, ...] = ()
 
 
 class OpenedCredentials(Received):

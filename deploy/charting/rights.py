@@ -93,8 +93,8 @@ RIGHTS: Final = (
         place=Place.WORKSPACES,
         resources=("secrets",),
         verbs=("create", "update", "delete"),
-        why="A credential of a person is a Secret: kept, given another value, removed. Never read, not even by its "
-        "owner: no `get`, no `list`, no `watch`, and no `patch`, whose answer would show what is there.",
+        why="A credential of a person or a team is a Secret: kept, given another value, removed. Never read, not even "
+        "by its owner: no `get`, no `list`, no `watch`, and no `patch`, whose answer would show what is there.",
     ),
     Right(
         place=Place.CLUSTER,

@@ -2,82 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tornado import web
 
-from hub.credentials.errors import CredentialRefused, NoSuchCredential, VaultAway
+from hub.credentials.callers import STATUS, CallerOfCredentials
+from hub.credentials.credential import Owner
+from hub.credentials.errors import CredentialRefused, StandingUnknown
+from hub.credentials.page_view import page_view
+from hub.credentials.rights import Action
 from hub.roles import SERVICE_PREFIX
 from hub.service_pages import ServicePage
 from spawner.credentials import CredentialKind
+from studiolo.errors import StudioloError
 from studiolo.wire import NewCredential
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
-    from datetime import datetime
-
-    from hub.credentials.credential import Credential
-    from studiolo.errors import StudioloError
 
 ADDRESS: Final = f"{SERVICE_PREFIX}credentials"
 CHECK: Final = f"{SERVICE_PREFIX}api/credential-check"
-
-TITLES: Final = {
-    CredentialKind.ENV: "Environment variable",
-    CredentialKind.FILE: "File",
-    CredentialKind.GIT: "git over HTTPS",
-    CredentialKind.SSH_KEY: "SSH key",
-    CredentialKind.PACKAGE_INDEX: "Package index",
-    CredentialKind.CLOUD: "Cloud profile",
-}
 
 SENT: Final = ("name", "variable", "path", "host", "url", "user", "tool")
 """Fields of the form that are shown again where something was wrong. A value never is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One credential as the page shows it."""
-
-    name: str
-    kind: str
-    title: str
-    is_key: bool
-    always: bool
-    places: tuple[str, ...]
-    public_key: str
-    fingerprint: str
-    changed: str
-    mounted: str
-
-
-def line_of(credential: Credential) -> Line:
-    """What is shown of a credential."""
-    return Line(
-        name=credential.name,
-        kind=TITLES[credential.purpose.kind],
-        title=credential.purpose.title,
-        is_key=credential.purpose.kind is CredentialKind.SSH_KEY,
-        always=credential.always,
-        places=(
-            *credential.env,
-            *(path if path.startswith("~/") else f"/run/credentials/{path}" for path in credential.files),
-        ),
-        public_key=credential.public_key,
-        fingerprint=credential.fingerprint,
-        changed=_day(credential.changed),
-        mounted=f"{credential.mounted_by} got it {_day(credential.mounted)}" if credential.mounted else "not used yet",
-    )
-
-
-class CredentialsPage(ServicePage):
-    """`credentials`: yours, with forms to add, rotate and remove."""
+class CredentialsPage(CallerOfCredentials, ServicePage):
+    """`credentials`: yours and those of your teams, with forms to add, rotate and remove."""
 
     async def get(self) -> None:
-        """The page."""
-        await self.show_credentials()
+        """The page. `?team=` chooses the team for whom the forms are."""
+        await self.show_credentials(team=self.get_query_argument("team", "", strip=False))
 
     async def post(self) -> None:
         """Add one, and back to the page; what is wrong is said on it."""
@@ -86,17 +42,18 @@ class CredentialsPage(ServicePage):
         if kind not in set(CredentialKind):
             raise web.HTTPError(400, "This is no kind of credential.")
         always = self.get_body_argument("always", "") == "yes"
-        facts = {**sent, "name": sent["name"].strip(), "kind": kind, "always": always}
+        facts = {**sent, "name": sent["name"].strip(), "kind": kind, "always": always, "team": self.sent_team}
         new = NewCredential.model_validate({**facts, "value": self.sent_value(CredentialKind(kind))})
-        await self.change(self.services.credentials.add(self.owner, new), kind=kind, sent=sent)
+
+        async def add() -> None:
+            await self.credentials.add(await self.owner(new.team, Action.ADD), new)
+
+        await self.change(add(), kind=kind, sent=sent)
 
     @property
-    def owner(self) -> str:
-        """Who looks at the page."""
-        if self.current_user["kind"] != "user":
-            raise web.HTTPError(403, "Credentials belong to people.")
-        name: str = self.current_user["name"]
-        return name
+    def sent_team(self) -> str:
+        """Whose it is; "" for who looks at the page."""
+        return self.get_body_argument("team", "", strip=False)
 
     def sent_value(self, kind: CredentialKind | None) -> str:
         """The value of a form. Browsers send other line ends, and people paste tokens with one behind them."""
@@ -106,29 +63,36 @@ class CredentialsPage(ServicePage):
 
     async def change(self, changing: Awaitable[object], *, kind: str = "", sent: dict[str, str] | None = None) -> None:
         """Back to the page after a change, or the page with what stood in its way."""
+        team = self.sent_team
         try:
             await changing
-        except CredentialRefused as error:
-            self.set_status(HTTPStatus.BAD_REQUEST)
-            await self.show_credentials(problems=error.problems, kind=kind, sent=sent)
-        except (NoSuchCredential, VaultAway) as error:
-            self.set_status(_STATUS[type(error)])
-            await self.show_credentials(problems=(f"{error} {error.hint}".strip(),), kind=kind, sent=sent)
+        except StudioloError as error:
+            if type(error) not in STATUS:
+                raise
+            self.set_status(STATUS[type(error)])
+            said = error.problems if isinstance(error, CredentialRefused) else (f"{error} {error.hint}".strip(),)
+            await self.show_credentials(problems=said, kind=kind, sent=sent, team=team)
         else:
             self.redirect(ADDRESS, status=HTTPStatus.SEE_OTHER)
 
     async def show_credentials(
-        self, *, problems: tuple[str, ...] = (), kind: str = "", sent: dict[str, str] | None = None
+        self,
+        *,
+        problems: tuple[str, ...] = (),
+        kind: str = "",
+        sent: dict[str, str] | None = None,
+        team: str = "",
     ) -> None:
-        """The page."""
-        found = await self.services.credentials.of(self.owner)
-        facts: dict[str, Any] = {
-            "lines": tuple(map(line_of, found)),
-            "problems": problems,
-            "address": ADDRESS,
-            "check": CHECK,
-        }
-        self.show("credentials.html", **facts, kind=kind, sent=sent or {})
+        """The page. Where the hub does not say who is in which team, a person's own stand there alone."""
+        try:
+            who = await self.standing()
+            found = await self.visible(who)
+        except StandingUnknown as error:
+            who, found = None, await self.credentials.of(Owner.person(self.caller))
+            problems = problems or (f"{error} {error.hint}",)
+        view = page_view(found, who, team=team)
+        texts = {"address": ADDRESS, "check": CHECK, "kind": kind}
+        self.show("credentials.html", view=view, problems=problems, sent=sent or {}, **texts)
 
 
 class RotatePage(CredentialsPage):
@@ -140,34 +104,28 @@ class RotatePage(CredentialsPage):
         self.redirect(ADDRESS)
 
     async def post(self, name: str) -> None:  # type: ignore[override]  # as above
-        """Keep it."""
-        kinds = {one.name: one.purpose.kind for one in await self.services.credentials.of(self.owner)}
-        value = self.sent_value(kinds.get(name))
-        await self.change(self.services.credentials.rotate(self.owner, name, value))
+        """Change it."""
+        await self.change(self.act(name))
+
+    async def act(self, name: str) -> None:
+        """Keep another value."""
+        owner = await self.owner(self.sent_team, Action.CHANGE)
+        kinds = {one.name: one.purpose.kind for one in await self.credentials.of(owner)}
+        await self.credentials.rotate(owner, name, self.sent_value(kinds.get(name)))
 
 
 class AlwaysPage(RotatePage):
     """`credentials/NAME/always`: whether every workspace gets it."""
 
-    async def post(self, name: str) -> None:  # type: ignore[override]  # as above
+    async def act(self, name: str) -> None:
         """Remember it."""
         always = self.get_body_argument("always", "") == "yes"
-        await self.change(self.services.credentials.choose_always(self.owner, name, always=always))
+        await self.credentials.choose_always(await self.owner(self.sent_team, Action.CHANGE), name, always=always)
 
 
 class RemovePage(RotatePage):
     """`credentials/NAME/remove`: forget it."""
 
-    async def post(self, name: str) -> None:  # type: ignore[override]  # as above
+    async def act(self, name: str) -> None:
         """Gone."""
-        await self.change(self.services.credentials.remove(self.owner, name))
-
-
-_STATUS: Final[dict[type[StudioloError], int]] = {
-    NoSuchCredential: HTTPStatus.NOT_FOUND,
-    VaultAway: HTTPStatus.SERVICE_UNAVAILABLE,
-}
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+        await self.credentials.remove(await self.owner(self.sent_team, Action.CHANGE), name)

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from tornado import web
 
-from hub.auth import HubOnlyHandler, PersonHandler
-from hub.credentials.errors import CredentialRefused, NoSuchCredential, VaultAway
+from hub.auth import HubOnlyHandler
+from hub.credentials.callers import STATUS, CallerOfCredentials
+from hub.credentials.credential import Owner
+from hub.credentials.errors import CredentialRefused, VaultAway
+from hub.credentials.rights import Action, Answer, may
+from studiolo.errors import StudioloError
 from studiolo.wire import (
     CredentialMount,
     CredentialMounts,
@@ -21,25 +25,20 @@ from studiolo.wire import (
 )
 
 if TYPE_CHECKING:
-    from hub.credentials.actions import Credentials
     from hub.credentials.credential import Credential
-    from studiolo.errors import StudioloError
 
 Body = TypeVar("Body", bound=BaseModel)
-
-_STATUS: dict[type[StudioloError], int] = {
-    CredentialRefused: HTTPStatus.BAD_REQUEST,
-    NoSuchCredential: HTTPStatus.NOT_FOUND,
-    VaultAway: HTTPStatus.SERVICE_UNAVAILABLE,
-}
 
 _FROM_LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
-def view_of(credential: Credential) -> CredentialView:
-    """What its owner sees of it."""
+def view_of(credential: Credential, *, may_change: bool = True, is_given: bool = True) -> CredentialView:
+    """What its owner, or somebody of its team, sees of it."""
     return CredentialView(
         name=credential.name,
+        team=credential.owner.team,
+        may_change=may_change,
+        is_given=is_given,
         kind=credential.purpose.kind.value,
         always=credential.always,
         env=credential.env,
@@ -54,26 +53,18 @@ def view_of(credential: Credential) -> CredentialView:
     )
 
 
-class CredentialHandler(PersonHandler):
-    """For the owner alone: nobody can name another person's credentials here, an administrator neither."""
+class CredentialHandler(CallerOfCredentials):
+    """For people. `team` names the team whose credentials are meant; without it they are the caller's own."""
 
     @property
-    def credentials(self) -> Credentials:
-        """Everybody's; each call names its owner."""
-        return self.services.credentials
-
-    @property
-    def owner(self) -> str:
-        """Who calls. Raises 403 for a service, which is no person, whatever it is called."""
-        if self.current_user["kind"] != "user":
-            raise web.HTTPError(403, "Credentials belong to people.")
-        name: str = self.current_user["name"]
-        return name
+    def team(self) -> str:
+        """Which team the address names."""
+        return self.get_query_argument("team", "", strip=False)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What can go wrong with credentials, in its own words."""
         error = kwargs.get("exc_info", (None, None, None))[1]
-        if (status := _STATUS.get(type(error))) is not None:
+        if isinstance(error, StudioloError) and (status := STATUS.get(type(error))) is not None:
             self.set_status(status)
             sentence = f"{error} {error.hint}".strip()
             self.finish({"status": status, "message": sentence})
@@ -82,22 +73,33 @@ class CredentialHandler(PersonHandler):
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """What a person did wrong is no fault of ours."""
-        if type(value) not in _STATUS:
+        if type(value) not in STATUS:
             super().log_exception(typ, value, tb)
 
 
 class CredentialsHandler(CredentialHandler):
-    """`api/credentials`: yours."""
+    """`api/credentials`: yours, and those of your teams."""
 
     async def get(self) -> None:
-        """All of them, by name."""
-        found = await self.credentials.of(self.owner)
-        self.write(CredentialViews(credentials=tuple(map(view_of, found))).model_dump_json())
+        """All of them, your own first, then by team and name. `?team=` gives those of one team."""
+        if self.team:
+            await self.owner(self.team, Action.SEE)
+        who = await self.standing()
+        found = [one for one in await self.visible(who) if not self.team or one.owner.team == self.team]
+        views = tuple(
+            view_of(
+                one,
+                may_change=may(who, Action.CHANGE, one.owner) is Answer.YES,
+                is_given=not one.owner.team or one.owner.team in who.own_teams,
+            )
+            for one in found
+        )
+        self.write(CredentialViews(credentials=views).model_dump_json())
 
     async def post(self) -> None:
         """201 and the new one; 400 with everything that is wrong with it."""
-        owner = self.owner
-        added = await self.credentials.add(owner, parse(self.request.body, NewCredential))
+        new = parse(self.request.body, NewCredential)
+        added = await self.credentials.add(await self.owner(new.team, Action.ADD), new)
         self.set_status(HTTPStatus.CREATED)
         self.write(view_of(added).model_dump_json())
 
@@ -108,8 +110,9 @@ class CheckHandler(CredentialHandler):
     async def post(self) -> None:
         """`{problems, fingerprint}`: of an SSH key that somebody brings, so that they see which one it is."""
         new = parse(self.request.body, NewCredential)
+        owner = await self.owner(new.team, Action.ADD)
         try:
-            content = await self.credentials.check(self.owner, new)
+            content = await self.credentials.check(owner, new)
         except CredentialRefused as error:
             self.write({"problems": list(error.problems), "fingerprint": ""})
         else:
@@ -117,11 +120,11 @@ class CheckHandler(CredentialHandler):
 
 
 class OneCredentialHandler(CredentialHandler):
-    """`api/credentials/NAME`: one of yours."""
+    """`api/credentials/NAME`: one of yours, or with `?team=` of a team that you lead."""
 
     async def delete(self, name: str) -> None:
-        """204; it is gone from the next start, and on Kubernetes soon from running workspaces."""
-        await self.credentials.remove(self.owner, name)
+        """204; it is gone from the next start, and its files soon from running workspaces."""
+        await self.credentials.remove(await self.owner(self.team, Action.CHANGE), name)
         self.set_status(HTTPStatus.NO_CONTENT)
 
 
@@ -130,7 +133,7 @@ class RotateHandler(CredentialHandler):
 
     async def post(self, name: str) -> None:
         """The credential as it now is."""
-        owner = self.owner
+        owner = await self.owner(self.team, Action.CHANGE)
         new = parse(self.request.body, NewValue)
         changed = await self.credentials.rotate(owner, name, new.value.get_secret_value())
         self.write(view_of(changed).model_dump_json())
@@ -140,11 +143,17 @@ class MountsHandler(HubOnlyHandler):
     """`GET api/credentials/USER/mounts`: what a start may give a workspace, without values."""
 
     async def get(self, user: str) -> None:
-        """All of the person, by name."""
-        found = await self.services.credentials.mounts(user)
+        """All of the person and of the teams that the hub says they are in (`?team=`, for each), their own first."""
+        found = await self.services.credentials.mounts(user, self.get_query_arguments("team", strip=False))
         mounts = tuple(
             CredentialMount(
-                name=one.name, kind=one.kind, secret=one.secret, env=one.env, files=one.files, always=one.always
+                name=one.name,
+                team=one.team,
+                kind=one.kind,
+                secret=one.secret,
+                env=one.env,
+                files=one.files,
+                always=one.always,
             )
             for one in found
         )
@@ -157,7 +166,7 @@ class MountedHandler(HubOnlyHandler):
     async def post(self, user: str) -> None:
         """204."""
         wanted = parse(self.request.body, CredentialsWanted)
-        await self.services.credentials.note_mounted(user, wanted.names, workspace=wanted.workspace)
+        await self.services.credentials.note_mounted(user, wanted.teams, wanted.names, workspace=wanted.workspace)
         self.set_status(HTTPStatus.NO_CONTENT)
 
 
@@ -166,11 +175,23 @@ class ForgetHandler(HubOnlyHandler):
 
     async def post(self, user: str) -> None:
         """204 when nothing of them is left."""
+        await self.forget(Owner.person(user))
+
+    async def forget(self, owner: Owner) -> None:
+        """Nothing of them is left, or the reason is told."""
         try:
-            await self.services.credentials.forget(user)
+            await self.services.credentials.forget(owner)
         except VaultAway as error:
             raise web.HTTPError(503, "%s", error) from None
         self.set_status(HTTPStatus.NO_CONTENT)
+
+
+class ForgetTeamHandler(ForgetHandler):
+    """`POST api/team-credentials/TEAM/forget`: the team is deleted."""
+
+    async def post(self, team: str) -> None:
+        """204 when nothing of it is left."""
+        await self.forget(Owner.of_team(team))
 
 
 class OpenHandler(HubOnlyHandler):
@@ -188,7 +209,7 @@ class OpenHandler(HubOnlyHandler):
     async def post(self, user: str) -> None:
         """`{env: {NAME: value}, files: {path: text}, missing: [name]}`."""
         wanted = parse(self.request.body, CredentialsWanted)
-        opened = await self.services.credentials.open(user, wanted.names)
+        opened = await self.services.credentials.open(user, wanted.teams, wanted.names)
         content = opened.content
         self.write({"env": dict(content.env), "files": dict(content.files), "missing": list(opened.missing)})
 

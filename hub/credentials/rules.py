@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from hub.credentials.credential import MOST_CREDENTIALS, Credential, Purpose
+from hub.credentials.credential import MOST_CREDENTIALS, Credential, Owner, Purpose
 from spawner.credential_keys import BELOW_HOME, CREDENTIALS_FOLDER
 from spawner.credentials import CredentialKind
 from spawner.env_rules import problem_with_name
@@ -58,15 +58,16 @@ def tidy(purpose: Purpose) -> Purpose:
     )
 
 
-def problems_with_name(name: str, others: Iterable[Credential]) -> list[str]:
+def problems_with_name(name: str, owner: Owner, others: Iterable[Credential]) -> list[str]:
     """What is wrong with the name of a new credential."""
     names = {other.name for other in others}
+    who = "the team has" if owner.team else "you have"
     if not is_slug(name) or len(name) > LONGEST_NAME:
         return [f"name: use at most {LONGEST_NAME} lower-case letters, digits and single hyphens, such as my-token."]
     if name in names:
-        return ["name: you have a credential of this name. Rotate it, or remove it first."]
+        return [f"name: {who} a credential of this name. Rotate it, or remove it first."]
     if len(names) >= MOST_CREDENTIALS:
-        return [f"name: you have {MOST_CREDENTIALS} credentials, which is all that one person may have."]
+        return [f"name: {who} {MOST_CREDENTIALS} credentials, which is all that one {owner.kind} may have."]
     return []
 
 
@@ -111,12 +112,13 @@ def problems_with_value(purpose: Purpose, value: str) -> list[str]:
 
 
 def problems_with_places(env: Sequence[str], files: Sequence[str], others: Iterable[Credential]) -> list[str]:
-    """Which other credentials of the person appear at the same place: a workspace can get only one of them."""
+    """Which other credentials of the same owner appear at the same place: a workspace can get only one of them."""
     problems = []
     for other in others:
-        problems += [f"{name} is set by your credential {other.name} already." for name in env if name in other.env]
+        which = f"the team's credential {other.name}" if other.owner.team else f"your credential {other.name}"
+        problems += [f"{name} is set by {which} already." for name in env if name in other.env]
         problems += [
-            f"{path} is where your credential {other.name} has a file already."
+            f"{path} is where {which} has a file already."
             for path in files
             if any(_meet(path, taken) for taken in other.files)
         ]

@@ -12,7 +12,6 @@ from hub.credentials.errors import VaultAway
 from spawner.credential_keys import secret_key
 from spawner.installation import KIND_LABEL, RELEASE_LABEL
 from spawner.kube import Kube, KubeConflict, KubeError, KubeNotFound
-from studiolo.names import home_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +23,10 @@ CREDENTIAL: Final = "credential"
 """The kind, in the labels of a Secret."""
 
 OWNER_LABEL: Final = "studiolo.dev/owner"
-"""Whose it is, by the name of their home."""
+"""Whose it is, by the name of their home, or of the team's folder."""
+
+OWNER_KIND_LABEL: Final = "studiolo.dev/owner-kind"
+"""`person` or `team`: a person and a team of the same name are two."""
 
 log = structlog.get_logger()
 
@@ -94,7 +96,8 @@ def secret_manifest(credential: Credential, content: Content, installation: Inst
             "labels": {
                 RELEASE_LABEL: installation.release,
                 KIND_LABEL: CREDENTIAL,
-                OWNER_LABEL: home_name(credential.owner),
+                OWNER_LABEL: credential.owner.label,
+                OWNER_KIND_LABEL: credential.owner.kind.value,
             },
         },
         "type": "Opaque",

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, select, update
 
-from hub.credentials.credential import Credential, Purpose
+from hub.credentials.credential import Credential, Owner, Purpose
 from hub.credentials.tables import CredentialRow, SealedRow
 from spawner.credentials import CredentialKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
 
-def credentials_of(session: Session, owner: str) -> tuple[Credential, ...]:
-    """All of one person, by name."""
-    rows = session.scalars(select(CredentialRow).where(CredentialRow.owner == owner).order_by(CredentialRow.name))
-    return tuple(_credential(row) for row in rows)
+TEAM: Final = "team/"
+"""Begins the owner of a row that is of a team."""
+
+PERSON: Final = "person/"
+"""Begins the owner of a row of a person whose own name begins with one of these: a renamed one may, for all we know."""
+
+
+def credentials_of(session: Session, owners: Collection[Owner]) -> tuple[Credential, ...]:
+    """All of these, people before teams, then by name."""
+    texts = [_text(owner) for owner in owners]
+    rows = session.scalars(select(CredentialRow).where(CredentialRow.owner.in_(texts)))
+    return _in_order(rows)
+
+
+def credentials_of_teams(session: Session) -> tuple[Credential, ...]:
+    """All of all teams, by team and name."""
+    return _in_order(session.scalars(select(CredentialRow).where(CredentialRow.owner.startswith(TEAM))))
 
 
 def add_credential(session: Session, credential: Credential) -> None:
@@ -30,7 +43,7 @@ def add_credential(session: Session, credential: Credential) -> None:
     purpose = asdict(credential.purpose)
     session.add(
         CredentialRow(
-            owner=credential.owner,
+            owner=_text(credential.owner),
             name=credential.name,
             kind=purpose.pop("kind").value,
             purpose={name: text for name, text in purpose.items() if text},
@@ -51,7 +64,7 @@ def change_credential(session: Session, credential: Credential) -> None:
     """Remember what a new value, or another choice of its owner, changed."""
     session.execute(
         update(CredentialRow)
-        .where(CredentialRow.owner == credential.owner, CredentialRow.name == credential.name)
+        .where(CredentialRow.owner == _text(credential.owner), CredentialRow.name == credential.name)
         .values(
             always=credential.always,
             public_key=credential.public_key,
@@ -61,17 +74,17 @@ def change_credential(session: Session, credential: Credential) -> None:
     )
 
 
-def remove_credential(session: Session, owner: str, name: str) -> None:
+def remove_credential(session: Session, owner: Owner, name: str) -> None:
     """Forget one; nothing happens where there is none."""
-    session.execute(delete(CredentialRow).where(CredentialRow.owner == owner, CredentialRow.name == name))
+    session.execute(delete(CredentialRow).where(CredentialRow.owner == _text(owner), CredentialRow.name == name))
 
 
-def note_mounted(session: Session, owner: str, names: Sequence[str], *, workspace: str, now: datetime) -> None:
-    """Remember which workspace got them last."""
+def note_mounted(session: Session, owner: Owner, names: Collection[str], *, by: str, now: datetime) -> None:
+    """Remember who got them last."""
     session.execute(
         update(CredentialRow)
-        .where(CredentialRow.owner == owner, CredentialRow.name.in_(names))
-        .values(mounted_at=now, mounted_by=workspace)
+        .where(CredentialRow.owner == _text(owner), CredentialRow.name.in_(names))
+        .values(mounted_at=now, mounted_by=by)
     )
 
 
@@ -90,9 +103,25 @@ def remove_sealed(session: Session, reference: str) -> None:
     session.execute(delete(SealedRow).where(SealedRow.reference == reference))
 
 
+def _in_order(rows: Iterable[CredentialRow]) -> tuple[Credential, ...]:
+    """Not by the database, which may compare letters in another way."""
+    return tuple(sorted(map(_credential, rows), key=lambda one: (one.owner.team, one.owner.name, one.name)))
+
+
+def _text(owner: Owner) -> str:
+    """One-to-one: nobody's rows are ever those of a team, whatever they are called."""
+    if owner.team:
+        return f"{TEAM}{owner.name}"
+    return f"{PERSON}{owner.name}" if owner.name.startswith((TEAM, PERSON)) else owner.name
+
+
+def _owner(text: str) -> Owner:
+    return Owner.of_team(text.removeprefix(TEAM)) if text.startswith(TEAM) else Owner.person(text.removeprefix(PERSON))
+
+
 def _credential(row: CredentialRow) -> Credential:
     return Credential(
-        owner=row.owner,
+        owner=_owner(row.owner),
         name=row.name,
         purpose=Purpose(kind=CredentialKind(row.kind), **row.purpose),
         always=row.always,

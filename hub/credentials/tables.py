@@ -18,7 +18,8 @@ class CredentialRow(Table):
     __table_args__ = (UniqueConstraint("owner", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    owner: Mapped[str] = mapped_column(String(255))
+    owner: Mapped[str] = mapped_column(String(300))
+    """A person's name, or `team/` and a team's: see `hub/credentials/store.py`."""
     name: Mapped[str] = mapped_column(String(255))
     kind: Mapped[str] = mapped_column(String(255))
     purpose: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -1,4 +1,4 @@
-"""Credentials on the spawn page: which of their own a person may tick, and what the form says of them. Pure."""
+"""Credentials on the spawn page: what a person may tick, their own and their teams', and what is said of it. Pure."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class CredentialTick:
     name: str
     place: str
     """Which variables and files it is: `HF_TOKEN`."""
+    team: str
+    """The team that gives it; "" for one of their own."""
     is_always: bool
     is_ticked: bool
 
@@ -51,6 +53,7 @@ def credential_ticks(
         CredentialTick(
             name=credential.name,
             place=", ".join((*credential.env, *credential.files)),
+            team=credential.team,
             is_always=credential.always,
             is_ticked=credential.always if wished is None else credential.name in wished,
         )

@@ -223,7 +223,8 @@ async def as_hub(installed: Installed, manifest: Mapping[str, Any]) -> str:
 
 async def test_the_services_account_writes_credentials_and_touches_no_other_secret(installed: Installed) -> None:
     credential = secret(installed)
-    credential["metadata"]["labels"] |= {"studiolo.dev/kind": "credential", "studiolo.dev/owner": "alice"}
+    whose = {"studiolo.dev/owner": "alice", "studiolo.dev/owner-kind": "person"}
+    credential["metadata"]["labels"] |= {"studiolo.dev/kind": "credential", **whose}
     name, namespace = credential["metadata"]["name"], installed.theirs
     await as_account(installed, "services", "create", "-f", "-", manifest=credential)
     await as_account(installed, "services", "replace", "-f", "-", manifest=credential | {"stringData": {"a": "c"}})
@@ -237,7 +238,15 @@ async def test_the_services_account_writes_credentials_and_touches_no_other_secr
     disguised = credential | {"metadata": credential["metadata"] | {"name": hubs_name}}
     nobodys = secret(installed)
     nobodys["metadata"]["labels"] |= {"studiolo.dev/kind": "credential"}
-    for verb, refused in (("create", workspaces), ("create", nobodys), ("replace", disguised), ("replace", workspaces)):
+    nobody_knows_whose = secret(installed)
+    nobody_knows_whose["metadata"]["labels"] |= {"studiolo.dev/kind": "credential", "studiolo.dev/owner": "vision"}
+    for verb, refused in (
+        ("create", workspaces),
+        ("create", nobodys),
+        ("create", nobody_knows_whose),
+        ("replace", disguised),
+        ("replace", workspaces),
+    ):
         with pytest.raises(ProgramFailedError):
             await as_account(installed, "services", verb, "-f", "-", manifest=refused)
     with pytest.raises(ProgramFailedError):

@@ -63,7 +63,12 @@ class FakeHub:
 
     port: int
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
+    teams: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """`{"vision": {"users": […], "leads": […]}}`."""
+    admins: set[str] = field(default_factory=set)
     is_broken: bool = False
+    knows_no_teams: bool = False
+    """It fails only where it is asked for them."""
 
     def knows_for_test(self, name: str, *, kind: str = "user", scopes: tuple[str, ...] | None = None) -> dict[str, str]:
         """The header with which this person calls; everybody may use the service unless `scopes` says otherwise."""
@@ -71,6 +76,19 @@ class FakeHub:
         allowed = ["access:services!service=studiolo"] if scopes is None else list(scopes)
         self.people[token] = {"name": name, "kind": kind, "groups": [], "scopes": allowed}
         return {"Authorization": f"token {token}"}
+
+    def team_for_test(self, name: str, *users: str, leads: tuple[str, ...] = ()) -> None:
+        """Put a team there; whoever leads it is a member only if named."""
+        self.teams[name] = {"users": list(users), "leads": list(leads)}
+
+    def standing_of(self, name: str) -> dict[str, Any]:
+        """As `GET /hub/api/studiolo/standing/NAME` answers."""
+        teams = [
+            {"name": team, "leads": facts["leads"], "is_member": name in facts["users"]}
+            for team, facts in self.teams.items()
+            if name in facts["users"] or name in self.admins
+        ]
+        return {"is_admin": name in self.admins, "teams": teams}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -84,7 +102,14 @@ class FakeHub:
                     raise web.HTTPError(500 if fake.is_broken else 403)
                 self.write(person)
 
-        server = HTTPServer(web.Application([("/hub/api/user", UserHandler)], log_function=lambda _: None))
+        class StandingHandler(web.RequestHandler):
+            def get(self, name: str) -> None:
+                if fake.is_broken or fake.knows_no_teams:
+                    raise web.HTTPError(500)
+                self.write(fake.standing_of(name))
+
+        routes = [("/hub/api/user", UserHandler), ("/hub/api/studiolo/standing/([^/]+)", StandingHandler)]
+        server = HTTPServer(web.Application(routes, log_function=lambda _: None))
         server.listen(self.port, address="127.0.0.1")
         try:
             yield

@@ -36,6 +36,13 @@ def test_git_gets_user_and_token_of_the_host_that_it_asks_for(folder: Path) -> N
     assert ask(folder, "protocol=https\nhost=lab.example.org:8443\n") == "username=bot\npassword=p@ss/word\n"
 
 
+def test_a_person_s_own_token_counts_before_one_of_a_team(folder: Path) -> None:
+    (folder / "git" / "a-team--forge").write_text("https://bot:of-the-team@git.example.org\n")
+    assert ask(folder, QUESTION) == f"username=ada\npassword={TOKEN}\n"
+    (folder / "git" / "forge").unlink()
+    assert ask(folder, QUESTION) == "username=bot\npassword=of-the-team\n"
+
+
 @pytest.mark.parametrize(
     "question",
     [

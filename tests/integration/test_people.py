@@ -176,7 +176,7 @@ def test_sign_in_cookies_go_to_no_other_site_and_to_no_script(running_hub: Throw
 
 def test_the_services_process_may_do_nothing_in_the_hub_but_read_names(running_hub: ThrowawayHub) -> None:
     with running_hub.api(running_hub.keys.services_token) as api:
-        assert set(api.get("user").json()["scopes"]) == {"read:users:name"}
+        assert set(api.get("user").json()["scopes"]) == {"read:users:name", "read:groups", "read:groups:name"}
         assert api.get("groups").status_code == 403
         assert api.post(f"users/{ADMIN}/server").status_code in {403, 404}
 

@@ -6,6 +6,8 @@ import pytest
 
 from spawner.credential_choice import AWAY, ChosenCredentials, choose_credentials, variables_of
 from spawner.credentials import CredentialKind, CredentialValues, KnownCredentials, MountedCredential, NoCredentials
+from spawner.errors import CredentialsGone
+from studiolo.choice import Choice
 
 HUB = MountedCredential(name="hub", kind=CredentialKind.ENV, secret="s-hub", env=("HF_TOKEN",), always=True)
 AWS = MountedCredential(name="aws", kind=CredentialKind.CLOUD, secret="s-aws", files=("aws/credentials",))
@@ -50,6 +52,28 @@ def test_of_two_with_the_same_variable_or_file_the_first_counts_and_the_person_i
     chosen = choose_credentials(("hub", "aws", "team"), known)
     assert chosen.notes == ('The credential "team" is not all there: another one has the same variable or file.',)
     assert variables_of(chosen.mounted) == {"HF_TOKEN": HUB}
+
+
+def test_what_a_person_keeps_counts_before_what_a_team_gives_in_whatever_order_they_were_chosen() -> None:
+    given = MountedCredential(
+        name="vision/hub", team="vision", kind=CredentialKind.ENV, env=("HF_TOKEN", "MORE"), always=True
+    )
+    for asked in (None, ("vision/hub", "hub")):
+        chosen = choose_credentials(asked, KnownCredentials(credentials=(given, HUB)))
+        assert chosen.mounted == (HUB, given)
+        assert variables_of(chosen.mounted) == {"HF_TOKEN": HUB, "MORE": given}
+        assert chosen.notes == (
+            'The credential "vision/hub" is not all there: another one has the same variable or file.',
+        )
+    assert choose_credentials(("vision/hub",), KnownCredentials(credentials=(given, HUB))).notes == ()
+
+
+def test_what_a_team_gave_that_the_person_has_left_is_gone_and_the_reason_is_named() -> None:
+    gone = choose_credentials(("hub", "vision/hub"), KNOWN).gone
+    refusal = CredentialsGone(gone, Choice(environment="python", hardware="small", credentials=("hub", "vision/hub")))
+    assert str(refusal) == 'The credential "vision/hub" does not exist any more.'
+    assert "or you have left the team" in refusal.cause
+    assert refusal.offers[0].choice.credentials == ("hub",)
 
 
 def test_no_credential_sets_what_is_studiolo_s() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,20 @@ async def test_a_removed_credential_is_gone_and_one_that_was_not_chosen_does_not
 )
 async def test_where_nobody_answers_nothing_is_taken_away(folder: Path, known: KnownCredentials | None) -> None:
     assert await refresh(folder, Services(known_now=known)) == BEFORE
+
+
+async def test_of_two_with_one_place_the_one_that_it_came_from_counts(tmp_path: Path) -> None:
+    """A team gives a file where its member keeps one, too: what was not chosen comes neither by a change nor later."""
+    folder = tmp_path / "credentials"
+    place = "home/.kaggle/kaggle.json"
+    write_credentials(folder, {place: "of the team"}, {place: "vision/kaggle"})
+    given = replace(KAGGLE, name="vision/kaggle", team="vision")
+    services = Services(known_now=KnownCredentials(credentials=(KAGGLE, given)))
+    assert await refresh(folder, services) == {place: "same"}
+    assert services.opened == [("vision/kaggle",)]
+    services.known_now = KnownCredentials(credentials=(KAGGLE,))
+    assert await refresh(folder, services) == {}
+    assert services.opened == [("vision/kaggle",)]
 
 
 async def test_where_values_cannot_be_had_files_stay(folder: Path) -> None:

@@ -32,13 +32,18 @@ def main(arguments: list[str], question: str, environ: dict[str, str]) -> str:
 
 def _logins(folder: Path, host: str) -> list[tuple[str, str]]:
     found = []
-    for path in sorted(folder.glob("*")) if folder.is_dir() else ():
+    for path in sorted(folder.glob("*"), key=_own_first) if folder.is_dir() else ():
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):  # removed at this very moment, or not ours to read
             continue
         found += [login for line in lines if (login := _login(line, host)) is not None]
     return found
+
+
+def _own_first(path: Path) -> tuple[bool, str]:
+    """A person's own token counts before one of a team, whose file is called `TEAM--NAME`."""
+    return "--" in path.name, path.name
 
 
 def _login(line: str, host: str) -> tuple[str, str] | None:

@@ -108,6 +108,49 @@ async def test_no_answer_log_or_file_tells_a_value(
             assert not path.is_file() or shape.encode() not in path.read_bytes(), path
 
 
+async def test_no_answer_log_or_file_tells_a_value_of_a_team(
+    services: httpx.AsyncClient,
+    fake_hub: Any,
+    keys: Keys,
+    data: DataDirectory,
+    all_told: Callable[[], str],
+) -> None:
+    """Neither to its lead, who added it, nor to a member, who works with it, nor to anybody else."""
+    alice = fake_hub.knows_for_test("alice")
+    hub = {"Authorization": f"token {keys.hub_token}"}
+    said: list[str] = []
+
+    async def ask(method: str, path: str, headers: dict[str, str], **more: Any) -> httpx.Response:
+        answer = await services.request(method, path, headers=headers, **more)
+        said.append(f"{answer.headers} {answer.text}")
+        return answer
+
+    fake_hub.team_for_test("vision", "alice", "bob", leads=("alice",))
+    everybody = (alice, fake_hub.knows_for_test("bob"), fake_hub.knows_for_test("eve"))
+    for credential in GOOD:
+        answers = [await ask("POST", "api/credentials", who, json=credential | {"team": "vision"}) for who in everybody]
+        assert [answer.status_code for answer in answers] == [201, 403, 404]
+    for who in everybody:
+        for path in ("api/credentials", "api/credentials?team=vision", "credentials"):
+            await ask("GET", path, who)
+        for body in (json.dumps({"value": f"{CANARY} 3"}).encode(), *BAD):
+            await ask("POST", "api/credentials/b/rotate?team=vision", who, content=body)
+            await ask("POST", "api/credential-check", who, content=body)
+    await ask("GET", "api/credentials/bob/mounts?team=vision", hub)
+    wanted = {"names": ["vision/a", "vision/b"], "teams": ["vision"]}
+    await ask("POST", "api/credentials/bob/mounted", hub, json=wanted)
+    await ask("DELETE", "api/credentials/g?team=vision", alice)
+
+    opened = await services.post("api/credentials/bob/open", json=wanted, headers=hub)
+    assert opened.json()["files"] == {"kaggle.json": f"{CANARY} 3"}
+
+    everything = "\n".join([*said, all_told()])
+    for shape in shapes(CANARY):
+        assert shape not in everything
+        for path in data.root.rglob("*"):
+            assert not path.is_file() or shape.encode() not in path.read_bytes(), path
+
+
 @pytest.mark.parametrize("step", ["rendering", "sealing", "database"])
 async def test_a_fault_of_ours_tells_no_value_either(
     services: httpx.AsyncClient,

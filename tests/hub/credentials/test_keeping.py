@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
-from hub.credentials.credential import Content, Credential, Purpose
+from hub.credentials.credential import Content, Credential, Owner, Purpose
 from hub.credentials.errors import ValueLost, VaultAway
 from hub.credentials.keeping import SealedVault
 from hub.credentials.secret_keeping import SecretVault, secret_manifest
@@ -27,7 +28,7 @@ CONTENT = Content(env={"HF_TOKEN": "v1"}, files={"~/.x/y z": "ä\n"})
 
 def credential(owner: str = "alice", name: str = "hf") -> Credential:
     return Credential(
-        owner=owner,
+        owner=Owner.person(owner),
         name=name,
         purpose=Purpose(kind=CredentialKind.ENV, variable="HF_TOKEN"),
         always=True,
@@ -105,15 +106,26 @@ def test_a_secret_has_a_key_for_each_variable_and_file_and_says_whose_it_is() ->
     assert labels["studiolo.dev/release"] == "studiolo"
     assert labels["studiolo.dev/kind"] == "credential"
     assert labels["studiolo.dev/owner"].startswith("alice-x-org---")
+    assert labels["studiolo.dev/owner-kind"] == "person"
     assert {key: base64.b64decode(value).decode() for key, value in manifest["data"].items()} == {
         "HF_TOKEN": "v1",
         secret_key("~/.x/y z"): "ä\n",
     }
 
 
+def test_the_secret_of_a_team_is_told_from_that_of_a_person_of_its_name() -> None:
+    own, of_team = credential("vision"), replace(credential(), owner=Owner.of_team("vision"))
+    manifests = [secret_manifest(one, CONTENT, INSTALLATION)["metadata"] for one in (own, of_team)]
+    assert [manifest["name"] for manifest in manifests] == ["credential-vision--hf", "team-credential-vision--hf"]
+    assert [manifest["labels"]["studiolo.dev/owner-kind"] for manifest in manifests] == ["person", "team"]
+
+
 def test_the_names_of_secrets_are_one_to_one_with_owner_and_name() -> None:
     owners = ("alice", "Alice", "alice--a", "alice---a", "x" * 200, "..", "a/b", "ä", "credential-alice")
-    everyone = [credential(owner, name).reference for owner in owners for name in ("a", "b-c", "x" * 40)]
+    people = [credential(owner, name) for owner in owners for name in ("a", "b-c", "x" * 40)]
+    everyone = [
+        one.reference for one in (*people, *(replace(one, owner=Owner.of_team(one.owner.name)) for one in people))
+    ]
     assert len(set(everyone)) == len(everyone)
     assert all(len(name) <= 253 and name.strip("abcdefghijklmnopqrstuvwxyz0123456789-") == "" for name in everyone)
 

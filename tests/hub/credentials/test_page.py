@@ -146,6 +146,71 @@ async def test_nobody_sees_another_person_s(browser: Callable[[str], httpx.Async
     assert "HF_TOKEN" in (await alice.get(PAGE)).text
 
 
+OF_THE_LAB = ENV | {"variable": "LAB_TOKEN"}
+
+
+async def test_a_lead_keeps_their_team_s_and_members_see_it_without_a_button(
+    browser: Callable[[str], httpx.AsyncClient], fake_hub: Any
+) -> None:
+    fake_hub.team_for_test("R & D", "lena", "mara", leads=("lena",))
+    lena, mara, nora = browser("lena"), browser("mara"), browser("nora")
+    page = (await lena.get(f"{PAGE}?team=R+%26+D")).text
+    assert '<option value="R &amp; D" selected>All members of team R &amp; D</option>' in page
+    assert "You lead it." in page
+    assert (await send(lena, **OF_THE_LAB, team="R & D")).status_code == 303
+    page = (await mara.get(PAGE)).text
+    assert "LAB_TOKEN" in page
+    assert "Led by lena." in page
+    assert "by team R &amp; D" in page
+    assert "You keep none yet." in page
+    for words in ("/hf/rotate", "/hf/always", "/hf/remove", "All members of team"):
+        assert words not in page
+    assert "LAB_TOKEN" not in (await nora.get(PAGE)).text
+    tries = (
+        (PAGE, ENV | {"name": "x", "variable": "X"}),
+        *((f"{PAGE}/hf/{what}", {"value": "v2"}) for what in ("rotate", "always", "remove")),
+    )
+    for path, fields in tries:
+        refused = await send(mara, path, **fields, team="R & D")
+        assert refused.status_code == 403
+        assert "Only who leads the team" in refused.text
+        assert (await send(nora, path, **fields, team="R & D")).status_code == 404
+    for what in ("rotate", "always", "remove"):
+        assert (await send(lena, f"{PAGE}/hf/{what}", value="v2", team="R & D")).status_code == 303
+    assert "The team keeps none yet." in (await mara.get(PAGE)).text
+
+
+async def test_an_administrator_sees_teams_that_keep_something_and_those_that_are_gone(
+    browser: Callable[[str], httpx.AsyncClient], fake_hub: Any
+) -> None:
+    fake_hub.team_for_test("vision", "lena", leads=("lena",))
+    fake_hub.team_for_test("quiet", "lena", leads=())
+    fake_hub.admins.add("admin")
+    await send(browser("lena"), **OF_THE_LAB, team="vision")
+    admin = browser("admin")
+    page = (await admin.get(PAGE)).text
+    assert "Led by lena. You are not in it" in page
+    assert 'id="team-vision"' in page
+    assert 'id="team-quiet"' not in page
+    assert "All members of team quiet" in page
+    del fake_hub.teams["vision"]
+    assert "This team does not exist any more" in (await admin.get(PAGE)).text
+    assert (await send(admin, f"{PAGE}/hf/remove", team="vision")).status_code == 303
+    assert 'id="team-vision"' not in (await admin.get(PAGE)).text
+
+
+async def test_without_the_hub_s_word_on_teams_a_person_s_own_are_there(
+    browser: Callable[[str], httpx.AsyncClient], fake_hub: Any
+) -> None:
+    alice = browser("alice")
+    await send(alice, **OF_THE_LAB)
+    fake_hub.knows_no_teams = True
+    answer = await alice.get(PAGE)
+    assert answer.status_code == 200
+    assert "LAB_TOKEN" in answer.text
+    assert "The hub does not say who is in which team" in answer.text
+
+
 async def test_who_is_not_signed_in_is_sent_to_do_so(services: httpx.AsyncClient, fake_hub: Any) -> None:
     answer = await services.get(PAGE)
     assert answer.status_code == 302

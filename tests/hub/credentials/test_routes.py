@@ -164,9 +164,10 @@ async def test_the_hub_learns_where_they_appear_and_no_value(
     answer = await services.get("api/credentials/alice/mounts", headers=hub)
     assert answer.json() == {
         "credentials": [
-            {"name": "hf", "kind": "env", "secret": "", "env": ["HF_TOKEN"], "files": [], "always": True},
+            {"name": "hf", "team": "", "kind": "env", "secret": "", "env": ["HF_TOKEN"], "files": [], "always": True},
             {
                 "name": "kaggle",
+                "team": "",
                 "kind": "file",
                 "secret": "",
                 "env": [],

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hub.credentials.credential import MOST_CREDENTIALS, Credential, Purpose
+from hub.credentials.credential import MOST_CREDENTIALS, Credential, Owner, Purpose
 from hub.credentials.rules import (
     LONGEST_FILE_BYTES,
     LONGEST_LINE_BYTES,
@@ -24,9 +24,12 @@ ENV, FILE, GIT = CredentialKind.ENV, CredentialKind.FILE, CredentialKind.GIT
 SSH, INDEX, CLOUD = CredentialKind.SSH_KEY, CredentialKind.PACKAGE_INDEX, CredentialKind.CLOUD
 
 
+ALICE = Owner.person("alice")
+
+
 def known(name: str, *, env: tuple[str, ...] = (), files: tuple[str, ...] = ()) -> Credential:
     return Credential(
-        owner="alice",
+        owner=ALICE,
         name=name,
         purpose=Purpose(kind=ENV),
         always=True,
@@ -131,14 +134,18 @@ def test_an_unknown_tool_is_answered_with_those_that_are_known(kind: CredentialK
 
 @pytest.mark.parametrize("name", ["", "A", "a--b", "-a", "a/b", "..", "a" * 41, "ä", "a.b", "1a", "a\n"])
 def test_a_name_is_a_slug(name: str) -> None:
-    [problem] = problems_with_name(name, [])
+    [problem] = problems_with_name(name, ALICE, [])
     assert problem.startswith("name: use ")
 
 
 def test_a_name_that_is_taken_is_refused_and_there_is_an_end_of_names() -> None:
-    assert "Rotate it" in problems_with_name("mine", [known("mine")])[0]
+    assert "Rotate it" in problems_with_name("mine", ALICE, [known("mine")])[0]
     full = [known(f"n{number}") for number in range(MOST_CREDENTIALS)]
-    assert "all that one person may have" in problems_with_name("one-more", full)[0]
+    assert "all that one person may have" in problems_with_name("one-more", ALICE, full)[0]
+    assert (
+        "the team has 50 credentials, which is all that one team may have"
+        in problems_with_name("one-more", Owner.of_team("vision"), full)[0]
+    )
 
 
 @pytest.mark.parametrize(

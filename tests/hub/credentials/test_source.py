@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class FakeServices:
     failures: int = 0
     hangs: bool = False
     kinds: tuple[str, ...] = ("env",)
+    team: str = ""
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     was_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -55,7 +56,9 @@ class FakeServices:
         if what.endswith("/mounted"):
             return httpx.Response(204)
         one = {"name": "hub", "secret": "s-hub", "env": ["HF_TOKEN"], "always": True, "of-a-later-version": 1}
-        return httpx.Response(200, json={"credentials": [{**one, "kind": kind} for kind in self.kinds]})
+        return httpx.Response(
+            200, json={"credentials": [{**one, "kind": kind, "team": self.team} for kind in self.kinds]}
+        )
 
 
 @pytest.fixture
@@ -69,7 +72,7 @@ async def source(fake: FakeServices) -> AsyncIterator[ServicesCredentials]:
         "http://127.0.0.1:1/", "the-hub-token", timeout=LIMIT.total_seconds(), transport=httpx.MockTransport(fake)
     )
     async with client:
-        yield ServicesCredentials(client, log=logging.getLogger("test"))
+        yield ServicesCredentials(client, teams_of=lambda _: (), log=logging.getLogger("test"))
 
 
 async def test_a_start_learns_what_there_is(source: ServicesCredentials, fake: FakeServices) -> None:
@@ -113,7 +116,7 @@ async def test_values_come_for_one_workspace_and_are_never_kept(
     values = await source.values("alice", "", ("hub", "old"))
     assert values is not None
     assert (values.env, values.files, values.missing) == ({"HF_TOKEN": CANARY}, {"git/forge": CANARY}, ("old",))
-    assert fake.asked == [("POST", "alice/open", {"names": ["hub", "old"], "workspace": "default"})]
+    assert fake.asked == [("POST", "alice/open", {"names": ["hub", "old"], "teams": [], "workspace": "default"})]
     fake.failures = TRIES
     assert await source.values("alice", "", ("hub",)) is None
     assert CANARY not in str(vars(source))
@@ -126,7 +129,7 @@ async def test_that_a_workspace_got_them_is_told_and_not_waited_for(
     assert fake.asked == []
     async with asyncio.timeout(60):
         await fake.was_asked.wait()
-    assert fake.asked == [("POST", "alice/mounted", {"names": ["hub"], "workspace": "iris"})]
+    assert fake.asked == [("POST", "alice/mounted", {"names": ["hub"], "teams": [], "workspace": "iris"})]
 
 
 async def test_no_value_reaches_the_log(
@@ -140,6 +143,22 @@ async def test_no_value_reaches_the_log(
     assert CANARY not in caplog.text
 
 
+async def test_a_last_answer_gives_nothing_of_a_team_that_was_left_since(fake: FakeServices) -> None:
+    teams = {"alice": ("vision",)}
+    client = Studiolo("http://127.0.0.1:1/", "the-hub-token", transport=httpx.MockTransport(fake))
+    async with client:
+        source = ServicesCredentials(client, teams_of=teams.__getitem__, log=logging.getLogger("test"))
+        fake.team = "vision"
+        given = replace(HUB, team="vision")
+        assert await source.known("alice") == KnownCredentials(credentials=(given,))
+        assert fake.asked == [("GET", "alice/mounts", None)]
+        fake.failures = 1
+        assert await source.known("alice") == KnownCredentials(credentials=(given,), is_current=False)
+        fake.failures = 1
+        teams["alice"] = ()
+        assert await source.known("alice") == KnownCredentials(credentials=(), is_current=False)
+
+
 @pytest.mark.usefixtures("services")
 async def test_a_token_saved_with_the_real_services_is_what_git_is_told_in_a_workspace(
     settings: Settings, keys: Keys, fake_hub: Any, tmp_path: Path
@@ -150,7 +169,7 @@ async def test_a_token_saved_with_the_real_services_is_what_git_is_told_in_a_wor
     async with Studiolo(settings.services.url, token) as person, Studiolo(settings.services.url, keys.hub_token) as hub:
         new = {"name": "forge", "kind": "git", "host": "git.example.org", "user": "alice", "value": f"{CANARY}/%@:"}
         await person.add_credential(NewCredential.model_validate(new))
-        source = ServicesCredentials(hub, log=log)
+        source = ServicesCredentials(hub, teams_of=lambda _: (), log=log)
         known = await source.known("alice")
         chosen = choose_credentials(None, known).mounted
         values = await source.values("alice", "", ("forge",))

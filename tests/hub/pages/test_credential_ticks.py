@@ -54,6 +54,18 @@ def test_one_that_is_gone_is_told_of_and_left_out() -> None:
     )
 
 
+def test_what_a_team_gives_stands_there_with_its_name() -> None:
+    given = MountedCredential(name="vision/hub", team="vision", kind=CredentialKind.ENV, env=("HF_TOKEN",), always=True)
+    known = KnownCredentials(credentials=(HUB, given))
+    field = credential_ticks(known, None, is_own=True)
+    assert [(tick.name, tick.team, tick.is_ticked) for tick in field.ticks] == [
+        ("hub", "", True),
+        ("vision/hub", "vision", True),
+    ]
+    assert settled(replace(CHOICE, credentials=("hub", "vision/hub")), known).credentials is None
+    assert settled(replace(CHOICE, credentials=("hub",)), known).credentials == ("hub",)  # left out by choosing
+
+
 def test_who_has_none_sees_nothing_about_them() -> None:
     assert credential_ticks(KnownCredentials(credentials=()), None, is_own=True) == CredentialTicks()
 
