@@ -32,28 +32,33 @@ _from = click.option(
 )
 
 
+_team = click.option("--team", default="", metavar="TEAM", help="Of a team that you lead, for all its members.")
+
+
 @click.group()
 def credential() -> None:
-    """Keep tokens and keys for your workspaces. Nobody can read a value back, you neither."""
+    """Keep tokens and keys for your workspaces, or your team's. Nobody can read a value back, you neither."""
 
 
 @credential.command("list")
+@click.option("--team", default=None, metavar="TEAM", help="Only those of this team.")
 @json_option
-def list_credentials(*, as_json: bool) -> None:
-    """Show your credentials: names and places, never a value."""
-    found = ask(lambda studiolo: studiolo.credentials())
+def list_credentials(*, team: str | None, as_json: bool) -> None:
+    """Show your credentials and your teams': names and places, never a value. An administrator sees every team's."""
+    found = ask(lambda studiolo: studiolo.credentials(team=team))
     if as_json:
         print_json([one.model_dump(mode="json") for one in found])
         return
     now = datetime.now(UTC)
     print_table(
-        ("name", "kind", "for", "given", "changed", "last workspace"),
+        ("name", "team", "kind", "for", "given", "changed", "last got by"),
         (
             (
                 one.name,
+                one.team,
                 one.kind,
                 one.title,
-                "always" if one.always else "when chosen",
+                _given(one),
                 since(one.changed, now=now),
                 f"{one.mounted_by} {since(one.mounted, now=now)}".strip(),
             )
@@ -73,47 +78,63 @@ def list_credentials(*, as_json: bool) -> None:
 @click.option("--url", default="", help="The address of the package index.")
 @click.option("--user", default="", help="Who signs in there.")
 @click.option("--not-always", is_flag=True, help="Only for workspaces that choose it.")
+@_team
 @_from
 @json_option
-def add(name: str, *, source: str, not_always: bool, as_json: bool, **given: Any) -> None:
+def add(name: str, *, source: str, not_always: bool, team: str, as_json: bool, **given: Any) -> None:
     """Keep a credential. The value is read from standard input, or from a file with --from."""
     from studiolo.wire import NewCredential  # noqa: PLC0415 - loads pydantic, which --help does not need
 
     kind, facts = _kind_of(given)
     is_made_here = kind == "ssh-key" and source == FROM_STDIN
     value = "" if is_made_here else _value(source, is_line=kind in {"env", "git", "package-index"})
-    new = NewCredential.model_validate({"name": name, "kind": kind, "always": not not_always, "value": value, **facts})
+    about = {"name": name, "team": team, "kind": kind, "always": not not_always}
+    new = NewCredential.model_validate({**about, "value": value, **facts})
     added = ask(lambda studiolo: studiolo.add_credential(new))
-    _print(added, f"Kept {added.name}. Nobody can read its value back.", as_json=as_json)
+    kept = f"Kept {added.name}{_of(team)}."
+    uses = " Its members have it in their workspaces." if team else ""
+    _print(added, f"{kept} Nobody can read its value back.{uses}", as_json=as_json)
 
 
 @credential.command()
 @click.argument("name")
+@_team
 @_from
 @click.option("--new-key", is_flag=True, help="Of an SSH key: make a new one.")
 @json_option
-def rotate(name: str, *, source: str, new_key: bool, as_json: bool) -> None:
+def rotate(name: str, *, team: str, source: str, new_key: bool, as_json: bool) -> None:
     """Give a credential another value, at the same places. Read from standard input, or from a file with --from."""
     from studiolo.wire import NewValue  # noqa: PLC0415 - see above
 
     async def question(studiolo: Any) -> CredentialView:
-        kinds = {one.name: one.kind for one in await studiolo.credentials()}
-        is_line = kinds.get(name) in {"env", "git", "package-index"}
+        kinds = {(one.team, one.name): one.kind for one in await studiolo.credentials()}
+        is_line = kinds.get((team, name)) in {"env", "git", "package-index"}
         new = NewValue.model_validate({"value": "" if new_key else _value(source, is_line=is_line)})
-        changed: CredentialView = await studiolo.rotate_credential(name, new)
+        changed: CredentialView = await studiolo.rotate_credential(name, new, team=team)
         return changed
 
     changed = ask(question)
     when = "Variables change at a workspace's next start." if changed.env else "New workspaces get it."
-    _print(changed, f"{changed.name} has a new value. {when}", as_json=as_json)
+    _print(changed, f"{changed.name}{_of(team)} has a new value. {when}", as_json=as_json)
 
 
 @credential.command()
 @click.argument("name")
-def remove(name: str) -> None:
+@_team
+def remove(name: str, *, team: str) -> None:
     """Forget a credential. Workspaces do not get it from their next start on."""
-    ask(lambda studiolo: studiolo.remove_credential(name))
-    note(f"Removed {name}.")
+    ask(lambda studiolo: studiolo.remove_credential(name, team=team))
+    note(f"Removed {name}{_of(team)}.")
+
+
+def _of(team: str) -> str:
+    return f" of team {team}" if team else ""
+
+
+def _given(one: CredentialView) -> str:
+    if not one.is_given:
+        return "not to you"
+    return "always" if one.always else "when chosen"
 
 
 def _kind_of(given: Mapping[str, Any]) -> tuple[str, dict[str, str]]:

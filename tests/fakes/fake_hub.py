@@ -165,6 +165,7 @@ def _credential_view(kept: Json) -> Json:
     is_key = kept["kind"] == "ssh-key"
     return {
         "name": kept["name"],
+        "team": kept.get("team", ""),
         "kind": kept["kind"],
         "always": kept["always"],
         "env": [kept["variable"]] if kept["variable"] else [],
@@ -366,20 +367,34 @@ class FakeHub:
             raise Refusal(403, "Sign in, or send a token that has the scope access:services!service=studiolo.")
         if path.startswith("credentials"):
             body = json.loads(request.content) if request.content else {}
-            return self._credentials(request.method, caller.name, [unquote(part) for part in path.split("/")[1:]], body)
+            parts = [unquote(part) for part in path.split("/")[1:]]
+            team = body.get("team") or request.url.params.get("team")
+            return self._credentials(request.method, self._owner(request.method, caller.name, team), parts, body)
         _, owner, shown, _ = (unquote(part) for part in path.split("/"))
         server = self.users[owner].servers.get("" if shown == "default" else shown)
         if caller.name != owner or server is None or server.log is None:
             raise Refusal(404, f'You have no workspace "{shown}" that has printed anything.')
         return httpx.Response(200, text=server.log)
 
+    def _seen_by(self, owner: str) -> list[Json]:
+        """Those of a person and of their teams, or of one team."""
+        teams = [f"team/{name}" for name in sorted(self.teams) if owner in self.teams[name].users]
+        return [self.credentials[key] for one in (owner, *teams) for key in sorted(self.credentials) if key[0] == one]
+
+    def _owner(self, method: str, caller: str, team: str | None) -> str:
+        if not team:
+            return caller
+        if caller not in self.teams[team].users:
+            raise Refusal(404, f'You are in no team "{team}".')
+        if method != "GET" and caller not in self.teams[team].properties["leads"]:
+            raise Refusal(403, f'Only who leads the team "{team}" may change its credentials.')
+        return f"team/{team}"
+
     def _credentials(self, method: str, owner: str, parts: list[str], body: Json) -> httpx.Response:
         mine = {name: kept for (person, name), kept in self.credentials.items() if person == owner}
         match method, parts:
             case "GET", []:
-                return httpx.Response(
-                    200, json={"credentials": [_credential_view(mine[name]) for name in sorted(mine)]}
-                )
+                return httpx.Response(200, json={"credentials": list(map(_credential_view, self._seen_by(owner)))})
             case "POST", []:
                 if body["name"] in mine:
                     raise Refusal(400, "name: you have a credential of this name. Rotate it, or remove it first.")

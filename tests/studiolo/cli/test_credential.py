@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from studiolo.cli.exit_codes import ExitCode
-from tests.fakes.fake_hub import FakeHub
+from tests.fakes.fake_hub import FakeHub, FakeTeam
 from tests.studiolo.cli.conftest import Run
 
 CANARY = "canary-value"
@@ -100,3 +100,28 @@ def test_a_list_shows_what_each_is_for(run: Run) -> None:
     assert "HF_TOKEN" in run("credential", "list").stdout
     [listed] = json.loads(run("credential", "list", "--json").stdout)
     assert (listed["name"], listed["env"]) == ("hf", ["HF_TOKEN"])
+
+
+def test_a_lead_adds_rotates_and_removes_for_a_team_and_a_member_lists_it(fake_hub: FakeHub, run: Run) -> None:
+    fake_hub.teams["vision"] = FakeTeam(users=["alice", "bob"], properties={"leads": ["alice"]})
+    added = run("credential", "add", "hub", "--env", "HF_TOKEN", "--team", "vision", typed=f"{CANARY}\n")
+    assert added.exit_code == ExitCode.OK, added.output
+    assert "Kept hub of team vision. Nobody can read its value back. Its members have it in their work" in added.stderr
+    assert fake_hub.credentials["team/vision", "hub"]["value"] == CANARY
+    rotated = run("credential", "rotate", "hub", "--team", "vision", typed="second\n")
+    assert "hub of team vision has a new value." in rotated.stderr
+    assert fake_hub.credentials["team/vision", "hub"]["value"] == "second"
+    run("credential", "add", "own", "--env", "OWN", typed="v")
+    listed = json.loads(run("credential", "list", "--json").stdout)
+    assert [(one["name"], one["team"]) for one in listed] == [("own", ""), ("hub", "vision")]
+    assert "OWN" not in run("credential", "list", "--team", "vision").stdout
+
+    seen = run("credential", "list", user="bob")
+    assert "vision" in seen.stdout
+    assert CANARY not in seen.output
+    refused = run("credential", "remove", "hub", "--team", "vision", user="bob")
+    assert refused.exit_code != ExitCode.OK
+    assert "Only who leads" in refused.stderr
+
+    assert "Removed hub of team vision." in run("credential", "remove", "hub", "--team", "vision").stderr
+    assert ("team/vision", "hub") not in fake_hub.credentials
