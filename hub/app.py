@@ -36,6 +36,7 @@ from hub.credentials.vaults import vault_for
 from hub.database import Database
 from hub.database_watch import DatabaseWatch
 from hub.databases import services_database
+from hub.homes.aged_thread import AgedFiles
 from hub.keep_running import keep_running
 from hub.logs.requests import log_request
 from hub.metrics.port import serve_metrics
@@ -176,6 +177,7 @@ class RunningServices:
         loop = ArchiveLoop(archives, log=logging.getLogger(__name__))
         what = "Putting homes of deleted accounts aside"
         self._beside = asyncio.create_task(keep_running(what, loop.run, log=logging.getLogger(__name__)), name=what)
+        self._aged = self._start_removing_old_files()
         log.info("The services process listens", url=self._settings.services.url)
         return self
 
@@ -187,6 +189,8 @@ class RunningServices:
             self._metrics_server.stop()
         self._server.stop()
         await self._server.close_all_connections()
+        if self._aged is not None:
+            self._aged.stop()
         self._beside.cancel()
         await asyncio.gather(self._beside, return_exceptions=True)
         await self._hub.aclose()
@@ -195,6 +199,14 @@ class RunningServices:
         self._database.close()
         self._watch.stop()
         log.info("The services process has stopped")
+
+    def _start_removing_old_files(self) -> AgedFiles | None:
+        """On one machine; where workspaces are pods the home service does it, which alone sees the volume."""
+        if self._settings.kubernetes is not None:
+            return None
+        aged = AgedFiles(self._settings, log=logging.getLogger(__name__))
+        aged.start()
+        return aged
 
     def _serve_metrics(self, metrics: ServicesMetrics, host: str) -> HTTPServer | None:
         port = self._settings.metrics.services_port

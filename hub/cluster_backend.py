@@ -53,7 +53,13 @@ class ClusterBackend:
         self._starts = starts
         self._credentials = credentials
         self._log = log
-        self._catalogs = CatalogHolder(settings.catalog_directory, log=log, platform=Platform.KUBERNETES)
+        has_service = settings.homes.service.url is not None
+        self._catalogs = CatalogHolder(
+            settings.catalog_directory,
+            log=log,
+            platform=Platform.KUBERNETES,
+            homes_claim=kubernetes.homes.claim if has_service else "",
+        )
         self._homes = home_service(settings)
         numbers = user_numbers(settings.auth, kubernetes)
         self._owner_of = None if numbers is None else numbers.owner_of

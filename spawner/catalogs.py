@@ -57,6 +57,7 @@ class CatalogHolder:
         *,
         log: logging.Logger,
         platform: Platform = Platform.LOCAL,
+        homes_claim: str | None = None,
         now: Callable[[], datetime] = _now,
         seconds_between_looks: float = SECONDS_BETWEEN_LOOKS,
     ) -> None:
@@ -64,6 +65,7 @@ class CatalogHolder:
         self.directory = directory
         self._log = log
         self._platform = platform
+        self._homes_claim = homes_claim
         self._now = now
         self._seconds_between_looks = seconds_between_looks
         self._subscribers: list[Callable[[CatalogStatus], object]] = []
@@ -133,7 +135,7 @@ class CatalogHolder:
 
     def _check(self) -> CatalogCheck:
         self._last_fingerprint = self._fingerprint()
-        return check_catalog(self.directory, platform=self._platform)
+        return check_catalog(self.directory, platform=self._platform, homes_claim=self._homes_claim)
 
     def _apply(self, check: CatalogCheck) -> CatalogStatus:
         if check == self._last_check:

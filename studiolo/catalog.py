@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from studiolo.catalog_checks import check_across
 from studiolo.catalog_entries import read_data, read_environments, read_hardware
+from studiolo.catalog_folders import check_mounts
 from studiolo.catalog_model import (
     APPS,
     DEFAULT_CURRENCY,
@@ -54,6 +55,7 @@ __all__ = [
     "Severity",
     "check_catalog",
     "load_catalog",
+    "load_data",
 ]
 
 ENVIRONMENTS_FILE: Final = "environments.yaml"
@@ -75,11 +77,16 @@ class CatalogCheck:
         return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
 
 
-def check_catalog(directory: Path, *, platform: Platform = Platform.LOCAL) -> CatalogCheck:
-    """The catalogs of a directory, checked for a platform. Never raises for what the files hold or lack."""
+def check_catalog(
+    directory: Path, *, platform: Platform = Platform.LOCAL, homes_claim: str | None = None
+) -> CatalogCheck:
+    """The catalogs of a directory, checked for a platform. Never raises for what the files hold or lack.
+
+    `homes_claim` is the volume in which the home service removes old files; "" for none, None where it is not known.
+    """
     environments = read_environments(directory / ENVIRONMENTS_FILE, platform=platform)
     hardware = read_hardware(directory / HARDWARE_FILE)
-    data = read_data(directory / DATA_FILE, platform=platform)
+    data = read_data(directory / DATA_FILE, platform=platform, homes_claim=homes_claim)
     across = check_across(environments, hardware, data, platform=platform)
     # What is wrong inside an anchor is found wherever it is used, and said once.
     distinct: dict[tuple[str, int, int, str], Problem] = {}
@@ -100,6 +107,17 @@ def check_catalog(directory: Path, *, platform: Platform = Platform.LOCAL) -> Ca
         ),
         problems=check.problems,
     )
+
+
+def load_data(
+    directory: Path, *, platform: Platform = Platform.LOCAL, homes_claim: str | None = None
+) -> tuple[DataFolder, ...]:
+    """What data.yaml alone holds, for who needs none of the rest. Raises CatalogError with every problem."""
+    found = read_data(directory / DATA_FILE, platform=platform, homes_claim=homes_claim)
+    problems = (*found.problems, *check_mounts(found.mounts))
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise CatalogError(problems)
+    return found.entries
 
 
 def load_catalog(directory: Path, *, platform: Platform = Platform.LOCAL) -> Catalog:

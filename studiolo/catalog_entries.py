@@ -179,8 +179,8 @@ def read_hardware(path: Path) -> CatalogFile[Hardware]:
     return reader.done(Hardware, found)
 
 
-def read_data(path: Path, *, platform: Platform) -> CatalogFile[DataFolder]:
-    """data.yaml. There need not be one."""
+def read_data(path: Path, *, platform: Platform, homes_claim: str | None = None) -> CatalogFile[DataFolder]:
+    """data.yaml. There need not be one. `homes_claim`: see `check_age`."""
     if not path.exists():
         return CatalogFile(file=str(path), entries=(), problems=(), place=START, teams=(), titles=(), defaults=())
     reader = _FileReader(path, _DATA)
@@ -190,15 +190,21 @@ def read_data(path: Path, *, platform: Platform) -> CatalogFile[DataFolder]:
         "path": partial(folders.path, must_exist=platform is Platform.LOCAL),
         "mount": folders.mount,
         "read_only": Value.boolean,
+        "max_age": folders.max_age,
     }
-    found = []
+    found: list[dict[str, Any]] = []
+    aged: dict[str, Value] = {}
     for name, entry, facts, places in reader.entries(readers):
         folders.check_places(entry, places)
+        folders.check_age(places, facts, homes_claim=homes_claim)
+        if "max_age" in places:
+            aged[name] = places["max_age"]
         if "mount" not in places:
             facts["mount"] = f"{DATA}/{name}"
         if "mount" in facts:
             reader.note_mount(facts["mount"], name, places.get("mount", entry))
         found.append({"name": name, **facts})
+    folders.check_ages(found, aged)
     return reader.done(DataFolder, found)
 
 

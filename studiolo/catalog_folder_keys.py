@@ -48,4 +48,10 @@ FOLDER_KEYS: Final = (
         description="false: people may change the files. They may only read them when it is left out.",
         value={"type": "boolean"},
     ),
+    Key(
+        name="max_age",
+        example="30d",
+        description="Scratch: files that were neither changed nor read for so long are removed from it, for ever.",
+        value={"type": "string", "minLength": 1},
+    ),
 )

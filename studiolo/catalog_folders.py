@@ -6,18 +6,23 @@ Each function gives a value for the model, or None with the problem noted.
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from studiolo.catalog_folder_keys import DATA, FOLDER_PATTERN, LONGEST_PATH
 from studiolo.catalog_placement_keys import OBJECT_NAME_PATTERN
 from studiolo.problems import Problem, quoted
+from studiolo.quantities import QuantityError, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from studiolo.catalog_entries import Mention
     from studiolo.catalog_reading import Value
+
+SHORTEST_AGE: Final = timedelta(days=1)
+"""Under it a unit was mistaken, and what is removed does not come back."""
 
 
 def claim(value: Value) -> str | None:
@@ -78,6 +83,59 @@ def mount(value: Value) -> str | None:
     return None
 
 
+def max_age(value: Value) -> timedelta | None:
+    """How old files may grow that nobody uses."""
+    text = value.amount("a length of time such as 30d")
+    if text is None:
+        return None
+    try:
+        length = duration(text)
+    except QuantityError as error:
+        value.error(str(error))
+        return None
+    if length < SHORTEST_AGE:
+        value.error("Files of the same day would be removed while people are asleep. Write a day or more, such as 30d.")
+        return None
+    return length
+
+
+def check_age(places: Mapping[str, Value], facts: Mapping[str, Any], *, homes_claim: str | None) -> None:
+    """Files grow old only where people may change them, and where somebody may remove them.
+
+    `homes_claim` is the volume with the homes; "" where nobody removes anything there, None where it is not known.
+    """
+    aged, found = places.get("max_age"), facts.get("claim")
+    if aged is None:
+        return
+    if facts.get("read_only", True):
+        aged.error("Nobody may change these files, and all of them would be gone some day. Add read_only: false.")
+    if found is None:
+        return
+    if "folder" not in facts:
+        aged.error("Nothing is removed from the top of a volume. Name a folder of it that holds nothing else.")
+    if homes_claim == "":
+        aged.error(
+            "On Kubernetes the home service removes old files, and there is none here. Switch it on "
+            "(homes.service.enabled), or leave this out."
+        )
+    elif homes_claim is not None and found != homes_claim:
+        aged.error(
+            "On Kubernetes only the home service removes old files, and it sees the volume with the homes alone, whose "
+            f"claim is {quoted(homes_claim)}. Put the folder there, beside the homes, or leave this out."
+        )
+
+
+def check_ages(entries: Sequence[Mapping[str, Any]], aged: Mapping[str, Value]) -> None:
+    """Nothing that is kept lies in a folder from which old files are removed."""
+    for outer in entries:
+        for inner in entries:
+            if outer["name"] in aged and inner["name"] not in aged and _holds(outer, inner):
+                aged[outer["name"]].error(
+                    f"The files of {quoted(inner['name'])} lie in this folder too, and would grow old with it. "
+                    "Give one of the two a folder of its own."
+                )
+
+
 def check_places(entry: Value, places: Mapping[str, Value]) -> None:
     """An entry lies somewhere, and a folder of a volume has a volume."""
     if entry.is_block and not {"claim", "path"} & places.keys():
@@ -106,6 +164,14 @@ def check_mounts(mounts: Iterable[Mention]) -> Iterator[Problem]:
                 message=f"{one.text} and {other.text} of {quoted(other.entry)} (line {other.place.line}) cannot be had "
                 "together. Give this one a place of its own.",
             )
+
+
+def _holds(outer: Mapping[str, Any], inner: Mapping[str, Any]) -> bool:
+    """Whether one entry's files lie among another's, in its volume or on this machine."""
+    same_claim = outer.get("claim") is not None and outer.get("claim") == inner.get("claim")
+    if same_claim and PurePosixPath(inner.get("folder", "")).is_relative_to(outer.get("folder", "")):
+        return True
+    return "path" in outer and "path" in inner and inner["path"].is_relative_to(outer["path"])
 
 
 def _is_folder(text: str) -> bool:

@@ -193,6 +193,8 @@ class DataFolder(Entry):
     path: Path | None = None
     """An absolute path; what one machine needs."""
     read_only: bool = True
+    max_age: timedelta | None = None
+    """Files that nobody has changed or read for so long are removed; None: they stay."""
 
     def is_here(self, platform: Platform) -> bool:
         """Whether a workspace there can have it at all."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from hub.homes.aged_thread import AgedFiles
 from hub.homes.disk import HomesDisk
 from hub.homes.serving import serve_until_stopped
 from hub.keys import homes_token
@@ -33,7 +35,8 @@ def main(words: Sequence[str]) -> int:
         print(f"{error}\n{getattr(error, 'hint', '')}".rstrip(), file=sys.stderr)  # noqa: T201 - said to who called
         return 2
     set_up_services_logs(settings.logs)
-    asyncio.run(serve_until_stopped(settings.homes.service, disk, token))
+    aged = AgedFiles(settings, log=logging.getLogger("hub.homes"))
+    asyncio.run(serve_until_stopped(settings.homes.service, disk, token, aged))
     return 0
 
 

@@ -15,6 +15,7 @@ from hub.homes.settings import DEFAULT_HOMES_PORT
 from hub.settings import DEFAULT_HOST
 
 if TYPE_CHECKING:
+    from hub.homes.aged_thread import AgedFiles
     from hub.homes.disk import HomesDisk
     from hub.homes.settings import HomeServiceSettings
 
@@ -24,7 +25,7 @@ MAX_BODY_BYTES = 1024
 log = structlog.get_logger()
 
 
-async def serve_until_stopped(settings: HomeServiceSettings, disk: HomesDisk, token: str) -> None:
+async def serve_until_stopped(settings: HomeServiceSettings, disk: HomesDisk, token: str, aged: AgedFiles) -> None:
     """Answers until somebody says stop; steps on the disk that have begun are not waited for."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,7 +36,9 @@ async def serve_until_stopped(settings: HomeServiceSettings, disk: HomesDisk, to
     port = address.port or DEFAULT_HOMES_PORT
     server.listen(port, address=settings.host or address.hostname or DEFAULT_HOST)
     log.info("The home service listens", port=port, root=str(disk.root))
+    aged.start()
     await stopped.wait()
+    aged.stop()
     server.stop()
     await server.close_all_connections()
     homes.measurements.close()

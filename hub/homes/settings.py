@@ -41,6 +41,8 @@ class HomesSettings(Section):
     """Another one for people of a team: `{vision: 50Gi}`. Who is in several such teams has the largest of theirs."""
     archive_after: Annotated[Duration, Ge(timedelta(0))] = timedelta(days=7)
     """How long after an account was deleted its home is put aside. Until then the person can come back to it."""
+    look_for_old_files_every: Annotated[Duration, Gt(timedelta(0))] = timedelta(hours=1)
+    """How often old files are removed from data with a `max_age` (docs/data.md)."""
     service: HomeServiceSettings = HomeServiceSettings()
 
     @property

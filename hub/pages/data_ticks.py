@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from studiolo.quantities import format_duration
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -45,5 +47,8 @@ def data_ticks(offered: tuple[DataFolder, ...], ticked: Collection[str], *, is_m
 
 def _use(entry: DataFolder, *, is_machine: bool) -> str:
     if not entry.read_only:
-        return "to be read and changed"
+        words = "to be read and changed"
+        if entry.max_age is None:
+            return words
+        return f"{words}; files that nobody used for {format_duration(entry.max_age)} are removed"
     return NOT_HELD_HERE if is_machine else "to be read"

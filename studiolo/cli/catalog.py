@@ -19,7 +19,7 @@ from studiolo.catalog import DATA_FILE, ENVIRONMENTS_FILE, HARDWARE_FILE, Catalo
 from studiolo.catalog_schema import SCHEMAS, json_schema
 from studiolo.cli.exit_codes import ExitCode, exit_code_of
 from studiolo.problems import listed
-from studiolo.quantities import format_cores, format_memory
+from studiolo.quantities import format_cores, format_duration, format_memory
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -248,7 +248,10 @@ def _data_table(catalog: Catalog) -> Table:
         table.add_column(column, overflow="fold")
     for entry in catalog.data:
         teams = "everyone" if entry.teams is None else ", ".join(sorted(entry.teams))
-        _add_row(table, entry.name, entry.title, teams, entry.mount, "no" if entry.read_only else "yes")
+        use = "no" if entry.read_only else "yes"
+        if entry.max_age is not None:
+            use += f"; removed when unused for {format_duration(entry.max_age)}"
+        _add_row(table, entry.name, entry.title, teams, entry.mount, use)
     return table
 
 

@@ -113,6 +113,16 @@ async def namespace(new_namespace: Namespaces) -> str:
     return await new_namespace()
 
 
+@pytest.fixture
+def faketime() -> Path:
+    """The library that gives one process another time."""
+    library = "libfaketime.so.1"
+    found = next((path for path in Path("/usr/lib").glob(f"*/faketime/{library}")), None)
+    if found is None:
+        pytest.fail(f"{library} is missing: apt install faketime")
+    return found
+
+
 @pytest.fixture(scope="session")
 def images() -> Mapping[str, str]:
     """What was pushed to the cluster's registry, by digest."""

@@ -72,8 +72,13 @@ class PeopleAtHome(RealHub):
             "roomy": {"title": "Roomy", "scratch": "64Mi", **small},
         }
         scans = {"title": "Scans of vision", "claim": CLAIM, "folder": "data/scans", "teams": ["vision"]}
-        for name, entries in {"environments": environments, "hardware": hardware, "data": {"scans": scans}}.items():
+        attic = {"title": "Attic", "claim": CLAIM, "folder": "data/attic", "read_only": False, "max_age": "30d"}
+        data = {"scans": scans, "attic": attic}
+        for name, entries in {"environments": environments, "hardware": hardware, "data": data}.items():
             (catalog / f"{name}.yaml").write_text(yaml.safe_dump({name: entries}))
+        self.attic = self.volume / "data" / "attic"
+        self.attic.mkdir(parents=True)
+        self.attic.chmod(0o777)
         folder = self.volume / "data" / "scans"
         folder.mkdir(parents=True)
         scan = folder / "scan.txt"
@@ -102,11 +107,11 @@ class PeopleAtHome(RealHub):
         )
 
     @contextmanager
-    def home_service(self) -> Iterator[subprocess.Popen[bytes]]:
-        """`python -P -m hub.homes` with the hub's own settings; it answers."""
+    def home_service(self, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+        """`python -P -m hub.homes` with the hub's own settings; it answers. `more` is added to its environment."""
         argv = (sys.executable, "-P", "-m", "hub.homes")
         with (self.data.logs / "homes.log").open("wb") as log:
-            env = {**os.environ, SETTINGS_VARIABLE: str(self.data.effective_settings)}
+            env = {**os.environ, SETTINGS_VARIABLE: str(self.data.effective_settings), **more}
             process = subprocess.Popen(argv, env=env, stdout=log, stderr=log)
         try:
             self.until(lambda: self._is_up(process), what="the home service answers", seconds=120)

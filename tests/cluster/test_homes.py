@@ -229,3 +229,25 @@ def test_homes_of_all_lie_side_by_side_and_closed(neighbours: PeopleAtHome) -> N
     people = neighbours.home_of("alice").parent
     assert {one.name for one in people.iterdir()} <= {*PEOPLE, ".archived"}
     assert all(stat.S_IMODE(one.stat().st_mode) == 0o700 for one in people.iterdir())
+
+
+def test_what_nobody_has_used_for_thirty_days_is_removed_from_scratch_and_nothing_else(
+    hub: PeopleAtHome, faketime: Path, service: subprocess.Popen[bytes]
+) -> None:
+    hub.start_for("dave", data=["attic"])
+    hub.inside(
+        "dave",
+        "echo his >~/notes.txt; cd /data/attic; mkdir -p old/er; echo old >old/er/file; echo used >used; echo old >a;"
+        "ln -s ~ home; ln -s /data/attic/../../people/dave people; ln -s ../../people outside;"
+        "touch -d '20 days' used",  # for in a month that was ten days ago
+    )
+    with closing(hub.browser_of("dave")) as browser:
+        assert "files that nobody used for 30 d are removed" in browser.get("/hub/spawn/dave/another").text
+    service.kill()
+    service.wait()
+    in_a_month = {"LD_PRELOAD": str(faketime), "FAKETIME": "+31d", "NO_FAKE_STAT": "1"}
+    with hub.home_service(**in_a_month, FAKETIME_DONT_FAKE_MONOTONIC="1"):
+        hub.until(lambda: not (hub.attic / "old").exists(), what="old files are removed")
+        hub.until(lambda: "from attic" in (hub.data.logs / "homes.log").read_text(), what="that is told")
+    assert hub.inside("dave", "ls -A /data/attic; cat /data/attic/used ~/notes.txt").split() == ["used", "used", "his"]
+    hub.stop_for("dave")

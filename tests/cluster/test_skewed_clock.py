@@ -15,17 +15,6 @@ from studiolo.names import pod_name
 from tests.cluster.kube import Kube
 from tests.cluster.real_hub import SMALL, RealHub
 
-LIBRARY = "libfaketime.so.1"
-
-
-@pytest.fixture
-def faketime() -> Path:
-    """The library that gives one process another time."""
-    found = next((path for path in Path("/usr/lib").glob(f"*/faketime/{LIBRARY}")), None)
-    if found is None:
-        pytest.fail(f"{LIBRARY} is missing: apt install faketime")
-    return found
-
 
 @pytest.fixture(params=["+10m", "-10m"], ids=["ahead", "behind"])
 def wrong_time(request: pytest.FixtureRequest, faketime: Path) -> dict[str, str]:

@@ -86,7 +86,7 @@ def test_the_example_of_each_key_is_valid(key: str, value: str, write_catalog: C
 
 @pytest.mark.parametrize("key", DATA_KEYS, ids=lambda key: key.name)
 def test_the_example_of_each_key_of_data_is_valid(key: Key, write_catalog: Callable[..., Path]) -> None:
-    facts = {"title": "A", "claim": "datasets", key.name: key.example}
+    facts = {"title": "A", "claim": "datasets", "folder": "a", "read_only": "false", key.name: key.example}
     text = "data:\n  a:\n" + "".join(f"    {name}: {value}\n" for name, value in facts.items())
     write_catalog(data=text)
     assert check_catalog(Path()).errors == ()

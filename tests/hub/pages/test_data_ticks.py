@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from hub.pages.actions import choice_fields
 from hub.pages.data_ticks import NOT_HELD_HERE, DataTick, data_ticks
@@ -62,3 +63,10 @@ def test_a_button_that_starts_the_same_again_sends_the_data_too() -> None:
     for name, value in choice_fields(choice):
         sent.setdefault(name, []).append(value)
     assert options_from_form(sent) == choice.as_user_options()
+
+
+def test_who_may_lose_old_files_reads_it_before(sample_catalog: Catalog) -> None:
+    aged = sample_catalog.data[1].model_copy(update={"max_age": timedelta(days=30)})
+    for is_machine in (True, False):
+        [tick] = data_ticks((aged,), (), is_machine=is_machine)
+        assert tick.use == "to be read and changed; files that nobody used for 30 d are removed"
