@@ -1,0 +1,33 @@
+"""What can go wrong when a model is packaged.
+
+PackagingError            (StudioloError)
+├── NotebookRefused       the file is no notebook, or larger than is read
+└── ContractRefused       there is no model in it that could be packaged; carries every reason
+"""
+
+from __future__ import annotations
+
+from studiolo.errors import StudioloError
+
+
+class PackagingError(StudioloError):
+    """A model could not be packaged."""
+
+    code = "packaging_failed"
+
+
+class NotebookRefused(PackagingError):
+    """The file cannot be read as a notebook or a module."""
+
+    code = "notebook_refused"
+
+
+class ContractRefused(PackagingError):
+    """There is no model here that could be packaged. Its text is every reason."""
+
+    code = "contract_refused"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        """`problems` is never empty; each is a whole sentence."""
+        super().__init__("\n".join(problems), hint="Correct this in the notebook, then try again.")
+        self.problems = problems
