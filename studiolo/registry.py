@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import ipaddress
-import json
-import os
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final, Self
 
 import httpx
 
 from studiolo.registry_errors import ImageNotFound, RegistryAway, RegistryRefused
+from studiolo.registry_sign_in import DOCKER_HUB, RegistrySignIn, docker_credentials, is_private_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from studiolo.registry_sign_in import Credentials
 
 MANIFEST_TYPES: Final = (
     "application/vnd.oci.image.index.v1+json",
@@ -34,11 +31,7 @@ PATIENCE_SECONDS: Final = 20.0
 LARGEST_MANIFEST: Final = 4 * 2**20
 """Bytes; registries refuse larger ones themselves."""
 
-_DOCKER_HUB: Final = "docker.io"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_CHALLENGE_PART = re.compile(r'(\w+)="([^"]*)"')
-
-Credentials = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +49,16 @@ class ImageReference:
         name, _, digest = text.partition("@")
         first, slash, rest = name.partition("/")
         is_host = bool(slash) and (first == "localhost" or "." in first or ":" in first)
-        host, path = (first, rest) if is_host else (_DOCKER_HUB, name)
+        host, path = (first, rest) if is_host else (DOCKER_HUB, name)
         repository, _, tag = path.partition(":")
-        if host == _DOCKER_HUB and "/" not in repository:
+        if host == DOCKER_HUB and "/" not in repository:
             repository = f"library/{repository}"
         return cls(host=host, repository=repository, tag=tag or "latest", digest=digest or None)
 
     @property
     def api_host(self) -> str:
         """Where the registry's API is: Docker Hub's has another name than its images."""
-        return "registry-1.docker.io" if self.host == _DOCKER_HUB else self.host
+        return "registry-1.docker.io" if self.host == DOCKER_HUB else self.host
 
 
 class Registry:
@@ -83,8 +76,12 @@ class Registry:
         `credentials` gives a user and a password for a host; without it, what `docker login` left is used.
         """
         self._allow_http = allow_http
-        self._credentials = credentials if credentials is not None else docker_credentials
         self._http = httpx.AsyncClient(timeout=PATIENCE_SECONDS, transport=transport, follow_redirects=False)
+        self._sign_in = RegistrySignIn(
+            self._http,
+            allow_http=allow_http,
+            credentials=credentials if credentials is not None else docker_credentials,
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,7 +114,8 @@ class Registry:
         headers = {"Accept": ", ".join(MANIFEST_TYPES)}
         response = await self._http.request(method, url, headers=headers)
         if response.status_code == HTTPStatus.UNAUTHORIZED:
-            headers["Authorization"] = await self._authorization(response, reference)
+            scope = f"repository:{reference.repository}:pull"
+            headers["Authorization"] = await self._sign_in.authorization(response, reference.host, scopes=(scope,))
             response = await self._http.request(method, url, headers=headers)
         match response.status_code:
             case HTTPStatus.OK:
@@ -137,84 +135,6 @@ class Registry:
                 raise RegistryAway(f"{reference.host} has had too many questions.", hint="Wait, then try again.")
             case status:
                 raise RegistryAway(f"{reference.host} answered {status}, which a registry does not.")
-
-    async def _authorization(self, response: httpx.Response, reference: ImageReference) -> str:
-        """What the registry's challenge asks for: a password, or a token that its own place gives out."""
-        challenge = response.headers.get("WWW-Authenticate", "")
-        kind, _, rest = challenge.partition(" ")
-        known = self._credentials(reference.host)
-        if kind.lower() == "basic":
-            if known is None:
-                raise RegistryRefused(
-                    f"{reference.host} wants a user and a password.", hint=f"docker login {reference.host}"
-                )
-            return _basic(known)
-        asked = dict(_CHALLENGE_PART.findall(rest))
-        realm = urlsplit(asked.get("realm", ""))
-        is_trusted = realm.scheme == "https" or (
-            realm.scheme == "http" and self._allow_http and is_private_host(realm.netloc)
-        )
-        if kind.lower() != "bearer" or not is_trusted:
-            raise RegistryRefused(f"{reference.host} asks for a way to sign in that is not known here: {kind!r}.")
-        scope = asked.get("scope") or f"repository:{reference.repository}:pull"
-        query = {"scope": scope, **({"service": asked["service"]} if "service" in asked else {})}
-        headers = {} if known is None else {"Authorization": _basic(known)}
-        answer = await self._http.get(asked["realm"], params=query, headers=headers)
-        if answer.status_code != HTTPStatus.OK:
-            raise RegistryRefused(
-                f"{realm.netloc} gave no token for {reference.repository} ({answer.status_code}).",
-                hint=f"Sign in first: docker login {reference.host}",
-            )
-        given = _json_object(answer)
-        token = given.get("token") or given.get("access_token")
-        if not isinstance(token, str):
-            raise RegistryRefused(f"{realm.netloc} gave no token for {reference.repository}.")
-        return f"Bearer {token}"
-
-
-def is_private_host(netloc: str) -> bool:
-    """Whether a host is this machine, or an address that no other network has: there plain HTTP can be a choice."""
-    host = urlsplit(f"//{netloc}").hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_private
-
-
-def docker_credentials(host: str) -> Credentials | None:
-    """The user and the password that `docker login` (or podman, buildah, skopeo) wrote for a host, in plain words."""
-    names = {host, f"https://{host}"} | ({"https://index.docker.io/v1/"} if host == _DOCKER_HUB else set())
-    for path in _credential_files():
-        try:
-            auths = json.loads(path.read_bytes())["auths"]
-            entries = [auths[name]["auth"] for name in names if name in auths]
-            for entry in entries:
-                user, _, password = base64.b64decode(entry, validate=True).decode().partition(":")
-                return user, password
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # a file of another program: what it cannot tell us, it does not know
-    return None
-
-
-def _credential_files() -> tuple[Path, ...]:
-    docker = Path(os.environ.get("DOCKER_CONFIG") or "~/.docker").expanduser()
-    others = (os.environ.get("REGISTRY_AUTH_FILE"), f"{os.environ.get('XDG_RUNTIME_DIR')}/containers/auth.json")
-    return (*(Path(path) for path in others if path and not path.startswith("None")), docker / "config.json")
-
-
-def _basic(credentials: Credentials) -> str:
-    return "Basic " + base64.b64encode(":".join(credentials).encode()).decode()
-
-
-def _json_object(response: httpx.Response) -> dict[str, Any]:
-    try:
-        value = response.json()
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _cannot_be_reached(reference: ImageReference, error: httpx.HTTPError, scheme: str) -> str:

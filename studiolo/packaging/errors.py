@@ -31,3 +31,38 @@ class ContractRefused(PackagingError):
         """`problems` is never empty; each is a whole sentence."""
         super().__init__("\n".join(problems), hint="Correct this in the notebook, then try again.")
         self.problems = problems
+
+
+class ProjectRefused(PackagingError):
+    """The folder cannot go into an image as it is. Its text is every reason."""
+
+    code = "project_refused"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        """`problems` is never empty; each is a whole sentence."""
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class StoreError(PackagingError):
+    """Where images are kept, something went wrong."""
+
+    code = "store_failed"
+
+
+class StoreAway(StoreError):
+    """It does not answer, or not as it should; trying again may help."""
+
+    code = "store_away"
+
+
+class StoreRefused(StoreError):
+    """It says no."""
+
+    code = "store_refused"
+
+
+class StoreConflict(StoreError):
+    """The version is there already, with other content; versions are written once."""
+
+    code = "version_taken"

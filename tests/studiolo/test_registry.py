@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from studiolo.registry import ImageReference, Registry, docker_credentials, is_private_host
+from studiolo.registry import ImageReference, Registry
 from studiolo.registry_errors import ImageNotFound, RegistryAway, RegistryError, RegistryRefused
+from studiolo.registry_sign_in import docker_credentials, is_private_host
 
 DIGEST = f"sha256:{'a' * 64}"
 REFERENCES = [
