@@ -58,8 +58,7 @@ class RegistrySignIn:
         )
         if kind.lower() != "bearer" or not is_trusted:
             raise RegistryRefused(f"{host} asks for a way to sign in that is not known here: {kind!r}.")
-        query = [("scope", scope) for scope in scopes]
-        query += [("service", asked["service"])] if "service" in asked else []
+        query = {"scope": list(scopes), **({"service": asked["service"]} if "service" in asked else {})}
         headers = {} if known is None else {"Authorization": _basic(known)}
         answer = await self._http.get(asked["realm"], params=query, headers=headers)
         if answer.status_code != HTTPStatus.OK:

@@ -14,7 +14,7 @@ import zstandard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import BinaryIO
+    from typing import IO
 
 ZSTD_LEVEL: Final = 3
 """Sixteen times as fast as gzip at its usual level, and smaller. One thread: more of them give other bytes."""
@@ -72,7 +72,7 @@ class Layer:
         return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
 
 
-def write_layer(files: Iterable[LayerFile], target: BinaryIO, *, compression: Compression) -> Layer:
+def write_layer(files: Iterable[LayerFile], target: IO[bytes], *, compression: Compression) -> Layer:
     """Writes the layer with these files. Raises what reading them does, and ValueError where a path leads elsewhere."""
     compressor = _compressor(compression)
     digest, size, tar = hashlib.sha256(), 0, hashlib.sha256()
@@ -111,19 +111,20 @@ def _compressor(compression: Compression) -> _Compressor:
 
 def _tar(files: Iterable[LayerFile]) -> Iterator[bytes]:
     """The archive in pieces: folders before what is in them, nothing of when or by whom."""
-    known: set[str] = set()
+    folders, names = set[str](), set[str]()
     for file in files:
         parts = PurePosixPath(file.path).parts
         if not parts or parts[0] == "/" or ".." in parts or any(part.startswith(".wh.") for part in parts):
             raise ValueError(f"{file.path!r} cannot be in a layer")
-        for depth in range(1, len(parts)):
-            folder = "/".join(parts[:depth])
-            if folder not in known:
-                known.add(folder)
-                yield _header(folder, tarfile.DIRTYPE, FOLDER_MODE, 0)
-        if (name := "/".join(parts)) in known:
+        above = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+        name = "/".join(parts)
+        if name in names or name in folders or not names.isdisjoint(above):
             raise ValueError(f"{file.path!r} is twice in a layer")
-        known.add(name)
+        names.add(name)
+        for folder in above:
+            if folder not in folders:
+                folders.add(folder)
+                yield _header(folder, tarfile.DIRTYPE, FOLDER_MODE, 0)
         yield from _file(name, file)
     yield b"\0" * (2 * _BLOCK)
 

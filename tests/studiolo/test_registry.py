@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import shutil
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +14,7 @@ import pytest
 from studiolo.registry import ImageReference, Registry
 from studiolo.registry_errors import ImageNotFound, RegistryAway, RegistryError, RegistryRefused
 from studiolo.registry_sign_in import docker_credentials, is_private_host
+from tests.real_registry import RealRegistry
 
 DIGEST = f"sha256:{'a' * 64}"
 REFERENCES = [
@@ -168,25 +166,8 @@ def test_what_docker_login_wrote_is_used(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def real_registry(tmp_path: Path) -> Iterator[str]:
-    """Debian's docker-registry on loopback."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        pytest.fail("docker-registry is not installed: sudo apt-get install docker-registry")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        host = f"127.0.0.1:{taken.getsockname()[1]}"
-    settings = tmp_path / "registry.yml"
-    settings.write_text(
-        f"version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '{host}'}}\n"
-        f"storage: {{filesystem: {{rootdirectory: '{tmp_path / 'registry'}'}}}}\n"
-    )
-    with subprocess.Popen([program, "serve", settings], stderr=subprocess.DEVNULL) as process:
-        try:
-            transport = httpx.HTTPTransport(retries=9)  # half a second, then twice …
-            with httpx.Client(transport=transport, trust_env=False, timeout=30) as client:
-                client.get(f"http://{host}/v2/").raise_for_status()
-            yield host
-        finally:
-            process.terminate()
+    with RealRegistry(tmp_path) as registry:
+        yield registry.host
 
 
 async def test_a_real_registry_gives_the_digest_of_what_was_pushed(real_registry: str) -> None:

@@ -1,0 +1,147 @@
+"""Puts an image together in a store: mounts what is there, sends what is new, names it last."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from studiolo.packaging.errors import StoreRefused
+from studiolo.packaging.images import CONFIG, MANIFEST, Blob, as_object, blob_of, config_of, manifest_of
+from studiolo.packaging.layers import Compression, write_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import IO
+
+    from studiolo.packaging.images import Base
+    from studiolo.packaging.layers import Layer
+    from studiolo.packaging.plan import Plan
+    from studiolo.packaging.stores import Opened, Store
+
+SPOOL_BYTES: Final = 8 * 2**20
+"""Of a layer that stay in memory; a larger one lies on disk until it is sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyLayer:
+    """A layer that lies somewhere."""
+
+    layer: Layer
+    opened: Callable[[], Opened] | None = None
+    """Its bytes, where they are at hand."""
+    repository: str = ""
+    """Where in the same store it can be had from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packaged:
+    """An image that is there."""
+
+    digest: str
+    tag: str
+    sent_bytes: int
+    """Of layers; none where everything was there."""
+    is_new: bool
+    """False: the very same image had this name already."""
+    project: Layer
+
+
+async def assemble(
+    plan: Plan,
+    store: Store,
+    base: Base,
+    *,
+    tag: str,
+    below: Sequence[ReadyLayer] = (),
+    base_repository: str = "",
+    base_store: Store | None = None,
+    compression: Compression = Compression.ZSTD,
+) -> Packaged:
+    """The image of a plan: `base`, the layers `below` and the project's own. Raises StoreError, or what reading does.
+
+    Whatever ends it early, no tag names half an image: the manifest comes last.
+    """
+    with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+        project = await asyncio.to_thread(write_layer, plan.layer_files(), spool, compression=compression)
+        layers = [*(one.layer for one in below), project]
+        config = config_of(base, layers, plan.how_it_runs())
+        manifest = manifest_of(base, layers, config)
+        there = await store.manifest(tag)
+        if there is not None and there.content == manifest:
+            return Packaged(digest=there.digest, tag=tag, sent_bytes=0, is_new=False, project=project)
+        own = ReadyLayer(layer=project, opened=lambda: _again(spool))
+        sent = await asyncio.gather(
+            *(_bring(layer, store, base_repository, base_store) for layer in base.layers),
+            *(_keep(one, store) for one in (*below, own)),
+        )
+        await store.put(blob_of(config, CONFIG), lambda: io.BytesIO(config))
+        digest = await store.put_manifest(manifest, media_type=MANIFEST, tag=tag)
+    return Packaged(digest=digest, tag=tag, sent_bytes=sum(sent), is_new=True, project=project)
+
+
+async def copy_image(reference: str, source: Store, target: Store, *, tag: str, source_repository: str = "") -> str:
+    """An image of one store in another; its digest, which stays. Raises StoreError."""
+    found = await source.manifest(reference)
+    if found is None:
+        raise StoreRefused(f"There is no image {reference}.")
+    described = as_object(found.content)
+    blobs = [
+        Blob(digest=one["digest"], size=one["size"], media_type=one["mediaType"])
+        for one in [*described.get("layers", []), described.get("config", {})]
+    ]
+    for blob in blobs:
+        await _bring(blob, target, source_repository, source)
+    return await target.put_manifest(found.content, media_type=found.media_type or MANIFEST, tag=tag)
+
+
+async def _keep(one: ReadyLayer, store: Store) -> int:
+    blob = Blob(digest=one.layer.digest, size=one.layer.size, media_type=one.layer.media_type)
+    if one.repository and await store.mount(blob, source=one.repository):
+        return 0
+    if one.opened is None:
+        if await store.has(blob):
+            return 0
+        raise StoreRefused(f"The layer {blob.digest} is nowhere to be had.")
+    return await store.put(blob, one.opened)
+
+
+async def _bring(blob: Blob, store: Store, repository: str, other: Store | None) -> int:
+    """A layer of the base: mounted, found, or as the last resort copied."""
+    if repository and await store.mount(blob, source=repository):
+        return 0
+    if await store.has(blob):
+        return 0
+    if other is None:
+        raise StoreRefused(f"The layer {blob.digest} of the base is not where it should be.")
+    with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+        async for piece in other.read(blob.digest):
+            await asyncio.to_thread(spool.write, piece)
+        return await store.put(blob, lambda: _again(spool))
+
+
+class _Kept(io.RawIOBase):
+    """A file that stays open when whoever reads it has done."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+        self._file.seek(0)
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+
+def _again(file: IO[bytes]) -> Opened:
+    return _Kept(file)

@@ -1,0 +1,56 @@
+"""Debian's docker-registry on loopback, that a test can kill and start again."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from typing import TYPE_CHECKING, Self
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+
+class RealRegistry:
+    """One, with an address and a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        found = shutil.which("docker-registry")
+        if found is None:
+            pytest.fail("docker-registry is not installed: sudo apt-get install docker-registry")
+        self._program: str = found
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.host = f"127.0.0.1:{taken.getsockname()[1]}"
+        self._settings = folder / "registry.yml"
+        self._settings.write_text(
+            f"version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '{self.host}'}}\n"
+            f"storage: {{filesystem: {{rootdirectory: '{folder / 'registry'}'}}, delete: {{enabled: true}}}}\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        self._process = subprocess.Popen([self._program, "serve", self._settings], stderr=subprocess.DEVNULL)
+        transport = httpx.HTTPTransport(retries=9)  # half a second, then twice …
+        with httpx.Client(transport=transport, trust_env=False, timeout=30) as client:
+            client.get(f"http://{self.host}/v2/").raise_for_status()
+
+    def kill(self) -> None:
+        """As a machine loses power."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.kill()
