@@ -10,6 +10,8 @@ import re
 import unicodedata
 from typing import Final
 
+from studiolo.secret_patterns import looks_like_secret
+
 MOST_VARIABLES: Final = 100
 LONGEST_NAME: Final = 100
 LONGEST_VALUE_BYTES: Final = 4096
@@ -52,34 +54,10 @@ _SAYS_WHERE_NOT_WHAT: Final = ("_FILE", "_PATH", "_DIR", "_URL", "_URI", "_HOST"
 _HARMLESS_VALUE = re.compile(r"|true|false|yes|no|on|off|none|[0-9]{1,9}", re.IGNORECASE)
 """`MAX_TOKEN=512` is a setting, not a secret."""
 
-_SECRET_VALUE = re.compile(
-    r"""
-      \b(?:AKIA|ASIA)[0-9A-Z]{16}\b                         # Amazon
-    | \bgh[pousr]_[A-Za-z0-9]{16,} | \bgithub_pat_\w{16,}     # GitHub
-    | \bgl(?:pat|dt|rt|cbt)-[\w-]{16,}                        # GitLab
-    | \bhf_[A-Za-z0-9]{16,}                                   # Hugging Face
-    | \bsk-[\w-]{16,}                                         # OpenAI, Anthropic and others
-    | \bxox[a-z]-[\w-]{8,}                                    # Slack
-    | \bAIza[\w-]{30,} | \bya29\.[\w-]{16,}                   # Google
-    | \b(?:npm_|pypi-|dckr_pat_|dapi)[A-Za-z0-9_-]{24,}       # registries, Databricks
-    | -----BEGIN[ ][A-Z ]{0,30}PRIVATE[ ]KEY                       # PEM
-    | \beyJ[\w-]{8,999}\.eyJ[\w-]{8,999}\.                       # JSON Web Token
-    | \b[a-z][a-z0-9+.-]{0,30}://[^/\s:@]{0,99}:[^/\s@]{1,299}@           # a password in an address
-    | \b(?:Bearer|Basic)[ ][\w.~+/=-]{16,}                    # an HTTP header
-    """,
-    re.VERBOSE | re.ASCII,
-)
-"""Every repetition inside is bounded, so that no value keeps the hub busy."""
-
 
 def is_reserved(name: str) -> bool:
     """Whether a variable is Studiolo's to set: it would break a workspace, or reach past it."""
     return name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES)
-
-
-def looks_like_secret(value: str) -> bool:
-    """Whether a value has the form of a known kind of key, token or password."""
-    return _SECRET_VALUE.search(value[: 2 * LONGEST_VALUE_BYTES]) is not None
 
 
 def problem_with_name(name: str) -> str | None:

@@ -10,11 +10,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from spawner.env_rules import MOST_VARIABLES, looks_like_secret, problem_with_name, problem_with_value
+from spawner.env_rules import MOST_VARIABLES, problem_with_name, problem_with_value
 from spawner.errors import OptionsError
 from spawner.git_address import GitAddressRefused, parse_git_address
 from studiolo.choice import Choice
 from studiolo.problems import LONGEST_QUOTE, nearest
+from studiolo.secret_patterns import looks_like_secret
 
 if TYPE_CHECKING:
     from studiolo.catalog import Catalog, DataFolder, Environment, Hardware

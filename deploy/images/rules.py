@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.images.image_files import Kind
 from deploy.images.secrets_in_files import SecretFile, secret_files
-from spawner.env_rules import looks_like_secret
 from spawner.environment_rules import (
     has_language_server,
     may_install_extensions,
@@ -23,6 +22,7 @@ from spawner.environment_rules import (
     slow_packages,
     uncompiled,
 )
+from studiolo.secret_patterns import looks_like_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from spawner.env_rules import looks_like_secret
+from studiolo.secret_patterns import looks_like_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, LazyCommand]] = MappingProxyType(
         "home": LazyCommand("studiolo.cli.home:home", "See and bring back homes of deleted accounts (administrators)."),
         "login": LazyCommand("studiolo.cli.login:login", "Sign in to a hub with a token."),
         "logout": LazyCommand("studiolo.cli.login:logout", "Forget the token."),
+        "model": LazyCommand("studiolo.cli.model:model", "Package models: notebooks with a class Model."),
         "team": LazyCommand("studiolo.cli.team:team", "Add teams and their members (administrators)."),
         "user": LazyCommand("studiolo.cli.user:user", "Add people (administrators)."),
         "whoami": LazyCommand("studiolo.cli.login:whoami", "Show who is signed in, and where."),
