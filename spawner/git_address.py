@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from spawner.env_rules import looks_like_secret
+from studiolo.secret_patterns import looks_like_secret
 
 LONGEST_ADDRESS: Final = 1000
 LONGEST_BRANCH: Final = 200
