@@ -66,6 +66,13 @@ _WORDS: Final = (
         "Your home has no room left for it. Remove what you do not need, and start again.",
     ),
     (
+        (r"\.lock': File exists", "Another git process"),
+        (
+            "Another git is at work in it, or one was ended in the midst of its work. "
+            "If none runs any more, remove .git/index.lock there."
+        ),
+    ),
+    (
         ("Read-only file system", "could not create", "unable to create", "Permission denied"),
         "Your home cannot be written there.",
     ),

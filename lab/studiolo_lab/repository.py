@@ -105,7 +105,7 @@ def _cause(error: Exception, host: str) -> str:
         case GitFailed():
             return explain(error.said, host=host)
         case OSError():
-            return explain(str(error), host=host)
+            return explain(f"could not create: {error}", host=host)
         case _:
             return f"that is a mistake in Studiolo ({type(error).__name__})."
 

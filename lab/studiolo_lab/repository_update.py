@@ -177,7 +177,7 @@ class Update:
             files = ", ".join(f'"{_printable(name)}"' for name in existing[:MOST_NAMED])
             raise LeftAlone(f"files of yours that are in no commit are in the way of new ones: {files}.")
         # A home that was copied has other times than git remembers.
-        await self._git.ask("update-index", "-q", "--refresh", folder=self._place)
+        await self._git.ask("update-index", "--refresh", folder=self._place)
         is_on = await self._git.ask("symbolic-ref", "--quiet", "--short", "HEAD", folder=self._place)
         if is_on != branch.name or await self._commit("HEAD") != branch.commit:
             raise LeftAlone("somebody is working in it at this moment.")

@@ -83,7 +83,7 @@ def check(answer: httpx.Response) -> Found:
 def test_an_address_is_never_html(text: str, attacked: ThrowawayHub, mallory: httpx.Client) -> None:
     quoted = quote(text, safe="")
     for address in (
-        f"/hub/spawn?opt-environment={quoted}&opt-hardware={quoted}&opt-env=A%3D{quoted}&next={quoted}",
+        f"/hub/spawn?opt-environment={quoted}&opt-hardware={quoted}&opt-env=A%3D{quoted}&opt-git={quoted}&next={quoted}",
         f"/hub/spawn/{ATTACKER}/{quoted}",
         f"/hub/spawn-pending/{quoted}/{quoted}",
         f"/hub/user/{quoted}/lab",

@@ -40,6 +40,7 @@ HOST = "git.example.org"
         ("error: file write error: Disk quota exceeded\nfatal: unable to write", "Your home has no room left for it."),
         ("fatal: could not create work tree dir 'x': Permission denied", "Your home cannot be written there."),
         ("[Errno 30] Read-only file system: '/home/jovyan/x'", "Your home cannot be written there."),
+        ("fatal: Unable to create '/x/.git/index.lock': File exists.", "Another git is at work in it"),
         ("fatal: transport 'http' not allowed", "neither HTTPS nor SSH"),
         ("fatal: empty ident name (for <x@y>) not allowed", "git config --global user.email"),
         ("Author identity unknown\n\n*** Please tell me who you are.\n", "git config --global user.email"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -77,7 +78,7 @@ async def test_a_home_that_cannot_be_written_is_said(some: Repositories, tmp_pat
     some.home = gone
     told = await some.bring()
     assert told is not None
-    assert told[1].startswith("~/iris was not cloned: ")
+    assert told[1] == "~/iris was not cloned: Your home cannot be written there."
     assert not gone.exists()
 
 
@@ -105,6 +106,12 @@ async def test_what_an_ended_workspace_left_half_cloned_is_removed_and_what_is_u
     assert await some.bring() == CLONED
     assert not old.exists()
     assert new.exists()
+
+
+async def test_of_two_workspaces_that_start_at_once_one_clones_it_and_the_other_has_it_too(some: Repositories) -> None:
+    told = await asyncio.gather(some.bring(), some.bring())
+    assert set(told) == {CLONED, None}
+    assert [path.name for path in some.home.iterdir()] == ["iris"]
 
 
 # -- something else is there
@@ -388,6 +395,16 @@ async def test_no_hook_runs_and_no_program_that_a_setting_of_the_repository_name
     told = await cloned.bring()
     assert told == ("info", "~/iris has 1 new commit from git.example.org, and yours after it.")
     assert not proof.exists()
+
+
+async def test_a_lock_that_an_ended_git_left_is_said_and_nothing_changes(cloned: Repositories) -> None:
+    cloned.push("a.py", "a\n")
+    (cloned.place / ".git" / "index.lock").touch()
+    before = cloned.work()
+    told = await cloned.bring()
+    assert told is not None
+    assert told[1].startswith("~/iris was not brought up to date: Another git is at work in it")
+    assert cloned.work() == before
 
 
 async def test_a_mirror_s_settings_do_not_let_the_server_write_over_branches(cloned: Repositories) -> None:
