@@ -311,6 +311,8 @@ class CredentialView(Received):
     name: str
     team: str = ""
     """The team that it is of; "": your own."""
+    full_name: str = ""
+    """What the options of a workspace call it: `hub`, or of a team `vision/hub`."""
     may_change: bool = True
     """Whether you may rotate and remove it: your own, and those of a team that you lead."""
     is_given: bool = True

@@ -34,6 +34,7 @@ class Line:
     """Of its elements: a name is one only among those of its owner."""
     name: str
     full_name: str
+    """What options call it."""
     kind: str
     title: str
     is_key: bool

@@ -37,6 +37,7 @@ def view_of(credential: Credential, *, may_change: bool = True, is_given: bool =
     return CredentialView(
         name=credential.name,
         team=credential.owner.team,
+        full_name=credential.full_name,
         may_change=may_change,
         is_given=is_given,
         kind=credential.purpose.kind.value,

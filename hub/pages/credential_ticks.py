@@ -17,6 +17,8 @@ class CredentialTick:
     """One credential to tick."""
 
     name: str
+    title: str
+    """Without the team."""
     place: str
     """Which variables and files it is: `HF_TOKEN`."""
     team: str
@@ -52,6 +54,7 @@ def credential_ticks(
     ticks = tuple(
         CredentialTick(
             name=credential.name,
+            title=credential.name.rpartition("/")[2],
             place=", ".join((*credential.env, *credential.files)),
             team=credential.team,
             is_always=credential.always,
