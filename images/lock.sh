@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes every lock anew: one per environment, one for Go, and the two of the repository. `make lock` calls it.
+# Writes every lock anew: one per environment, one for Go, one for the clients that tests bring into pods, and the two of
+# the repository. `make lock` calls it.
 # What is locked stays at its version unless an option says otherwise: `images/lock.sh --upgrade-package jupyterlab`.
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,5 +19,6 @@ for requirements in images/*/requirements.in; do
     lock "$@" "$requirements" --output-file "${requirements%.in}.lock"
 done
 lock "$@" deploy/cluster/go.in --output-file deploy/cluster/go.lock
+lock "$@" tests/cluster/data/clients.in --output-file tests/cluster/data/clients.lock
 lock "$@" --group hub pyproject.toml --output-file requirements.lock
 lock "$@" --group dev pyproject.toml --output-file requirements-dev.lock

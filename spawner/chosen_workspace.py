@@ -17,6 +17,7 @@ from traitlets import default
 from spawner import options
 from spawner.credential_choice import choose_credentials
 from spawner.errors import CredentialsGone, OptionsError, RouteNotAdded, ServerNeverReady, StartStopped, offer_again
+from spawner.home_state import EMPTY_HOME_SAID
 from spawner.lasting import Lasting
 from spawner.meter import EndedStart, NoMeter
 from spawner.plan import make_plan
@@ -238,7 +239,7 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         chosen = choose_credentials(plan.credentials, known)
         if chosen.gone:
             raise CredentialsGone(chosen.gone, plan.choice)
-        self._notices = chosen.notes
+        self._notices = (*((EMPTY_HOME_SAID,) if plan.has_empty_home else ()), *chosen.notes)
         for sentence in chosen.notes:
             self.log.warning("The workspace %s starts, but: %s", self._log_name, sentence)
         return plan.with_credentials(chosen.mounted)
@@ -262,7 +263,8 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         except OptionsError as refusal:
             self._refusal = refusal
         else:
-            self._remembered = choice
+            # An empty home is for this one start.
+            self._remembered = replace(choice, has_empty_home=False)
         if problem := check_server_name(self.name):  # JupyterHub itself would allow one called "default"
             self.plan, self._refusal = None, OptionsError((problem,))
         # What is shown everywhere is what was made of it: whole, and checked.

@@ -14,11 +14,20 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from spawner.cluster_follow import follow_until_serving
 from spawner.cluster_pods import delete_pod, last_log_lines, look_for_own, pods_path, remove_pod
-from spawner.errors import ClusterAway, HomeNotUsable, HomesAway, ServerNeverReady, offer_again, offers_on
+from spawner.errors import (
+    ClusterAway,
+    HomeNotUsable,
+    HomesAway,
+    ServerNeverReady,
+    offer_again,
+    offer_empty_home,
+    offers_on,
+)
 from spawner.homes import HomeRefused, HomesSilent
 from spawner.installation import RELEASE_LABEL
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
 from spawner.manifest import HOME, secret_manifest
+from spawner.notices import notices_variable, with_variables
 from spawner.progress import Phase, PhaseState
 from spawner.team_mounts import SHARED, shared_folders, without_shared
 from spawner.verdicts.create_refusals import judge_refusal
@@ -29,7 +38,7 @@ from spawner.verdicts.outcomes import NeverFits, Running, Waiting
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from spawner.errors import StartError
+    from spawner.errors import Offer, StartError
     from spawner.homes import HomeService
     from spawner.installation import Installation
     from spawner.kube import Json, Kube
@@ -97,7 +106,8 @@ class ClusterStart:
         """The address of a server that answers. Raises StartError; cancelled or failed, no pod is left behind."""
         self.board.begin(Phase.ROOM)
         try:
-            manifest = await self._prepare_home()
+            prepared = await self._prepare_home()
+            manifest = with_variables(prepared, notices_variable(self.board.progress.notices))
         except BaseException:
             # What an earlier start left may have work in it: `stop` comes next, and gives it time to save.
             self._show_failure()
@@ -120,16 +130,24 @@ class ClusterStart:
         Gives the manifest without the folders of teams that could not be made ready: what is in the way may be the
         person's own file, which nobody but a workspace of theirs can move.
         """
-        if self.homes is None:
+        if self.homes is None or self.plan.has_empty_home:
             return self.manifest
-        again = (offer_again(self.plan.choice),)
         try:
-            await self.homes.ensure(self.plan.identity.home, self.plan.identity.owner)
+            state = await self.homes.ensure(self.plan.identity.home, self.plan.identity.owner)
+            if state.sentence:
+                self.board.notice(state.sentence)
             return await self._prepare_shared(self.homes)
         except HomesSilent as silent:
-            raise HomesAway(str(silent), offers=again) from silent
+            raise HomesAway(str(silent), offers=self._without_home()) from silent
         except HomeRefused as refused:
-            raise HomeNotUsable(str(refused), offers=again) from refused
+            raise HomeNotUsable(str(refused), offers=self._without_home()) from refused
+
+    def _without_home(self) -> tuple[Offer, ...]:
+        """Again, or beside the home; then also without data on its volume, which a pod would wait for."""
+        choice, homes = self.plan.choice, self.installation.homes
+        claim = homes.claim if homes is not None else ""
+        data = tuple(entry.name for entry in self.plan.data if entry.claim != claim)
+        return offer_again(choice), offer_empty_home(replace(choice, data=data))
 
     async def _prepare_shared(self, homes: HomeService) -> Json:
         folders = shared_folders(self.plan, self.installation)

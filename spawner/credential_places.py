@@ -44,6 +44,11 @@ POINTERS: Mapping[str, str] = MappingProxyType(
 )
 """Files of the home that their client also finds by a variable."""
 
+KNOWN_HOSTS: Final = "UserKnownHostsFile=${HOME}/.ssh/known_hosts ~/.ssh/known_hosts"
+"""For ssh, which expands it. The first visit to a server is believed, as there is nobody at the terminal whom
+JupyterLab's git could ask, and kept in the workspace's home: on one machine `~` is ssh's word for another one, that of
+the system's user."""
+
 LONGEST_PATH: Final = 255
 
 
@@ -121,7 +126,6 @@ def _git_over_ssh(placed: Mapping[str, tuple[MountedCredential, str]], folder: s
     ]
     if not keys:
         return {}
-    # As options and not by `-i`, which warns of a key that was removed meanwhile. The first visit to a server is
-    # believed: there is nobody at the terminal whom JupyterLab's git could ask.
-    identities = (option for key in keys for option in ("-o", f"IdentityFile={key}"))
-    return {"GIT_SSH_COMMAND": shlex.join((ssh, "-o", "StrictHostKeyChecking=accept-new", *identities))}
+    # As options and not by `-i`, which warns of a key that was removed meanwhile.
+    options = (KNOWN_HOSTS, "StrictHostKeyChecking=accept-new", *(f"IdentityFile={key}" for key in keys))
+    return {"GIT_SSH_COMMAND": shlex.join((ssh, *(word for option in options for word in ("-o", option))))}

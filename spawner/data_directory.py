@@ -60,6 +60,11 @@ class WorkspaceFiles:
         """Disk for what may be lost: empty at the start, removed at the end."""
         return self.root / "scratch"
 
+    @property
+    def empty_home(self) -> Path:
+        """The home of one start that was asked for without the person's own: empty then, removed at the end."""
+        return self.root / "empty-home"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataDirectory:

@@ -69,6 +69,15 @@ def offer_again(choice: Choice) -> Offer:
     return Offer(label="Try again", note="same software, same hardware", choice=choice)
 
 
+def offer_empty_home(choice: Choice) -> Offer:
+    """The offer to start the same beside the home, which stays as it is."""
+    return Offer(
+        label="Start with an empty home",
+        note="same software, same hardware; what you save there is gone afterwards",
+        choice=replace(choice, has_empty_home=True),
+    )
+
+
 def offers_on(hardware: Iterable[Hardware], choice: Choice) -> tuple[Offer, ...]:
     """The offers to start the same software on other hardware, in the given order, as many as a page shows."""
     return tuple(_offer_on(entry, choice) for entry in hardware)[:OFFERS_SHOWN]
@@ -210,7 +219,7 @@ class HomeNotUsable(StartError):
         super().__init__(
             "Your home directory cannot be used.",
             cause=f"The machine said: {reason.rstrip('.')}.",
-            hint="Tell an administrator the reference: nothing in your home was changed.",
+            hint="Start with an empty home, or tell an administrator the reference: nothing in your home was changed.",
             offers=offers,
         )
 
@@ -225,7 +234,7 @@ class HomesAway(StartError):
         super().__init__(
             "Your home directory does not answer, so your workspace was not started without it.",
             cause=reason,
-            hint="Try again in a minute. Your files are as they were, and workspaces that run go on.",
+            hint="Try again in a minute, or start with an empty home. Your files are as they were.",
             offers=offers,
         )
 

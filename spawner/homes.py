@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import httpx
 
+from spawner.home_state import HomeState
 from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
@@ -75,9 +76,13 @@ class HomeService:
         """Lets go of the connections."""
         await self._client.aclose()
 
-    async def ensure(self, home: str, owner: FileOwner | None = None) -> None:
-        """The home is there and its owner's. Raises HomesSilent within the limit, or HomeRefused."""
-        await self._ask("POST", f"/homes/{home}{_owned_by(owner)}", again=True)
+    async def ensure(self, home: str, owner: FileOwner | None = None) -> HomeState:
+        """The home is there and its owner's; its state. Raises HomesSilent within the limit, or HomeRefused."""
+        answer = await self._ask("POST", f"/homes/{home}{_owned_by(owner)}", again=True)
+        try:
+            return HomeState(answer.get("state", HomeState.OK))
+        except ValueError as error:
+            raise HomeRefused("What it says of the home cannot be understood.") from error
 
     async def share(self, home: str, folder: str, owner: FileOwner | None = None) -> None:
         """A team has its folder, and a home the place where it is mounted. Raises HomesSilent, or HomeRefused."""

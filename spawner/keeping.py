@@ -78,7 +78,8 @@ class Keeping:
         self._say_how_it_ended()
         shutil.rmtree(self._files["credentials"], ignore_errors=True)
         # Last, since it may take a while: nobody waits for it to learn how the workspace ended.
-        shutil.rmtree(self._files["scratch"], ignore_errors=True)
+        for name in ("scratch", "empty_home"):
+            shutil.rmtree(self._files[name], ignore_errors=True)
 
     def _listen_for_signals(self) -> None:
         read, write = os.pipe()

@@ -72,7 +72,8 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
                 await asyncio.sleep(STOP_AGAIN_SECONDS)
             else:
                 # Where its keeper was killed before it had done so; mostly there is nothing left.
-                await asyncio.to_thread(shutil.rmtree, self._files.scratch, ignore_errors=True)
+                for folder in (self._files.scratch, self._files.empty_home):
+                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
                 await asyncio.to_thread(remove_credentials, self._files.credentials)
                 self.parts.machine.release(self.key)
                 return

@@ -17,21 +17,25 @@ from spawner.credential_choice import AWAY, said_missing, said_unwritten
 from spawner.credential_files import write_credentials
 from spawner.credential_places import placed_files
 from spawner.credentials import NO_VALUES
-from spawner.data_links import link_data
+from spawner.data_links import LINKS, link_data
 from spawner.environments import BuildFailed
 from spawner.errors import (
     DataNotUsable,
     DoesNotFitError,
     EnvironmentBuildFailed,
     HomeNotUsable,
+    HomesAway,
     ProgramsMissing,
     ScratchNotUsable,
     ServerExited,
     ServerNeverReady,
     offer_again,
+    offer_empty_home,
     offer_without,
     offers_on,
 )
+from spawner.home_state import TAKES_NOTHING, state_of
+from spawner.homes import HomesSilent
 from spawner.limits import scope_command
 from spawner.process import render_process
 from spawner.progress import Phase
@@ -47,6 +51,8 @@ if TYPE_CHECKING:
     from spawner.credentials import CredentialValues
     from spawner.data_directory import WorkspaceFiles
     from spawner.environments import BuildProgress
+    from spawner.errors import Offer
+    from spawner.home_state import HomeState
     from spawner.parts import SpawnerParts
     from spawner.plan import LaunchPlan
     from spawner.process import ProcessSpec
@@ -117,11 +123,10 @@ class LocalStart:
         self.board.detail(Phase.SOFTWARE, build.sentence, seconds_left=build.seconds_left, printed=build.printed)
 
     async def _start_server(self, held: Held, python: Path) -> str:
-        await asyncio.to_thread(_make_home, self.parts.data.home(self.plan.identity.user))
+        await self._prepare_home()
         await self._link_data()
-        identity = self.plan.identity
-        self.board.notice(*await asyncio.to_thread(link_teams, self.parts.data, identity.user, identity.teams))
-        await asyncio.to_thread(_make_scratch, self.files.scratch, is_wanted=self.plan.shape.hardware.scratch_bytes)
+        await self._link_teams()
+        await asyncio.to_thread(_make_empty, self.files.scratch, is_wanted=self.plan.shape.hardware.scratch_bytes)
         values = await self._open_credentials()
         with _listening_socket() as listening, _pipe() as (ready_read, ready_write):
             port = listening.getsockname()[1]
@@ -134,6 +139,7 @@ class LocalStart:
                 listen_fd=listening.fileno(),
                 ready_fd=ready_write.fileno(),
                 secrets=values.env,
+                notices=self.board.progress.notices,
             )
             record = WorkspaceRecord(
                 start_id=uuid.uuid4().hex,
@@ -174,19 +180,60 @@ class LocalStart:
             self.board.notice(said_unwritten(error.strerror or type(error).__name__))
         return values
 
-    async def _link_data(self) -> None:
-        catalog, teams = self.parts.catalogs.current, self.plan.identity.teams
-        home, chosen = self.parts.data.home(self.plan.identity.user), self.plan.data
+    async def _prepare_home(self) -> None:
+        """A home that takes nothing keeps nobody from starting; one that is not there, or does not answer, does."""
+        await asyncio.to_thread(_make_empty, self.files.empty_home, is_wanted=self.plan.has_empty_home)
+        if self.plan.has_empty_home:
+            return
+        home = self.parts.data.home(self.plan.identity.user)
         try:
-            in_the_way = await asyncio.to_thread(
-                link_data, home, chosen, known=catalog.data, offered=catalog.offered_data(teams)
-            )
+            state = await self.parts.home_checks.run(self.plan.identity.home, lambda: _make_home(home))
+        except HomesSilent as silent:
+            raise HomesAway(str(silent), offers=self._without_home()) from silent
         except OSError as error:
-            raise HomeNotUsable(error.strerror or str(error)) from error
+            raise HomeNotUsable(error.strerror or str(error), offers=self._without_home()) from error
+        if state.sentence:
+            self.board.notice(state.sentence)
+
+    def _without_home(self) -> tuple[Offer, ...]:
+        return offer_again(self.plan.choice), offer_empty_home(self.plan.choice)
+
+    async def _link_data(self) -> None:
+        catalog, identity, chosen = self.parts.catalogs.current, self.plan.identity, self.plan.data
+        home, place = self.parts.data.home(identity.user), identity.home
+        if self.plan.has_empty_home:  # and waits for nothing that still hangs on the person's own
+            home, place = self.files.empty_home, f"{identity.key} (empty)"
+        try:
+            in_the_way = await self.parts.home_checks.run(
+                place,
+                lambda: link_data(home, chosen, known=catalog.data, offered=catalog.offered_data(identity.teams)),
+            )
+        except HomesSilent as silent:
+            if not chosen:
+                raise HomesAway(str(silent), offers=self._without_home()) from silent
+            offer = offer_without({entry.name for entry in chosen}, self.plan.choice)
+            raise DataNotUsable(chosen[0].title, "It does not answer.", offers=(offer,)) from silent
+        except OSError as error:
+            if error.errno not in TAKES_NOTHING:
+                raise HomeNotUsable(error.strerror or str(error), offers=self._without_home()) from error
+            self.board.notice(f"~/{LINKS} cannot be changed now, so data may be missing there.")
+            return
         if in_the_way:
             names = {problem.entry.name for problem in in_the_way}
             first = in_the_way[0]
             raise DataNotUsable(first.entry.title, first.reason, offers=(offer_without(names, self.plan.choice),))
+
+    async def _link_teams(self) -> None:
+        data, identity = self.parts.data, self.plan.identity
+        if self.plan.has_empty_home:
+            return
+        try:
+            said = await self.parts.home_checks.run(
+                identity.home, lambda: link_teams(data, identity.user, identity.teams)
+            )
+        except HomesSilent:
+            said = ("The folders of your teams do not answer.",)
+        self.board.notice(*said)
 
     def _job(self, spec: ProcessSpec, record: WorkspaceRecord, pass_fds: tuple[int, ...]) -> KeeperJob:
         machine = self.parts.machine
@@ -236,21 +283,23 @@ async def _says_ready(descriptor: int) -> bool:
         loop.remove_reader(descriptor)
 
 
-def _make_home(home: Path) -> None:
+def _make_home(home: Path) -> HomeState:
+    home.parent.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        home.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise HomeNotUsable(error.strerror or str(error)) from error
+        return state_of(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _make_scratch(scratch: Path, *, is_wanted: object) -> None:
+def _make_empty(folder: Path, *, is_wanted: object) -> None:
     """An empty folder, or none: what a keeper that was killed left there is nobody's."""
-    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     if not is_wanted:
         return
     try:
-        scratch.mkdir(mode=0o700, parents=True)
+        folder.mkdir(mode=0o700, parents=True)
     except OSError as error:
         raise ScratchNotUsable(error.strerror or str(error)) from error
 

@@ -196,14 +196,19 @@ def _security(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
 def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
     home: dict[str, Any] = {"name": "home", "emptyDir": {}}
     home_mount: dict[str, Any] = {"name": "home", "mountPath": HOME}
-    if installation.homes is not None:
+    hardware = plan.shape.hardware
+    has_own_home = installation.homes is not None and not plan.has_empty_home
+    if plan.has_empty_home:
+        # No more than the pod may write anywhere: its node is everybody's.
+        own_bytes = hardware.ephemeral_storage_bytes or installation.ephemeral_storage_bytes
+        home["emptyDir"] = {"sizeLimit": str(own_bytes)}
+    elif installation.homes is not None:
         home = {"name": "home", "persistentVolumeClaim": {"claimName": installation.homes.claim}}
         home_mount["subPath"] = installation.homes.sub_path(plan.identity.home)
-    hardware = plan.shape.hardware
     shared_bytes = hardware.memory_bytes // SHARED_MEMORY_SHARE
     scratch = {"name": "scratch", "emptyDir": {"sizeLimit": str(hardware.scratch_bytes)}}
     data_volumes, data_mounts = volumes_of(
-        plan.data, {installation.homes.claim: "home"} if installation.homes is not None else {}
+        plan.data, {installation.homes.claim: "home"} if installation.homes is not None and has_own_home else {}
     )
     return {
         "volumes": [

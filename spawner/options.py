@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from spawner.env_rules import MOST_VARIABLES, problem_with_name, problem_with_value
 from spawner.errors import OptionsError
 from spawner.git_address import GitAddressRefused, parse_git_address
-from studiolo.choice import Choice
+from studiolo.choice import EMPTY_HOME, Choice
 from studiolo.problems import LONGEST_QUOTE, nearest
 from studiolo.secret_patterns import looks_like_secret
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _Entry = TypeVar("_Entry", "Environment", "Hardware", "DataFolder")
 
-OPTIONS: Final = ("environment", "hardware", "env", "data", "credentials", "git")
+OPTIONS: Final = ("environment", "hardware", "env", "data", "credentials", "git", "home")
 """The options of this version."""
 
 FORM_ONLY: Final = frozenset({"_xsrf"})
@@ -62,6 +62,7 @@ class Resolved:
     data: tuple[DataFolder, ...]
     credentials: tuple[str, ...] | None
     git: str | None
+    has_empty_home: bool
 
     @property
     def choice(self) -> Choice:
@@ -73,6 +74,7 @@ class Resolved:
             data=tuple(entry.name for entry in self.data),
             credentials=self.credentials,
             git=self.git,
+            has_empty_home=self.has_empty_home,
         )
 
 
@@ -97,9 +99,18 @@ def resolve_options(raw: object, *, catalog: Catalog, teams: Collection[str]) ->
     data = _pick_data(options.get("data"), catalog.offered_data(teams), problems)
     credentials = _parse_credentials(options.get("credentials"), problems)
     git = _parse_git(options.get("git"), problems)
+    has_empty_home = _parse_home(options.get("home"), problems)
     if problems or environment is None or hardware is None:
         raise OptionsError(_at_most(problems))
-    return Resolved(environment=environment, hardware=hardware, env=env, data=data, credentials=credentials, git=git)
+    return Resolved(
+        environment=environment,
+        hardware=hardware,
+        env=env,
+        data=data,
+        credentials=credentials,
+        git=git,
+        has_empty_home=has_empty_home,
+    )
 
 
 def options_from_form(formdata: Mapping[str, Any]) -> dict[str, Any]:
@@ -322,6 +333,13 @@ def _parse_credentials(raw: object, problems: list[str]) -> tuple[str, ...] | No
         f"credentials: {shown(name)} is not the name of a credential. Names only, no values." for name in wrong
     )
     return None if wrong else tuple(dict.fromkeys(raw))
+
+
+def _parse_home(raw: object, problems: list[str]) -> bool:
+    """Whether an empty home is asked for in the place of the person's own; anything else is noted."""
+    if raw is not None and raw != EMPTY_HOME:
+        problems.append(f'home: {shown(raw)} is no kind of home. Write "{EMPTY_HOME}", or leave it out for your own.')
+    return raw == EMPTY_HOME
 
 
 def _may_name_credential(name: object) -> bool:

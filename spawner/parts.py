@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from spawner.credentials import NO_CREDENTIALS
+from spawner.home_checks import HomeChecks
 from studiolo.wire import StartRecord
 
 if TYPE_CHECKING:
@@ -61,3 +62,4 @@ class SpawnerParts:
     starts: StartHistory
     gpus: WatchedGpus
     credentials: CredentialSource = NO_CREDENTIALS
+    home_checks: HomeChecks = field(default_factory=HomeChecks)

@@ -63,6 +63,8 @@ class LaunchPlan:
 
     git: str | None = None
     """The address of a repository that the server clones into the home."""
+    has_empty_home: bool = False
+    """Whether it gets an empty home of its own instead of the person's."""
 
     def with_credentials(self, credentials: tuple[MountedCredential, ...]) -> LaunchPlan:
         """The same plan with what the person gets of their credentials."""
@@ -82,6 +84,7 @@ class LaunchPlan:
             data=tuple(entry.name for entry in self.data),
             credentials=self.credentials,
             git=self.git,
+            has_empty_home=self.has_empty_home,
         )
 
 
@@ -95,4 +98,5 @@ def make_plan(choice: Choice, *, catalog: Catalog, user: str, server: str, teams
         data=resolved.data,
         credentials=resolved.credentials,
         git=resolved.git,
+        has_empty_home=resolved.has_empty_home,
     )

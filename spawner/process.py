@@ -14,9 +14,10 @@ from spawner.credential_places import pointers
 from spawner.data_links import LINKS
 from spawner.env_rules import is_reserved
 from spawner.hub_env import from_hub
+from spawner.notices import notices_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from spawner.data_directory import DataDirectory
     from spawner.plan import LaunchPlan
@@ -62,14 +63,15 @@ def render_process(
     listen_fd: int,
     ready_fd: int,
     secrets: Mapping[str, str] = NOTHING,
+    notices: Sequence[str] = (),
 ) -> ProcessSpec:
     """The process of a plan. `python` is the environment's, `hub_env` what JupyterHub wants its server to know.
 
-    `secrets` are the values of its owner's credentials that are variables.
+    `secrets` are the values of its owner's credentials that are variables, `notices` what the start has said.
     `listen_fd` is a listening socket that the server adopts, `ready_fd` the pipe on which it says that it answers.
     """
     files = data.workspace(plan.identity.user, plan.identity.server)
-    home = data.home(plan.identity.user)
+    home = files.empty_home if plan.has_empty_home else data.home(plan.identity.user)
     return ProcessSpec(
         key=plan.identity.key,
         # -P: a file called numpy.py in the home must not become NumPy for the server.
@@ -87,6 +89,7 @@ def render_process(
             **({"SCRATCH": str(files.scratch)} if plan.shape.hardware.scratch_bytes else {}),
             **({"STUDIOLO_DATA": str(home / LINKS)} if plan.data else {}),
             **({"STUDIOLO_GIT": plan.git} if plan.git else {}),
+            **notices_variable(notices),
         },
         cwd=home,
         memory_bytes=plan.shape.hardware.memory_bytes,

@@ -17,8 +17,10 @@ SHARED: Final = "shared"
 
 
 def shared_folders(plan: LaunchPlan, installation: Installation) -> tuple[str, ...]:
-    """The folders of the person's teams; none where the installation has no such folders."""
-    if installation.homes is None or not installation.homes.has_team_folders:
+    """The folders of the person's teams; none where the installation has no such folders, or where it
+    has an empty home, so that it waits for nothing on their volume.
+    """
+    if installation.homes is None or not installation.homes.has_team_folders or plan.has_empty_home:
         return ()
     return tuple(team_folder(team) for team in plan.identity.teams)
 

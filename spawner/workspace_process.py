@@ -53,6 +53,10 @@ GONE_SECONDS: Final = 5.0
 """How long a killed process may take to go. Longer, and it hangs in the kernel (a dead network disk)."""
 
 
+FILES_OF_A_KEEPER: Final = ("record", "ended", "log", "credentials", "scratch", "empty_home")
+"""Of `WorkspaceFiles`: what it writes, and what it removes at the end."""
+
+
 class StillRunningError(Exception):
     """Something of a workspace could not be ended: it hangs in the kernel, or belongs to somebody else by now."""
 
@@ -95,7 +99,8 @@ class WorkspaceProcess:
             "env": {**job.env, START_ID_VARIABLE: job.record.start_id},
             "cwd": str(job.cwd),
             "files": {
-                name: str(getattr(self._files, name)) for name in ("record", "ended", "log", "credentials", "scratch")
+                name: str(getattr(self._files, name))
+                for name in ("record", "ended", "log", "credentials", "scratch", "empty_home")
             },
             "record": job.record.to_json(),
             "memory_bytes": job.memory_bytes,

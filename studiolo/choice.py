@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+EMPTY_HOME: Final = "empty"
+"""The one value of the option `home`: this time without the person's own, which does not answer or takes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,8 @@ class Choice:
 
     git: str | None = None
     """The repository that is cloned into the home, with `#` and a branch where one is meant."""
+    has_empty_home: bool = False
+    """Whether it gets an empty home of its own, for this one start. No page remembers it."""
 
     def as_user_options(self) -> dict[str, Any]:
         """The choice as JupyterHub keeps it: `{"environment": …, "hardware": …}`, and what else was chosen."""
@@ -33,4 +38,6 @@ class Choice:
             options["credentials"] = list(self.credentials)
         if self.git:
             options["git"] = self.git
+        if self.has_empty_home:
+            options["home"] = EMPTY_HOME
         return options

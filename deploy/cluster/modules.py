@@ -94,6 +94,11 @@ CONFORMANCE: Final = (
 )
 """Kubernetes' own tests and the program that its pods run; built for `make cluster-conformance` only."""
 
+OBJECT_STORE: Final = Binary(
+    name="weed", module="seaweedfs", package="github.com/seaweedfs/seaweedfs/weed", usual_seconds=220
+)
+"""SeaweedFS, a server of S3 for tests. No part of the cluster: the first test that needs it builds it."""
+
 
 def build_key(binary: Binary, *, go_version: str, platform: str, module_files: Iterable[bytes]) -> str:
     """One word that changes exactly when the binary could: its versions, its flags, the compiler, the platform."""

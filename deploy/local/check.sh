@@ -61,6 +61,8 @@ if [ "$what" = test ]; then
     command -v "$program" >/dev/null || deploy/local/apt_install.sh "$program" >/dev/null || true
   done
   compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || deploy/local/apt_install.sh postgresql >/dev/null || true
+  # A real SSH server for keys; not where it would be started at every boot of the machine from now on.
+  [ -x /usr/sbin/sshd ] || [ -d /run/systemd/system ] || deploy/local/apt_install.sh openssh-server >/dev/null || true
   # Beside the others: those wait for processes half of the time, and one core would idle.
   tests unit tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/cluster >"$results/unit.log" 2>&1 &
   unit_tests=$!

@@ -60,7 +60,10 @@ def _ssh(name: str, value: str) -> Content:
 
 def _index_file(purpose: Purpose, token: str) -> str:
     if purpose.tool == "pip":
-        return f"[global]\nindex-url = {_with_user(purpose.url, purpose.user or '__token__', token)}\n"
+        parts = urlsplit(purpose.url)
+        # Without this pip leaves an index out that it asks by plain HTTP, and says so in a warning alone.
+        trusted = f"trusted-host = {parts.netloc}\n" if parts.scheme == "http" else ""
+        return f"[global]\nindex-url = {_with_user(purpose.url, purpose.user or '__token__', token)}\n{trusted}"
     if purpose.tool == "conda":
         return f"channels:\n  - {json.dumps(_with_user(purpose.url, purpose.user or 'token', token))}\n"
     url = purpose.url.rstrip("/") + "/"

@@ -28,6 +28,7 @@ from hub.homes.rules import (
     newest_archive,
 )
 from spawner.file_owner import FileOwner
+from spawner.home_state import TAKES_NOTHING, HomeState, state_of
 from spawner.homes import HomeUsage
 from spawner.installation import TEAMS
 from spawner.team_mounts import SHARED
@@ -45,6 +46,14 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ensured:
+    """A home that is there."""
+
+    is_new: bool
+    state: HomeState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomesDisk:
     """All homes of an installation. Everything here may wait for a disk, so it is called in a thread."""
 
@@ -56,39 +65,52 @@ class HomesDisk:
     gid: int
     """Whose the homes are of people who have no user number of their own, and whose the folders of teams are."""
 
-    def ensure(self, home: str, owner: FileOwner | None = None) -> bool:
-        """The home is there, its owner's and nobody else's; whether it was made now. Its files are left alone.
+    def ensure(self, home: str, owner: FileOwner | None = None) -> Ensured:
+        """The home is there, its owner's and nobody else's; its files are left alone. One that takes nothing is there.
 
-        Raises HomeInTheWay where the name is a file's or a link's, or the owner that of another home, and OSError.
+        Raises HomeInTheWay where the name is a file's or a link's, or the owner that of another home, and OSError,
+        also where it cannot be made.
         """
         _check(home)
-        uid, gid = self._numbers(owner)
         with self._homes() as homes:
             is_new = _make(home, homes, HOME_MODE)
             with _opened(home, homes) as descriptor:
-                found = os.fstat(descriptor)
-                is_changed = found.st_uid != uid
-                # In this order: changing the owner may take bits of the mode away.
-                if (found.st_uid, found.st_gid) != (uid, gid):
-                    os.fchown(descriptor, uid, gid)
-                if stat.S_IMODE(found.st_mode) != HOME_MODE:
-                    os.fchmod(descriptor, HOME_MODE)
-                # After it is taken: of two who take one number at the same time, at least one sees the other.
-                if is_changed and owner is not None and (other := _home_owned_by(uid, homes, but=home)):
-                    os.fchown(descriptor, found.st_uid, found.st_gid)
-                    if is_new:
-                        os.rmdir(home, dir_fd=homes)
-                    raise OwnerTaken(uid, other=other)
-        return is_new
+                try:
+                    self._own(descriptor, home, homes, owner, is_new=is_new)
+                except OSError as error:
+                    if is_new or (state := TAKES_NOTHING.get(error.errno or 0)) is None:
+                        raise
+                    return Ensured(is_new=False, state=state)
+                return Ensured(is_new=is_new, state=state_of(descriptor))
+
+    def _own(self, descriptor: int, home: str, homes: int, owner: FileOwner | None, *, is_new: bool) -> None:
+        uid, gid = self._numbers(owner)
+        found = os.fstat(descriptor)
+        is_changed = found.st_uid != uid
+        # In this order: changing the owner may take bits of the mode away.
+        if (found.st_uid, found.st_gid) != (uid, gid):
+            os.fchown(descriptor, uid, gid)
+        if stat.S_IMODE(found.st_mode) != HOME_MODE:
+            os.fchmod(descriptor, HOME_MODE)
+        # After it is taken: of two who take one number at the same time, at least one sees the other.
+        if is_changed and owner is not None and (other := _home_owned_by(uid, homes, but=home)):
+            os.fchown(descriptor, found.st_uid, found.st_gid)
+            if is_new:
+                os.rmdir(home, dir_fd=homes)
+            raise OwnerTaken(uid, other=other)
 
     def has_former_owner(self, home: str, owner: FileOwner | None) -> bool:
-        """Whether a home is there whose files belong to another than this. Raises HomeInTheWay, and OSError."""
+        """Whether a home is there whose files may belong to another than this. Raises HomeInTheWay, and OSError.
+
+        In a home that the node made, they are everybody's number's.
+        """
         _check(home)
         uid, _ = self._numbers(owner)
         with self._homes() as homes:
             try:
                 with _opened(home, homes) as descriptor:
-                    return os.fstat(descriptor).st_uid not in {uid, ROOT}
+                    found = os.fstat(descriptor).st_uid
+                    return found != uid and (found != ROOT or owner is not None)
             except NoSuchHome:
                 return False
 

@@ -137,14 +137,15 @@ class EnsureHandler(HomeHandler):
     """`POST /homes/NAME`."""
 
     async def post(self, home: str) -> None:
-        """The home is there and its owner's: `{"made": true}` where it was not. `?uid=…&gid=…`: of their own."""
+        """The home is there: `{"made": true, "state": "ok"}`, or `full`, `read_only`. `?uid=…&gid=…`: of their own."""
         owner = self.owner()
         try:
             await self.homes.hand_over(home, owner)
-            self.write({"made": await self.homes.on_disk(lambda: self.homes.disk.ensure(home, owner))})
+            ensured = await self.homes.on_disk(lambda: self.homes.disk.ensure(home, owner))
         except OwnerTaken as error:
             log.warning("Two people have one user number; the second was refused", home=home, other=error.other)
             raise
+        self.write({"made": ensured.is_new, "state": ensured.state.value})
 
 
 class ShareHandler(HomeHandler):

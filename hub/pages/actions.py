@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from hub.roles import SERVICE_PREFIX
+from studiolo.choice import EMPTY_HOME
 from studiolo.names import shown_name
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def choice_fields(choice: Choice) -> tuple[tuple[str, str], ...]:
         *((("git", choice.git),) if choice.git else ()),
         # An empty one says that somebody chose, if only to have none.
         *(("credentials", name) for name in (() if choice.credentials is None else ("", *choice.credentials))),
+        *((("home", EMPTY_HOME),) if choice.has_empty_home else ()),
     )
 
 

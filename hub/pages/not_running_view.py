@@ -130,4 +130,5 @@ def _button(offer: Offer, url: str) -> OfferButton:
 
 
 def _is_same(button: OfferButton, choice: Choice) -> bool:
-    return replace(button.choice, env=()) == replace(choice, env=())
+    # An empty home is for one start: nothing remembers it.
+    return replace(button.choice, env=(), has_empty_home=False) == replace(choice, env=(), has_empty_home=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hub.pages.spawn_view import FieldError, Wish
 from spawner.admission import DoesNotFit, alternatives
 from spawner.errors import DoesNotFitError, OptionsError, ProgramsMissing
+from studiolo.choice import EMPTY_HOME
 from studiolo.names import DEFAULT_SERVER_TITLE, server_name_from_title
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def typed_wish(fields: Mapping[str, Sequence[str]]) -> Wish:
         data=tuple(fields.get("data", ())),
         credentials=tuple(filter(None, fields["credentials"])) if "credentials" in fields else None,
         git=next(iter(fields.get("git", ())), ""),
+        has_empty_home=EMPTY_HOME in fields.get("home", ()),
     )
 
 

@@ -10,6 +10,7 @@ from hub.pages.cards import HardwareCard, MachineFacts, SoftwareCard, SoftwareFa
 from hub.pages.credential_ticks import NO_TICKS, CredentialTicks
 from hub.pages.data_ticks import DataTick, data_ticks
 from spawner.admission import DoesNotFit
+from studiolo.choice import EMPTY_HOME
 from studiolo.names import shown_name
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Wish:
     credentials: tuple[str, ...] | None = None
     """None: all that are marked "always"."""
     git: str = ""
+    has_empty_home: bool = False
     notes: tuple[str, ...] = ()
     """What has to be said about the wish: part of it may be gone from the catalog."""
     is_kept: bool = True
@@ -114,6 +116,8 @@ class SpawnView:
     hardware: tuple[HardwareCard, ...]
     data: tuple[DataTick, ...]
     credentials: CredentialTicks
+    has_empty_home: bool
+    """Whether to ask, ticked, for an empty home: a link wants one, or the form was sent with it."""
     notes: tuple[str, ...]
     errors: tuple[FieldError, ...]
     env_text: str
@@ -180,6 +184,7 @@ def spawn_view(
         hardware=hardware_cards,
         data=data_ticks(offer.data, wish.data, is_machine=offer.machine is not None),
         credentials=credentials,
+        has_empty_home=wish.has_empty_home,
         notes=(*wish.notes, *(note for note in (software_note, hardware_note) if note), *credentials.notes),
         errors=errors,
         env_text=wish.env_text,
@@ -215,6 +220,7 @@ def linked_wish(options: Mapping[str, Any], problems: Iterable[str]) -> Wish:
         data=tuple(name for name in options.get("data") or () if isinstance(name, str)),
         credentials=tuple(names) if isinstance(names, list) else None,
         git=_name_or_none(options.get("git")) or "",
+        has_empty_home=options.get("home") == EMPTY_HOME,
         notes=tuple(f"The link asks for something that cannot be had. {problem}" for problem in problems),
     )
 

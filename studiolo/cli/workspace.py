@@ -97,6 +97,11 @@ def _parse_env(ctx: click.Context, param: click.Parameter, values: Sequence[str]
     metavar="ADDRESS",
     help='A repository to clone into the home, by https:// or SSH, with #BRANCH where it is another. "": none.',
 )
+@click.option(
+    "--empty-home",
+    is_flag=True,
+    help="This time without your home, such as when it does not answer: with an empty one that is gone afterwards.",
+)
 @click.option("--name", "name_option", metavar="NAME", help="The same as NAME.")
 @click.option("--no-wait", is_flag=True, help="Return when the start has begun.")
 @json_option
@@ -110,6 +115,7 @@ def start(
     data: tuple[str, ...],
     credentials: tuple[str, ...],
     git: str | None,
+    empty_home: bool,
     name_option: str | None,
     no_wait: bool,
     as_json: bool,
@@ -129,6 +135,7 @@ def start(
         data=tuple(entry for entry in data if entry) if data else given.data,
         credentials=tuple(name for name in credentials if name) if credentials else given.credentials,
         git=git if git is not None else given.git,
+        has_empty_home=empty_home,
     )
     view = ask(lambda studiolo: _start(studiolo, wanted, wait=not no_wait, is_quiet=as_json))
     if as_json:

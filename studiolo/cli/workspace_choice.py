@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from studiolo.choice import EMPTY_HOME
 from studiolo.client_errors import NotFound, Refused
 from studiolo.names import check_server_name, server_from_shown, server_name_from_title
 from studiolo.problems import perhaps, quoted
@@ -30,6 +31,8 @@ class Wanted:
     """As `data`; of a workspace that never ran, None means all that are marked "always"."""
     git: str | None = None
     """None: as the last time; empty: none."""
+    has_empty_home: bool = False
+    """Only for this start."""
 
     @property
     def options(self) -> dict[str, object]:
@@ -38,6 +41,8 @@ class Wanted:
         options: dict[str, object] = {name: value for name, value in chosen.items() if value}
         names = {"data": self.data, "credentials": self.credentials}
         options |= {name: list(chosen) for name, chosen in names.items() if chosen is not None}
+        if self.has_empty_home:
+            options["home"] = EMPTY_HOME
         return options if self.git is None else options | {"git": self.git}
 
 

@@ -87,7 +87,7 @@ class GitServer(ThreadingHTTPServer):
         self.refused = 0
         self._expected = "Basic " + base64.b64encode(f"{user}:{token}".encode()).decode()
         self.backend = Path(self.repository.git("--exec-path").strip()) / "git-http-backend"
-        self.authority = _certificate(folder, address)
+        self.authority = new_certificate(folder, address)
         super().__init__((address, 0), _Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "server.pem", folder / "server.key")
@@ -125,8 +125,9 @@ def git_server(folder: Path, *, user: str, token: str, address: str = NODE_ADDRE
 class SshGitServer:
     """One bare repository behind OpenSSH's own server, which lets git in and nothing else (`git-shell`)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, address: str = NODE_ADDRESS) -> None:
         """`folder` is made; it gets the repository, the host's key, and who is let in."""
+        self.address = address
         self.repository = Repository(folder)
         self.subjects = self.repository.subjects
         self.user = getpass.getuser()
@@ -137,7 +138,7 @@ class SshGitServer:
         run_program("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host_key")
         self.config = folder / "sshd_config"
         self.config.write_text(
-            f"ListenAddress {NODE_ADDRESS}:{self.port}\n"
+            f"ListenAddress {address}:{self.port}\n"
             f"HostKey {folder / 'host_key'}\n"
             f"AuthorizedKeysFile {self._keys}\n"
             f"AllowUsers {self.user}\n"
@@ -154,7 +155,7 @@ class SshGitServer:
     @property
     def host(self) -> str:
         """Address and port."""
-        return f"{NODE_ADDRESS}:{self.port}"
+        return f"{self.address}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -171,9 +172,9 @@ class SshGitServer:
 
 
 @contextmanager
-def ssh_git_server(folder: Path) -> Iterator[SshGitServer]:
+def ssh_git_server(folder: Path, *, address: str = NODE_ADDRESS) -> Iterator[SshGitServer]:
     """For the time of a test. Nobody is let in until `let_in`."""
-    server = SshGitServer(folder)
+    server = SshGitServer(folder, address=address)
     # Debian's package leaves it to the machine's start.
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     with subprocess.Popen((SSHD, "-D", "-f", server.config, "-E", server.log)) as process:
@@ -189,7 +190,7 @@ def _until_it_listens(server: SshGitServer, process: subprocess.Popen[bytes]) ->
     while True:
         assert process.poll() is None, server.log.read_text()
         try:
-            socket.create_connection((NODE_ADDRESS, server.port), timeout=1).close()
+            socket.create_connection((server.address, server.port), timeout=1).close()
         except OSError:
             assert time.monotonic() < deadline, server.log.read_text()
             time.sleep(0.1)  # nothing tells when it listens
@@ -246,8 +247,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def _certificate(folder: Path, address: str) -> str:
-    """Its own authority, for this address; what a client is to trust."""
+def new_certificate(folder: Path, address: str = NODE_ADDRESS) -> str:
+    """Its own authority, for this address; what a client is to trust. With its key below the folder."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "git server of a test")])
     now = datetime.now(UTC)

@@ -11,7 +11,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 ATTACKS = {*map(str, (6, *range(8, 11), *range(13, 17), 19, 20, 22, 23))}
-FAULTS = {f"F{number}" for number in (*range(1, 23), 34, 39, 40)}
+FAULTS = {f"F{number}" for number in (*range(1, 23), 25, 27, 34, 39, 40)}
 WORD = re.compile(r"`(?P<word>[^`]+)`")
 
 

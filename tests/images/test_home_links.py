@@ -98,3 +98,13 @@ def test_a_server_has_the_links_before_anybody_can_use_it_and_says_what_is_in_th
     said = server.log.read_text()
     assert "The credential for ~/notes is not there" in said
     assert "canary" not in said
+
+
+def test_where_git_is_given_a_key_ssh_has_a_place_for_the_servers_it_has_seen(tmp_path: Path, home: Path) -> None:
+    folder = folder_with(tmp_path / "run", "canary")
+    start(folder, home)
+    assert not (home / ".ssh").exists()
+    environ = {"STUDIOLO_CREDENTIALS": str(folder), "HOME": str(home), "GIT_SSH_COMMAND": "ssh"}
+    assert link_into_home(environ) == link_into_home(environ) == []
+    assert (home / ".ssh").stat().st_mode & 0o777 == 0o700
+    assert link_into_home({**environ, "HOME": "/proc"}) != []  # nothing can be written there; the workspace starts

@@ -88,6 +88,7 @@ def test_ssh_is_given_every_private_key_and_no_public_one() -> None:
     other = credential("other", CredentialKind.SSH_KEY, "ssh/other's", "ssh/other's.pub")
     command = variables(keys, other)["GIT_SSH_COMMAND"]
     assert command == (
-        "ssh -o StrictHostKeyChecking=accept-new -o IdentityFile=/run/credentials/ssh/mine "
+        "ssh -o 'UserKnownHostsFile=${HOME}/.ssh/known_hosts ~/.ssh/known_hosts' "
+        "-o StrictHostKeyChecking=accept-new -o IdentityFile=/run/credentials/ssh/mine "
         "-o 'IdentityFile=/run/credentials/ssh/other'\"'\"'s'"
     )

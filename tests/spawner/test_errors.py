@@ -100,7 +100,7 @@ def test_no_room_ever_and_nothing_else_fits_is_for_an_administrator(sample_catal
             HomeNotUsable("No space left on device"),
             (
                 "Your home directory cannot be used. The machine said: No space left on device. "
-                "Tell an administrator the reference: nothing in your home was changed."
+                "Start with an empty home, or tell an administrator the reference: nothing in your home was changed."
             ),
         ),
         (

@@ -255,6 +255,19 @@ def test_without_a_volume_a_home_lives_as_long_as_its_pod() -> None:
     assert "subPath" not in traits["volume_mounts"][0]
 
 
+def test_an_empty_home_is_the_pod_s_own_and_nothing_of_the_volume_is_mounted() -> None:
+    homes = HomesVolume(claim="homes", has_team_folders=True)
+    launch = replace(plan(data=("iris", "all", "scans")), has_empty_home=True)
+    traits = pod_traits(launch, replace(INSTALLATION, homes=homes))
+    home = next(one for one in traits["volumes"] if one["name"] == "home")
+    limit = INSTALLATION.ephemeral_storage_bytes
+    assert home == {"name": "home", "emptyDir": {"sizeLimit": str(limit)}}
+    assert [one for one in traits["volume_mounts"] if one["name"] == "home"] == [
+        {"name": "home", "mountPath": "/home/jovyan"}
+    ]
+    assert launch.choice.has_empty_home
+
+
 def test_a_home_is_one_folder_of_the_volume_and_nobody_else_s() -> None:
     (home, *_) = pod_traits(plan(), INSTALLATION)["volume_mounts"]
     assert home["subPath"] == f"users/{plan().identity.home}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,8 @@ def test_a_choice_survives_the_way_through_jupyterhubs_database(sample_catalog: 
         ({"git": ["https://git.example.org/x"]}, "git: a list is not the address of a repository."),
         ({"git": "file:///etc"}, "git: only https:// and SSH are possible."),
         ({"git": "https://ada:secret@git.example.org/x"}, "git: a password or token is in the address, and others can"),
+        ({"home": "other"}, 'home: "other" is no kind of home. Write "empty", or leave it out for your own.'),
+        ({"home": ["empty"]}, "home: a list is no kind of home."),
         ({"env": ["A=1"]}, 'env: a list is not a set of variables. Write {"NAME": "value"}.'),
         ({"env": {1: "x"}}, "env: a number is not the name of a variable. Names are text."),
         ({"env": {"A": 4}}, 'env.A: a number is not text. Write it in quotes: "…".'),
@@ -318,6 +321,20 @@ def test_data_of_the_last_start_is_remembered_and_what_is_gone_is_said(sample_ca
     remembered = check_remembered(of_before, catalog=sample_catalog, teams=())
     assert remembered.choice == choice
     assert remembered.note == 'The data "scans", "old" are no longer offered to you and left out.'
+
+
+# -- home
+
+
+def test_an_empty_home_is_asked_for_by_name_and_remembered_by_nothing(sample_catalog: Catalog) -> None:
+    choice = parse({"home": "empty"}, sample_catalog)
+    assert choice.has_empty_home
+    assert choice.as_user_options()["home"] == "empty"
+    assert options_from_form({"home": ["empty"]}) == options_from_query({"home": ["empty"]}) == {"home": "empty"}
+    remembered = check_remembered(choice.as_user_options(), catalog=sample_catalog, teams=()).choice
+    assert remembered == replace(choice, has_empty_home=False)
+    assert "home" not in parse({}, sample_catalog).as_user_options()
+    assert not parse({"home": None}, sample_catalog).has_empty_home
 
 
 # -- credentials

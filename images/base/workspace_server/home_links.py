@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 FOLDER_VARIABLE = "STUDIOLO_CREDENTIALS"
+SSH_VARIABLE = "GIT_SSH_COMMAND"
 IN_HOME = "home"
 
 
@@ -19,6 +20,10 @@ def link_into_home(environ: dict[str, str]) -> list[str]:
     folder, home = environ.get(FOLDER_VARIABLE), environ.get("HOME")
     if not folder or not home:
         return []
+    if SSH_VARIABLE in environ:
+        # ssh itself makes it in the home of the system's user only, and keeps there nothing of the servers it has seen.
+        with contextlib.suppress(OSError):
+            (Path(home) / ".ssh").mkdir(mode=0o700, exist_ok=True)
     source = Path(folder) / IN_HOME
     # The kubelet keeps the files behind links of its own, which `os.walk` follows at the top alone: and that is enough.
     files = [Path(where) / name for where, _, names in os.walk(source) for name in names]

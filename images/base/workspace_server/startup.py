@@ -72,7 +72,8 @@ def server_class(startup: Startup) -> type:
         def migrate_config(self) -> None:
             # Stock imports all of IPython to learn that there is no such folder.
             if any(folder.exists() for folder in ipython_folders()):
-                super().migrate_config()
+                with contextlib.suppress(OSError):  # a home that takes nothing: the server starts all the same
+                    super().migrate_config()
 
         def find_server_extensions(self) -> None:
             super().find_server_extensions()

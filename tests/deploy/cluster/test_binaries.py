@@ -9,7 +9,7 @@ import pytest
 
 from deploy.cluster.binaries import in_words, time_left
 from deploy.cluster.layout import KUBERNETES_VERSION
-from deploy.cluster.modules import BINARIES, CONFORMANCE, MODULES, Binary, build_key, module_files
+from deploy.cluster.modules import BINARIES, CONFORMANCE, MODULES, OBJECT_STORE, Binary, build_key, module_files
 
 KUBELET = next(binary for binary in BINARIES if binary.name == "kubelet")
 INPUTS = {"go_version": "go1.26.8", "platform": "linux/amd64", "module_files": (b"module", b"sums")}
@@ -37,7 +37,7 @@ def test_other_linker_flags_give_another_key() -> None:
     assert build_key(KUBELET, **INPUTS) != build_key(replace(KUBELET, flags="-s"), **INPUTS)
 
 
-@pytest.mark.parametrize("binary", BINARIES, ids=lambda binary: binary.name)
+@pytest.mark.parametrize("binary", [*BINARIES, OBJECT_STORE], ids=lambda binary: binary.name)
 def test_each_binary_is_pinned_by_its_module(binary: Binary) -> None:
     go_mod, go_sum = (text.decode() for text in module_files(binary))
     named = re.findall(r"^(?:tool )?\t?(\S+)$", go_mod, re.MULTILINE)
@@ -45,8 +45,8 @@ def test_each_binary_is_pinned_by_its_module(binary: Binary) -> None:
     assert go_sum.strip()
 
 
-def test_kubernetes_own_tests_are_built_apart_from_what_runs() -> None:
-    assert not {binary.name for binary in CONFORMANCE} & {binary.name for binary in BINARIES}
+def test_programs_of_tests_are_built_apart_from_what_runs() -> None:
+    assert not {binary.name for binary in (*CONFORMANCE, OBJECT_STORE)} & {binary.name for binary in BINARIES}
     assert {binary.module for binary in CONFORMANCE} == {"kubernetes"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import configparser
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,6 +24,7 @@ from hub.credentials.content import render
 from hub.credentials.credential import Purpose
 from hub.credentials.errors import CredentialRefused
 from spawner.credentials import CredentialKind
+from tests.fakes.package_registry import PACKAGE, PackageRegistry
 
 CANARY = "canary/5%:@# ?"
 
@@ -59,6 +61,15 @@ def test_a_pip_index_is_what_pip_reads() -> None:
     assert address == "https://__token__:canary%2F5%25%3A%40%23%20%3F@x.example.org/simple/"
 
 
+def test_a_pip_index_without_tls_is_one_that_pip_does_not_leave_out() -> None:
+    purpose = Purpose(kind=CredentialKind.PACKAGE_INDEX, tool="pip", url="http://packages.internal:3141/simple/")
+    [text] = render("x", purpose, "t0").files.values()
+    parser = configparser.RawConfigParser()
+    parser.read_string(text)
+    assert parser.get("global", "trusted-host") == "packages.internal:3141"
+    assert parser.get("global", "index-url") == "http://__token__:t0@packages.internal:3141/simple/"
+
+
 def test_an_npm_registry_is_what_npm_reads() -> None:
     url = "https://x.example.org/npm"
     token = Purpose(kind=CredentialKind.PACKAGE_INDEX, tool="npm", url=url)
@@ -68,6 +79,26 @@ def test_an_npm_registry_is_what_npm_reads() -> None:
     login = Purpose(kind=CredentialKind.PACKAGE_INDEX, tool="npm", url=url, user="alice")
     encoded = base64.b64encode(b"alice:t0").decode()
     assert f":_auth={encoded}\n" in render("x", login, "t0").files["~/.npmrc"]
+
+
+@pytest.mark.parametrize("user", ["", "alice"])
+def test_npm_itself_installs_what_only_the_token_opens(user: str, tmp_path: Path) -> None:
+    npm = shutil.which("npm")
+    assert npm is not None, "make up needs Node.js, which brings npm"
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NPM_CONFIG_USERCONFIG": str(tmp_path / "npmrc")}
+    install = (npm, "install", "--no-audit", "--no-fund", "--fetch-retries=0", PACKAGE)
+    with PackageRegistry("127.0.0.1", user=user, token="canary-of-npm").serving() as registry:
+        url = f"{registry.url}/npm/"
+        (tmp_path / "npmrc").write_text(f"registry={url}\n")
+        refused = subprocess.run(install, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        assert refused.returncode
+        assert "E401" in refused.stderr
+        purpose = Purpose(kind=CredentialKind.PACKAGE_INDEX, tool="npm", url=url, user=user)
+        (tmp_path / "npmrc").write_text(render("x", purpose, "canary-of-npm").files["~/.npmrc"])
+        subprocess.run(install, cwd=tmp_path, env=env, capture_output=True, check=True)
+    assert json.loads((tmp_path / "node_modules" / PACKAGE / "package.json").read_text())["version"] == "1.0.0"
+    assert "npm install" in registry.arguments
+    assert "canary-of-npm" not in registry.arguments
 
 
 def test_a_conda_channel_is_what_conda_reads() -> None:

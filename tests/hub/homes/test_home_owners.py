@@ -30,8 +30,8 @@ def owner(path: Path) -> tuple[int, int]:
 
 
 def test_a_new_home_is_its_person_s_with_their_group(disk: HomesDisk, homes: Path) -> None:
-    assert disk.ensure("alice", ALICE) is True
-    assert disk.ensure("alice", ALICE) is False
+    assert disk.ensure("alice", ALICE).is_new
+    assert not disk.ensure("alice", ALICE).is_new
     assert owner(homes / "alice") == (5001, 6001)
     assert stat.S_IMODE((homes / "alice").stat().st_mode) == 0o700
 
@@ -64,7 +64,7 @@ def test_a_number_that_owns_another_home_gets_none_that_is_there(disk: HomesDisk
 
 
 def test_those_who_have_no_number_of_their_own_share_one(disk: HomesDisk, homes: Path) -> None:
-    assert [disk.ensure("alice"), disk.ensure("bob")] == [True, True]
+    assert all(disk.ensure(home).is_new for home in ("alice", "bob"))
     assert {owner(homes / name) for name in ("alice", "bob")} == {OWNER}
 
 
@@ -74,8 +74,18 @@ def test_only_a_home_of_another_person_s_number_has_a_former_owner(disk: HomesDi
     assert not disk.has_former_owner("alice", ALICE)
     assert disk.has_former_owner("alice", BOB)
     assert disk.has_former_owner("alice", None), "the setting was switched off again"
+
+
+def test_in_a_home_that_the_node_made_the_files_are_everybody_s_number_s(disk: HomesDisk, homes: Path) -> None:
+    disk.ensure("alice")
+    (homes / "alice" / "notes.txt").write_text("hers")
+    os.chown(homes / "alice" / "notes.txt", *OWNER)
     os.chown(homes / "alice", 0, 0)
-    assert not disk.has_former_owner("alice", ALICE), "made by the node"
+    assert not disk.has_former_owner("alice", None)
+    assert disk.has_former_owner("alice", ALICE)
+    disk.hand_over("alice", ALICE)
+    disk.ensure("alice", ALICE)
+    assert {owner(homes / "alice"), owner(homes / "alice" / "notes.txt")} == {(5001, 6001)}
 
 
 def test_files_of_the_former_owner_and_of_all_follow_and_those_of_others_stay(disk: HomesDisk, homes: Path) -> None:

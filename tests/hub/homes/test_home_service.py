@@ -16,11 +16,12 @@ import httpx
 import pytest
 from tornado.httpserver import HTTPServer
 
-from hub.homes.disk import HomesDisk
+from hub.homes.disk import Ensured, HomesDisk
 from hub.homes.errors import NoSuchHome
 from hub.homes.routes import homes_of, make_app
 from spawner import homes as door
 from spawner.file_owner import FileOwner
+from spawner.home_state import HomeState
 from spawner.homes import HomeMissing, HomeRefused, HomeService, HomesSilent, HomeUsage
 
 TOKEN = "the-homes-token"
@@ -65,9 +66,9 @@ class Hanging:
     def has_former_owner(self, home: str, owner: FileOwner | None) -> bool:
         return home == "" and owner is None
 
-    def ensure(self, home: str, owner: FileOwner | None) -> bool:
+    def ensure(self, home: str, owner: FileOwner | None = None) -> Ensured:
         self.ended.wait()
-        return home == "" and owner is None
+        return Ensured(is_new=home == "" and owner is None, state=HomeState.OK)
 
     def usage(self, home: str, *, seconds: float) -> HomeUsage:
         self.ended.wait()

@@ -24,7 +24,7 @@ def owner_and_mode(path: Path) -> tuple[int, int, int]:
 
 
 def test_a_home_is_made_for_its_owner_alone(disk: HomesDisk, homes: Path) -> None:
-    assert disk.ensure("alice") is True
+    assert disk.ensure("alice").is_new
     assert owner_and_mode(homes / "alice") == (*OWNER, 0o700)
 
 
@@ -47,7 +47,7 @@ def test_a_home_that_is_there_keeps_its_files_and_gets_its_owner_back(disk: Home
     file.write_text("hers")
     file.chmod(0o640)
     before = owner_and_mode(file)
-    assert disk.ensure("alice") is False
+    assert not disk.ensure("alice").is_new
     assert owner_and_mode(homes / "alice") == (*OWNER, 0o700)
     assert (file.read_text(), owner_and_mode(file)) == ("hers", before)
 

@@ -82,7 +82,7 @@ def test_it_makes_homes_until_it_is_told_to_stop(
 ) -> None:
     until_it_listens(running)
     with httpx.Client(base_url=raw["homes"]["service"]["url"], headers={"Authorization": "token the-token"}) as hub:
-        assert hub.post("/homes/alice").json() == {"made": True}
+        assert hub.post("/homes/alice").json() == {"made": True, "state": "ok"}
     assert stat.S_IMODE((tmp_path / "volume" / "people" / "alice").stat().st_mode) == 0o700
     running.send_signal(signal.SIGTERM)
     _, said = running.communicate(timeout=PATIENCE_SECONDS)

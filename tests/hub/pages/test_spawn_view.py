@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from hub.pages.spawn_request import typed_wish
 from hub.pages.spawn_view import SERVICES_AWAY, Offer, SpawnView, Target, Wish, linked_wish, remembered_wish, spawn_view
 from spawner.admission import MachineState
 from spawner.options import Remembered
@@ -60,6 +61,14 @@ def test_a_link_prefills_and_says_what_it_cannot_have(new_workspace: Target, off
     assert selected(view) == (["minimal"], ["small"])
     assert view.env_text == "A=1"
     assert view.notes == ("The link asks for something that cannot be had. hardware: no moon.",)
+
+
+def test_an_empty_home_is_on_the_form_where_a_link_asks_for_it_and_stays_when_the_form_comes_back(
+    new_workspace: Target, offer: Callable[..., Offer]
+) -> None:
+    wishes = [linked_wish({"home": "empty"}, ()), typed_wish({"home": ["empty"]}), linked_wish({}, ()), typed_wish({})]
+    views = [spawn_view(new_workspace, offer(), wish) for wish in wishes]
+    assert [view.has_empty_home for view in views] == [True, True, False, False]
 
 
 def test_what_a_person_chose_stays_chosen_even_when_it_does_not_fit_any_more(

@@ -15,7 +15,7 @@ from hub.pages.delete_view import delete_view
 from hub.pages.not_running_view import Reader, failed_view, stopped_view
 from hub.pages.waiting_view import WaitingView, checking_view, stopping_view, waiting_view
 from spawner.admission import DoesNotFit, MachineState
-from spawner.errors import DoesNotFitError, StartError, offer_again, offers_on
+from spawner.errors import DoesNotFitError, HomesAway, StartError, offer_again, offer_empty_home, offers_on
 from spawner.progress import Phase, StartProgress
 from studiolo.catalog import Catalog
 from studiolo.choice import Choice
@@ -122,6 +122,19 @@ def test_a_failed_start_gives_sentence_cause_offers_and_reference(sample_catalog
 def test_an_offer_to_try_again_is_made_once() -> None:
     view = failed_view(StartError("No.", offers=(offer_again(GPU),)), reader=OWNER, retry=GPU, **ABOUT)
     assert [offer.label for offer in view.offers] == ["Try again"]
+
+
+def test_a_home_that_does_not_answer_leaves_a_choice_of_two() -> None:
+    failure = HomesAway("Its disk hangs.", offers=(offer_again(GPU), offer_empty_home(GPU)))
+    view = failed_view(failure, reader=OWNER, retry=GPU, **ABOUT)
+    assert [offer.label for offer in view.offers] == ["Try again", "Start with an empty home"]
+    assert [("home", "empty") in offer.fields for offer in view.offers] == [False, True]
+
+
+def test_what_failed_with_an_empty_home_is_offered_again_once() -> None:
+    choice = replace(GPU, has_empty_home=True)
+    view = failed_view(StartError("No.", offers=(offer_again(choice),)), reader=OWNER, retry=GPU, **ABOUT)
+    assert [offer.choice for offer in view.offers] == [choice]
 
 
 def test_the_log_of_a_failed_start_is_its_owners_alone() -> None:

@@ -119,7 +119,9 @@ async def test_what_is_marked_always_comes_along_and_nothing_else(hub: ClusterHu
 async def test_a_pod_starts_without_services_and_its_person_is_told(hub: ClusterHub) -> None:
     hub.services.is_away = True
     pod, begun = await hub.begin(SMALL)
-    assert "credential" not in json.dumps(pod)
+    variables = {one["name"]: one for one in pod["spec"]["containers"][0]["env"]}
+    assert AWAY in variables.pop("STUDIOLO_NOTICES")["value"]
+    assert "credential" not in json.dumps([*variables.values(), pod["spec"]["volumes"]])
     hub.cluster.is_running()
     async with asyncio.timeout(PATIENCE_SECONDS):
         spawner = await begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ from spawner.installation import HomesVolume
 from spawner.manifest import pod_traits
 from spawner.progress import Phase, PhaseState
 from spawner.refusals import to_spawn_exception
+from spawner.team_mounts import shared_folders
+from studiolo.catalog_model import DataFolder
 from tests.spawner.cluster.conftest import INSTALLATION, NAME, PATIENCE_SECONDS, Cluster, run
 
 
@@ -28,6 +31,7 @@ class Asked:
 
     cluster: Cluster
     status: int = 200
+    state: str = "ok"
     message: str = ""
     homes: list[tuple[str, list[str]]] = field(default_factory=list)
     shared: list[str] = field(default_factory=list)
@@ -38,7 +42,7 @@ class Asked:
     async def ensure(self, request: web.Request) -> web.Response:
         self.homes.append((request.match_info["home"], self.cluster.names()))
         self.owners.add(request.query_string)
-        return web.json_response({"message": self.message}, status=self.status)
+        return web.json_response({"message": self.message, "state": self.state}, status=self.status)
 
     async def share(self, request: web.Request) -> web.Response:
         team = request.match_info["team"]
@@ -100,7 +104,8 @@ async def test_a_home_that_does_not_answer_ends_the_start_with_a_sentence_and_an
     assert isinstance(error, HomesAway)
     assert "Your home directory does not answer" in error.text
     assert "did not answer within 0.1 s" in error.text
-    assert [offer.label for offer in error.offers] == ["Try again"]
+    assert [offer.label for offer in error.offers] == ["Try again", "Start with an empty home"]
+    assert [offer.choice.has_empty_home for offer in error.offers] == [False, True]
     assert to_spawn_exception(error).status_code == 503
 
 
@@ -109,7 +114,63 @@ async def test_a_home_that_cannot_be_made_ends_the_start_with_the_reason(cluster
         error = await fails(cluster, homes)
     assert isinstance(error, HomeNotUsable)
     assert "No space left on device." in error.text
-    assert [offer.label for offer in error.offers] == ["Try again"]
+    assert [offer.label for offer in error.offers] == ["Try again", "Start with an empty home"]
+
+
+async def test_a_home_of_which_nobody_knows_the_state_ends_the_start(cluster: Cluster) -> None:
+    async with service_of(Asked(cluster, state="melted")) as homes:
+        error = await fails(cluster, homes)
+    assert isinstance(error, HomeNotUsable)
+    assert "cannot be understood" in error.text
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"), [("full", "Your home is full"), ("read_only", "Your home can only be read")]
+)
+async def test_a_home_that_takes_nothing_keeps_nobody_from_starting_and_it_is_said(
+    state: str, sentence: str, cluster: Cluster
+) -> None:
+    async with service_of(Asked(cluster, state=state)) as homes:
+        begun = await run(cluster, homes=homes)
+        cluster.is_running()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await begun
+    (said,) = cluster.board.progress.notices
+    assert said.startswith(sentence)
+    assert notices_of(cluster) == [{"key": "home", "level": "warning", "text": said}]
+
+
+def notices_of(cluster: Cluster) -> Any:
+    """What JupyterLab is told."""
+    (container,) = cluster.api.objects_for_test("pods")[NAME]["spec"]["containers"]
+    variables = {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    return json.loads(variables["STUDIOLO_NOTICES"])
+
+
+async def test_who_starts_with_an_empty_home_waits_for_no_disk(cluster: Cluster) -> None:
+    asked = Asked(cluster)
+    async with service_of(asked) as homes:
+        start = replace(cluster.start(homes=homes), plan=replace(cluster.plan, has_empty_home=True))
+        begun = asyncio.create_task(start.run())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (cluster.names() and cluster.names("secrets")):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.005)
+            cluster.is_running()
+            await begun
+    assert asked.homes == []
+    homes_of_teams = replace(INSTALLATION, homes=HomesVolume(claim="homes", has_team_folders=True))
+    assert shared_folders(start.plan, homes_of_teams) == ()
+
+
+async def test_the_offer_of_an_empty_home_leaves_out_data_on_the_volume_that_does_not_answer(cluster: Cluster) -> None:
+    entries = [DataFolder(name=name, title=name, claim=name, mount=f"/data/{name}") for name in ("homes", "elsewhere")]
+    installation = replace(INSTALLATION, homes=HomesVolume(claim="homes"))
+    async with HomeService("http://127.0.0.1:9", "token", seconds=0.1) as homes:
+        start = cluster.start(homes=homes)
+        plan = replace(start.plan, data=tuple(entries))
+        with pytest.raises(HomesAway) as failed:
+            await replace(start, plan=plan, installation=installation).run()
+    assert [offer.choice.data for offer in failed.value.offers] == [("homes", "elsewhere"), ("elsewhere",)]
 
 
 async def mounts_of_a_start_with_teams(cluster: Cluster, homes: HomeService) -> list[str]:

@@ -51,6 +51,13 @@ def test_start_as_json_prints_nothing_but_the_workspace(run: Run) -> None:
     assert result.stderr == ""
 
 
+def test_an_empty_home_is_for_one_start(fake_hub: FakeHub, run: Run) -> None:
+    options = {"environment": "minimal", "hardware": "small"}
+    server = fake_hub.workspace_for_test("alice", "", user_options=options)
+    assert run("workspace", "start", "--empty-home").exit_code == ExitCode.OK
+    assert server.user_options == {**options, "home": "empty"}
+
+
 def test_start_without_waiting_says_that_it_starts(run: Run) -> None:
     result = run("workspace", "start", "--no-wait")
     assert "Workspace default is starting." in result.stderr
