@@ -124,3 +124,30 @@ def test_only_who_may_read_teams_is_told_where_somebody_stands(
         assert api.get(path).status_code in {403, 404}
     with running_hub.api() as api:
         assert api.get(path).status_code == 403
+
+
+def test_a_member_s_workspace_on_this_machine_has_it_and_follows_what_its_lead_does(
+    running_hub: ThrowawayHub, people: dict[str, httpx.Client], name: Callable[[str], str]
+) -> None:
+    for credential in ("one", "two"):
+        file = {"name": credential, "team": "vision", "kind": "file", "path": f"~/.lab/{credential}", "value": "v1"}
+        people["lena"].post("credentials", json=file).raise_for_status()
+    member = name("mara")
+    token = running_hub.token(member, "")
+    folder = running_hub.data.workspace(member, "").credentials / "home" / ".lab"
+    running_hub.start_workspace(token, member)
+    try:
+        assert {path.name: path.read_text() for path in folder.iterdir()} == {"one": "v1", "two": "v1"}
+        running_hub.until(
+            lambda: people["mara"].get("credentials").json()["credentials"][0]["mounted_by"] == member,
+            what="the lead and the members see who got it last",
+        )
+        people["lena"].post("credentials/one/rotate?team=vision", json={"value": "v2"}).raise_for_status()
+        people["lena"].delete("credentials/two?team=vision").raise_for_status()
+        running_hub.until(
+            lambda: {path.name: path.read_text() for path in folder.iterdir()} == {"one": "v2"},
+            what="what runs has the new value, and the removed one no more",
+            seconds=180,
+        )
+    finally:
+        running_hub.stop_workspace(token, member)
