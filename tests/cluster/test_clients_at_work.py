@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from deploy.cluster.errors import ProgramFailedError
+from deploy.cluster.layout import NODE_ADDRESS
+from hub.credentials.content import render
+from hub.credentials.credential import Purpose
+from spawner.credentials import CredentialKind
 from tests.cluster.clients_at_work import (
     AUTHORITY,
     INSTALL,
@@ -25,7 +29,7 @@ from tests.cluster.namespaces import create_namespace
 from tests.cluster.pods import RESTRICTED
 from tests.docs.test_documentation import blocks
 from tests.fakes.cloud_sign_in import AZURE_TOKEN, GOOGLE_TOKEN
-from tests.fakes.package_registry import ANSWER, MODULE, PACKAGE
+from tests.fakes.package_registry import ANSWER, MODULE, PACKAGE, PackageRegistry
 from tests.git_work import push_from_notebook, push_from_terminal
 from tests.kernels import Kernel
 
@@ -103,6 +107,21 @@ def test_pip_installs_what_only_the_token_opens(work: ClientsAtWork) -> None:
     assert work.packages.refused > refused_before
 
 
+def test_pip_takes_an_index_that_is_asked_without_tls(work: ClientsAtWork) -> None:
+    token = "token-of-a-plain-index"
+    with PackageRegistry(NODE_ADDRESS, user="__token__", token=token).serving() as plain:
+        url = f"{plain.url}/simple/"
+        purpose = Purpose(kind=CredentialKind.PACKAGE_INDEX, tool="pip", url=url)
+        [text] = render("plain", purpose, token).files.values()
+        work.in_pod(WITHOUT, "sh", "-c", "cat >/tmp/pip.conf", text=text)
+        work.in_pod(WITHOUT, *PIP, "--target", "/tmp/plain", PACKAGE, env={"PIP_CONFIG_FILE": "/tmp/pip.conf"})
+        # Without our line pip leaves the index out.
+        untrusted = text.partition("trusted-host")[0]
+        work.in_pod(WITHOUT, "sh", "-c", "cat >/tmp/pip.conf", text=untrusted)
+        with pytest.raises(ProgramFailedError, match="not a trusted or secure host"):
+            work.in_pod(WITHOUT, *PIP, "--target", "/tmp/other", PACKAGE, env={"PIP_CONFIG_FILE": "/tmp/pip.conf"})
+
+
 def test_npm_and_conda_are_told_where_their_files_are(work: ClientsAtWork) -> None:
     """Neither program is in the images; npm itself reads such a file in tests/hub/credentials/test_content.py."""
     told = work.in_pod(WITH, "sh", "-c", 'cat "$NPM_CONFIG_USERCONFIG" "$CONDARC"').splitlines()
@@ -127,15 +146,15 @@ def test_google_and_azure_let_their_account_in_and_nobody_else(libraries: Client
 
 def test_the_example_for_s3_reads_and_writes_an_object_where_the_credential_is(libraries: ClientsAtWork) -> None:
     assert in_a_notebook(libraries, WITH, S3) == "kept in object storage\n"
-    again = 'import fsspec; print(fsspec.filesystem("s3").ls("studies/first"))'
-    assert in_a_notebook(libraries, WITH, again) == "['studies/first/notes.txt']\n"
+    again = ("python", "-c", 'import fsspec; print(fsspec.filesystem("s3").ls("studies/first"))')
+    assert libraries.in_pod(WITH, *again, env=libraries.trust) == "['studies/first/notes.txt']\n"
     # Amazon's own machines would be asked next, at an address that no pod reaches: each try takes a second.
     alone = f'import os; os.environ["AWS_EC2_METADATA_DISABLED"] = "true"\n{S3}'
     with pytest.raises(AssertionError, match="NoCredentialsError"):
         in_a_notebook(libraries, WITHOUT, alone)
     nobody = f'import fsspec; fsspec.filesystem("s3", anon=True, endpoint_url={libraries.store.url!r}).ls("studies")'
-    with pytest.raises(AssertionError, match="PermissionError"):
-        in_a_notebook(libraries, WITHOUT, nobody)
+    with pytest.raises(ProgramFailedError, match="PermissionError"):
+        libraries.in_pod(WITHOUT, "python", "-c", nobody, env=libraries.trust)
 
 
 def test_the_example_for_hdfs_reads_and_writes_a_file_where_the_credential_is(libraries: ClientsAtWork) -> None:
