@@ -1,7 +1,7 @@
-"""Steps on people's homes on this machine, in threads of their own: a disk that hangs keeps nobody else.
+"""Steps on people's homes in threads of their own: a disk that hangs keeps nobody else.
 
-Not the event loop's threads: a few disks that hang would take all of those. Nor a pool: its threads are waited for when
-the hub ends. Of a home one step runs at a time, so that what hangs does not pile up.
+For the hub of one machine, and for the home service. Not the event loop's threads: a few disks that hang would take all of those. Nor a pool: its threads are waited for when
+the process ends. Of a home one step runs at a time, so that what hangs does not pile up.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ class HomeChecks:
                 told: Callable[[], None] = _raising(answer, error)
             else:
                 told = _giving(answer, given)
-            with contextlib.suppress(RuntimeError):  # the hub has ended meanwhile
+            with contextlib.suppress(RuntimeError):  # the process is about to end
                 loop.call_soon_threadsafe(end, told)
 
-        # A daemon: one that hangs in the kernel does not keep the hub from ending.
+        # A daemon: one that hangs in the kernel does not keep the process from ending.
         threading.Thread(target=work, name=f"home {home}", daemon=True).start()
         return answer
 

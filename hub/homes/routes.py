@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -19,6 +18,8 @@ from hub.homes.owners import Handovers
 from hub.homes.rules import is_archive_of
 from hub.logs.requests import log_request
 from spawner.file_owner import FileOwner
+from spawner.home_checks import HomeChecks
+from spawner.homes import HomesSilent
 from studiolo.errors import StudioloError
 from studiolo.names import is_home_name
 
@@ -33,9 +34,6 @@ DISK_SECONDS: Final = 4.0
 LAST_ID: Final = 2**31 - 1
 """The last number of a user or a group that Kubernetes takes."""
 
-AT_ONCE: Final = 16
-"""Steps on the disk at the same time."""
-
 Answer = TypeVar("Answer")
 
 log = structlog.get_logger()
@@ -48,19 +46,17 @@ class Homes:
     disk: HomesDisk
     token: str = field(repr=False)
     measurements: Measurements
-    threads: ThreadPoolExecutor
+    checks: HomeChecks
     handovers: Handovers = field(default_factory=Handovers)
     disk_seconds: float = DISK_SECONDS
 
-    async def on_disk(self, step: Callable[[], Answer]) -> Answer:
-        """The answer of a step that may block. Raises TimeoutError where the disk does not answer in time."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self.disk_seconds):
-            return await loop.run_in_executor(self.threads, step)
+    async def on_disk(self, home: str, step: Callable[[], Answer]) -> Answer:
+        """The answer of a step on a home. Raises HomesSilent where the disk does not answer in time."""
+        return await self.checks.run(home, step)
 
     async def hand_over(self, home: str, owner: FileOwner | None) -> None:
         """Where a home belongs to another than this, its files are theirs at last. Raises HomeIsHandedOver."""
-        if await self.on_disk(lambda: self.disk.has_former_owner(home, owner)):
+        if await self.on_disk(home, lambda: self.disk.has_former_owner(home, owner)):
             await self.handovers.wait_for(home, lambda: self.disk.hand_over(home, owner), seconds=self.disk_seconds)
 
 
@@ -105,7 +101,7 @@ class HomeHandler(web.RequestHandler):
                 status_code = 404
             case HomeInTheWay():
                 status_code = 409
-            case HomeIsHandedOver():
+            case HomeIsHandedOver() | HomesSilent():
                 status_code = 504
             case TimeoutError():
                 status_code, said = 504, "The disk with the homes does not answer."
@@ -141,7 +137,7 @@ class EnsureHandler(HomeHandler):
         owner = self.owner()
         try:
             await self.homes.hand_over(home, owner)
-            ensured = await self.homes.on_disk(lambda: self.homes.disk.ensure(home, owner))
+            ensured = await self.homes.on_disk(home, lambda: self.homes.disk.ensure(home, owner))
         except OwnerTaken as error:
             log.warning("Two people have one user number; the second was refused", home=home, other=error.other)
             raise
@@ -154,7 +150,7 @@ class ShareHandler(HomeHandler):
     async def post(self, home: str, team: str) -> None:
         """The team's folder is there, and a place for it in the home: `{"made": true}` where the folder was not."""
         owner = self.owner()
-        self.write({"made": await self.homes.on_disk(lambda: self.homes.disk.share(home, team, owner))})
+        self.write({"made": await self.homes.on_disk(home, lambda: self.homes.disk.share(home, team, owner))})
 
 
 class UsageHandler(HomeHandler):
@@ -173,7 +169,7 @@ class ArchiveHandler(HomeHandler):
     async def post(self, home: str, name: str) -> None:
         """Put aside, not deleted: `{"archived": "alice.20261126T201500Z.7"}`; the same again where it was before."""
         now = datetime.now(UTC)
-        step = await self.homes.on_disk(lambda: self.homes.disk.archive(home, now=now, name=name))
+        step = await self.homes.on_disk(home, lambda: self.homes.disk.archive(home, now=now, name=name))
         self.write({"archived": step})
 
 
@@ -182,7 +178,7 @@ class RestoreHandler(HomeHandler):
 
     async def post(self, home: str, name: str) -> None:
         """The one that was put aside under this name is back: `{"archived": "alice.20261126T201500Z.7"}`."""
-        self.write({"archived": await self.homes.on_disk(lambda: self.homes.disk.restore(home, name=name))})
+        self.write({"archived": await self.homes.on_disk(home, lambda: self.homes.disk.restore(home, name=name))})
 
 
 class UnknownHandler(HomeHandler):
@@ -219,6 +215,6 @@ def homes_of(disk: HomesDisk, token: str, *, disk_seconds: float = DISK_SECONDS)
         disk=disk,
         token=token,
         measurements=Measurements(lambda home, seconds: disk.usage(home, seconds=seconds)),
-        threads=ThreadPoolExecutor(AT_ONCE, thread_name_prefix="disk"),
+        checks=HomeChecks(seconds=disk_seconds),
         disk_seconds=disk_seconds,
     )

@@ -43,5 +43,4 @@ async def serve_until_stopped(settings: HomeServiceSettings, disk: HomesDisk, to
     await server.close_all_connections()
     homes.measurements.close()
     homes.handovers.close()
-    homes.threads.shutdown(wait=False, cancel_futures=True)
     log.info("The home service has stopped")
