@@ -32,9 +32,15 @@ if TYPE_CHECKING:
 
     from deploy.cluster.layout import Layout
 
-PARTS: Final = ("hub", "proxy", "services")
+HOMES: Final = "homes"
+"""The home service, and the volume that pods have."""
 
-VOLUMES: Final = ("hub", "services", "homes")
+WHOLE: Final = "homes-whole"
+"""The same folder as a second volume, for the home service: a claim belongs to one namespace."""
+
+PARTS: Final = ("hub", "proxy", "services", HOMES)
+
+VOLUMES: Final = ("hub", "services", HOMES, WHOLE)
 """What lies in folders of this machine."""
 
 STORAGE_CLASS: Final = "studiolo-data"
@@ -76,6 +82,15 @@ class Deployment:
         return f"{self.namespace}-workspaces"
 
     @property
+    def storage(self) -> str:
+        """The namespace of the home service, as the chart names it."""
+        return f"{self.namespace}-storage"
+
+    def namespace_of(self, part: str) -> str:
+        """Where a part runs."""
+        return self.storage if part == HOMES else self.namespace
+
+    @property
     def url(self) -> str:
         """Where people open it."""
         return f"https://{self.host}"
@@ -92,6 +107,8 @@ def deploy(layout: Layout, deployment: Deployment, *, say: Callable[[str], None]
     free_volumes(layout, deployment)
     say("Installing the chart…")
     helm_upgrade(layout, deployment, values_of(layout, deployment, images))
+    # Only now: the namespace of the home service is the chart's, and its pod waits for the claim.
+    apply(layout, claim_of_all_homes(deployment))
     say("Waiting until it answers; a cold machine pulls its images first…")
     try:
         wait_until_rolled_out(layout, deployment)
@@ -154,7 +171,13 @@ def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str])
             **site,
         },
         "services": {"resources": least, "database": database},
-        "homes": {"storageClass": STORAGE_CLASS, "size": "1Gi"},
+        "homes": {
+            "storageClass": STORAGE_CLASS,
+            "size": "1Gi",
+            "quota": "1Gi",
+            "teamFolders": True,
+            "service": {"enabled": True, "existingClaim": f"{deployment.release}-{WHOLE}", "resources": least},
+        },
         "workspaces": {"networkPolicy": {"egress": [package_index]}},
     }
     return _on_top(values, deployment.values)
@@ -237,9 +260,24 @@ def preparation(layout: Layout, deployment: Deployment) -> Iterator[dict[str, An
         }
         authority = layout.ca.read_text(encoding="utf-8")
         yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": authority}}
+    others = {HOMES: deployment.workspaces, WHOLE: deployment.storage}
     for part in VOLUMES:
-        namespace = deployment.workspaces if part == "homes" else deployment.namespace
-        yield _volume(layout, deployment, part, namespace=namespace)
+        yield _volume(layout, deployment, part, namespace=others.get(part, deployment.namespace))
+
+
+def claim_of_all_homes(deployment: Deployment) -> dict[str, Any]:
+    """What an administrator makes for the home service where the volume is none that the chart knows twice."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": f"{deployment.release}-{WHOLE}", "namespace": deployment.storage},
+        "spec": {
+            "accessModes": ["ReadWriteMany"],
+            "storageClassName": STORAGE_CLASS,
+            "volumeName": volume_name(deployment, WHOLE),
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
 
 
 def free_volumes(layout: Layout, deployment: Deployment) -> None:
@@ -276,7 +314,8 @@ def wait_until_rolled_out(layout: Layout, deployment: Deployment, *, parts: tupl
     for part in parts:
         name = f"deployment/{deployment.release}-{part}"
         left = max(1, round(deadline - time.monotonic()))
-        _kubectl(layout, deployment, "rollout", "status", name, f"--timeout={left}s")
+        words = ("rollout", "status", name, f"--timeout={left}s")
+        _kubectl(layout, deployment, *words, namespace=deployment.namespace_of(part))
 
 
 def site_trouble(layout: Layout, deployment: Deployment) -> str:
@@ -299,34 +338,37 @@ def site_trouble(layout: Layout, deployment: Deployment) -> str:
 
 def picture_of(layout: Layout, deployment: Deployment) -> str:
     """Its pods, events and last lines, for whoever has to find out why it does not run."""
+    about_all = (("get", "pods", "--output", "wide"), ("get", "events", "--sort-by", "lastTimestamp"))
     questions = (
-        ("get", "pods", "--output", "wide"),
-        ("get", "events", "--sort-by", "lastTimestamp"),
-        *(("logs", f"deployment/{deployment.release}-{part}", "--tail", "15") for part in PARTS),
+        *((question, deployment.namespace_of(part)) for part in ("hub", HOMES) for question in about_all),
+        *(
+            (("logs", f"deployment/{deployment.release}-{part}", "--tail", "15"), deployment.namespace_of(part))
+            for part in PARTS
+        ),
     )
-    return "\n\n".join(_answer(layout, deployment, question) for question in questions)
+    return "\n\n".join(_answer(layout, deployment, question, namespace) for question, namespace in questions)
 
 
-def _answer(layout: Layout, deployment: Deployment, question: tuple[str, ...]) -> str:
+def _answer(layout: Layout, deployment: Deployment, question: tuple[str, ...], namespace: str) -> str:
     try:
-        text = _kubectl(layout, deployment, *question)
+        text = _kubectl(layout, deployment, *question, namespace=namespace)
     except ProgramFailedError as error:
         text = str(error)
     return f"kubectl {' '.join(question)}\n{text[-3000:]}"
 
 
-def _kubectl(layout: Layout, deployment: Deployment, *words: str) -> str:
-    kubectl = layout.program("kubectl")
-    return run_program(kubectl, "--kubeconfig", layout.kubeconfig, "--namespace", deployment.namespace, *words)
+def _kubectl(layout: Layout, deployment: Deployment, *words: str, namespace: str = "") -> str:
+    kubectl, namespace = layout.program("kubectl"), namespace or deployment.namespace
+    return run_program(kubectl, "--kubeconfig", layout.kubeconfig, "--namespace", namespace, *words)
 
 
 def _volume(layout: Layout, deployment: Deployment, part: str, *, namespace: str) -> dict[str, Any]:
     name = f"{deployment.release}-{part}"
-    folder = layout.state.resolve() / "volumes" / deployment.namespace / part
+    is_shared = part in {HOMES, WHOLE}
+    folder = layout.state.resolve() / "volumes" / deployment.namespace / (HOMES if is_shared else part)
     folder.mkdir(parents=True, exist_ok=True)
     os.chown(folder, 0, JOVYAN_GROUP)
     folder.chmod(0o2770)  # the kubelet gives no group to such a volume, and makes folders in it as its top one is
-    is_shared = part == "homes"
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolume",

@@ -49,13 +49,15 @@ async def installation(new_namespace: Namespaces, values: Mapping[str, Any]) -> 
         with databases(deployment) if values else nullcontext():
             deploy(LAYOUT, deployment, say=print)
             # So that what it holds is kept of a failure, and looked for at the end of the run.
-            kubectl("label", "namespace", deployment.workspaces, f"{RUN_LABEL}={RUN}")
+            for namespace in (deployment.workspaces, deployment.storage):
+                kubectl("label", "namespace", namespace, f"{RUN_LABEL}={RUN}")
             found = Installed(LAYOUT, deployment)
             found.wait_until_up()
             yield found
     finally:
         uninstall(deployment, missing_ok=True)
-        kubectl("delete", "namespace", deployment.workspaces, "--wait=false", "--ignore-not-found")
+        namespaces = (deployment.workspaces, deployment.storage)
+        kubectl("delete", "namespace", *namespaces, "--wait=false", "--ignore-not-found")
         kubectl("delete", "pv", "--wait=false", *(volume_name(deployment, part) for part in VOLUMES))
 
 

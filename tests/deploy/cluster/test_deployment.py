@@ -15,6 +15,7 @@ from deploy.charting.schema import values_schema
 from deploy.cluster.deployment import (
     PARTS,
     Deployment,
+    claim_of_all_homes,
     hardware_here,
     how_to_open,
     preparation,
@@ -107,4 +108,24 @@ def test_it_says_how_a_browser_and_a_shell_reach_it(layout: Layout) -> None:
     assert "https://studiolo.test" in text
     assert f'--host-resolver-rules="MAP studiolo.test {NODE_ADDRESS}, MAP *.studiolo.test {NODE_ADDRESS}"' in text
     assert f"--resolve studiolo.test:443:{NODE_ADDRESS}" in text
-    assert PARTS == ("hub", "proxy", "services")
+    assert PARTS == ("hub", "proxy", "services", "homes")
+
+
+def test_homes_are_one_folder_that_pods_and_the_home_service_have_by_claims_of_their_own(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.chown", lambda *_: None)
+    deployment = replace(Deployment(), release="lab", namespace="there")
+    volumes = {
+        one["metadata"]["name"]: one["spec"]
+        for one in preparation(layout, deployment)
+        if one["kind"] == "PersistentVolume"
+    }
+    pods, whole = volumes["deployed-there-homes"], volumes["deployed-there-homes-whole"]
+    assert pods["hostPath"] == whole["hostPath"]
+    assert pods["claimRef"]["namespace"] == "there-workspaces"
+    claim = claim_of_all_homes(deployment)
+    assert {name: whole["claimRef"][name] for name in ("namespace", "name")} == claim["metadata"]
+    service = values_of(layout, deployment, IMAGES)["homes"]["service"]
+    assert service["existingClaim"] == claim["metadata"]["name"] == "lab-homes-whole"
+    assert deployment.namespace_of("homes") == claim["metadata"]["namespace"] == "there-storage"
