@@ -1,7 +1,8 @@
 """Steps on people's homes in threads of their own: a disk that hangs keeps nobody else.
 
-For the hub of one machine, and for the home service. Not the event loop's threads: a few disks that hang would take all of those. Nor a pool: its threads are waited for when
-the process ends. Of a home one step runs at a time, so that what hangs does not pile up.
+For the hub of one machine, and for the home service. Not the event loop's threads: a few disks that hang would take
+all of those. Nor a pool: its threads are waited for when the process ends. Of a home one step runs at a time, so that
+what hangs does not pile up.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""Disks that fail, as Linux itself makes them: full, read-only, silent, or refusing what is written. For root.
+"""Disks that fail, as Linux itself makes them: full, read-only, or silent. For root.
 
 A silent one is a FUSE whose other end never answers; it is let go by closing that end, whoever still waits for it.
+`within` is the mount namespace of a node of the cluster.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,52 +17,42 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MS_RDONLY: Final = 1
-MS_REMOUNT: Final = 32
-MS_BIND: Final = 4096
-MNT_DETACH: Final = 2
-
 FUSE: Final = Path("/dev/fuse")
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, *, megabytes: int) -> Iterator[Path]:
+def small_disk(folder: Path, *, megabytes: int, within: Path | None = None) -> Iterator[Path]:
     """A disk of its own at this folder, empty, of this size, and for a few dozen files."""
-    _mount("tmpfs", folder, "tmpfs", 0, f"size={megabytes}m,nr_inodes=64,mode=0755")
-    try:
+    with _mounted("tmpfs", folder, "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes=64,mode=0755", within=within):
         yield folder
-    finally:
-        _unmount(folder)
 
 
 @contextlib.contextmanager
-def read_only(folder: Path) -> Iterator[Path]:
+def read_only(folder: Path, *, within: Path | None = None) -> Iterator[Path]:
     """Nothing in this folder can be written; what is there is seen."""
-    _mount(str(folder), folder, "", MS_BIND, "")
-    try:
-        _mount("", folder, "", MS_REMOUNT | MS_BIND | MS_RDONLY, "")
+    with _mounted(str(folder), folder, "--bind", within=within):
+        _run("mount", "-o", "remount,bind,ro", str(folder), within=within)
         yield folder
-    finally:
-        _unmount(folder)
 
 
 @contextlib.contextmanager
-def silent(folder: Path) -> Iterator[Path]:
+def silent(folder: Path, *, within: Path | None = None) -> Iterator[Path]:
     """Whoever looks into this folder waits until the end of the block."""
     if not FUSE.exists():
         pytest.skip(f"not run: this machine has no {FUSE}")
     descriptor = os.open(FUSE, os.O_RDWR | os.O_CLOEXEC)
+    options = f"fd={descriptor},rootmode=40755,user_id=0,group_id=0,allow_other"
     try:
-        options = f"fd={descriptor},rootmode=40755,user_id=0,group_id=0,allow_other"
-        _mount("silent", folder, "fuse", 0, options)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    try:
-        yield folder
+        # -i: without fuse's own program, which would answer.
+        with _mounted("silent", folder, "-i", "-t", "fuse", "-o", options, within=within, descriptor=descriptor):
+            try:
+                yield folder
+            finally:
+                os.close(descriptor)  # all that waited gets an error now
+                descriptor = -1
     finally:
-        os.close(descriptor)  # all that waited gets an error now
-        _unmount(folder)
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def fill(folder: Path, *, files_too: bool = True) -> Path:
@@ -78,22 +69,20 @@ def fill(folder: Path, *, files_too: bool = True) -> Path:
     return path
 
 
-def _mount(source: str, target: Path, kind: str, flags: int, options: str) -> None:
+@contextlib.contextmanager
+def _mounted(
+    source: str, folder: Path, *options: str, within: Path | None, descriptor: int | None = None
+) -> Iterator[None]:
     if os.geteuid() != 0:
         pytest.skip("not run: only root may mount the disks that fail here")
-    _done(_libc().mount(source.encode(), os.fsencode(target), kind.encode(), flags, options.encode()), target)
+    _run("mount", *options, source, str(folder), within=within, descriptor=descriptor)
+    try:
+        yield
+    finally:
+        # At once, also while somebody has a file of it open: the disk itself goes when the last of them has.
+        _run("umount", "--lazy", str(folder), within=within)
 
 
-def _unmount(target: Path) -> None:
-    # At once, also while somebody has a file of it open: the disk itself goes when the last of them has.
-    _done(_libc().umount2(os.fsencode(target), MNT_DETACH), target)
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _done(result: int, target: Path) -> None:
-    if result:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(target))
+def _run(*words: str, within: Path | None, descriptor: int | None = None) -> None:
+    inside = ("nsenter", f"--mount={within}") if within is not None else ()
+    subprocess.run((*inside, *words), check=True, pass_fds=() if descriptor is None else (descriptor,), timeout=30)

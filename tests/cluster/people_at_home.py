@@ -30,6 +30,10 @@ NODE = {"kubernetes.io/hostname": "studiolo-node1"}
 """Everybody's pods are on one node, also where there are two."""
 
 
+MOUNTS = LAYOUT.node(1).mount_namespace
+"""Where its kubelet and its pods see mounts."""
+
+
 class PeopleAtHome(RealHub):
     """Alice is in the team vision; scans are its data, beside the homes on their volume."""
 
@@ -60,6 +64,7 @@ class PeopleAtHome(RealHub):
         (self.data.secrets / "homes_token").write_text(secrets.token_hex(16))
         self._offer(root / "catalog", images)
         self.passwords: dict[str, str] = {}
+        self.service_pid = 0
 
     def _offer(self, catalog: Path, images: Mapping[str, str]) -> None:
         environments = {
@@ -109,10 +114,12 @@ class PeopleAtHome(RealHub):
     @contextmanager
     def home_service(self, **more: str) -> Iterator[subprocess.Popen[bytes]]:
         """`python -P -m hub.homes` with the hub's own settings; it answers. `more` is added to its environment."""
-        argv = (sys.executable, "-P", "-m", "hub.homes")
+        # Where the node's own programs are: it sees what is mounted there, as a pod would.
+        argv = ("nsenter", f"--mount={MOUNTS}", sys.executable, "-P", "-m", "hub.homes")
         with (self.data.logs / "homes.log").open("wb") as log:
             env = {**os.environ, SETTINGS_VARIABLE: str(self.data.effective_settings), **more}
             process = subprocess.Popen(argv, env=env, stdout=log, stderr=log)
+        self.service_pid = process.pid
         try:
             self.until(lambda: self._is_up(process), what="the home service answers", seconds=120)
             yield process
@@ -159,6 +166,10 @@ class PeopleAtHome(RealHub):
     def inside(self, person: str, script: str, *, program: tuple[str, ...] = ("sh", "-eu")) -> str:
         """What a program printed in the person's pod. Raises ProgramFailedError when it ends with an error."""
         return kubectl("-n", self.namespace, "exec", "-i", pod_name(person, ""), "--", *program, text=script).strip()
+
+    def home_in_pods(self, person: str) -> Path:
+        """As the node sees it, with what is mounted there; for as long as the home service runs."""
+        return Path(f"/proc/{self.service_pid}/root") / self.home_of(person).relative_to("/")
 
     def home_of(self, person: str) -> Path:
         """As the machine sees it."""
