@@ -6,6 +6,7 @@ people keep their settings, unless it cannot be made there.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,16 +23,15 @@ def keep_signatures_out(environ: MutableMapping[str, str]) -> tuple[str, ...]:
     return (f"--NotebookNotary.data_dir={runtime}",) if runtime else ()
 
 
-def keep_kernels_able(environ: MutableMapping[str, str]) -> bool:
-    """Points IPython to another folder where the home lacks its own and takes none; whether that was so."""
+def keep_kernels_able(environ: MutableMapping[str, str]) -> None:
+    """Points IPython to another folder where the home lacks its own and takes none."""
     home, runtime = environ.get("HOME"), environ.get("JUPYTER_RUNTIME_DIR")
     if "IPYTHONDIR" in environ or not home or not runtime:
-        return False
+        return
     profile = Path(home, ".ipython", "profile_default")
     try:
         for name in IPYTHON_FOLDERS:
             (profile / name).mkdir(parents=True, exist_ok=True)
     except OSError:
         environ["IPYTHONDIR"] = str(Path(runtime, "ipython"))
-        return True
-    return False
+        sys.stderr.write("studiolo: the home cannot be written: IPython's settings and history are not kept in it\n")

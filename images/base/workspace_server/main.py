@@ -9,7 +9,7 @@ from typing import Any
 
 from workspace_server.deferred import deferred_imports, no_programs_on_path
 from workspace_server.home_links import link_into_home
-from workspace_server.home_refuses import keep_kernels_able, keep_signatures_out
+from workspace_server.home_refuses import keep_signatures_out
 from workspace_server.saving import save_whole_files
 from workspace_server.startup import Startup, in_background, once_settled, server_class
 
@@ -32,8 +32,6 @@ def main() -> None:
         os.umask(int(mask, 8))
     for place in link_into_home(dict(os.environ)):
         _say(f"The credential for ~/{place} is not there: a file of your own is, or your home cannot be written.")
-    if keep_kernels_able(os.environ):
-        _say("Your home cannot be written, so IPython's settings and history are not kept in it this time.")
     gc.disable()  # nothing that is imported becomes garbage; enabled again before the first request
     startup = Startup()
     is_known = is_known_jupyterhub()

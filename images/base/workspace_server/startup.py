@@ -11,6 +11,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from workspace_server.apps import APPS
+from workspace_server.home_refuses import keep_kernels_able
 from workspace_server.ipython import ipython_folders
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def server_class(startup: Startup) -> type:
             if any(folder.exists() for folder in ipython_folders()):
                 with contextlib.suppress(OSError):  # a home that takes nothing: the server starts all the same
                     super().migrate_config()
+            # Not before: the look above must not find a folder that was only just made.
+            keep_kernels_able(os.environ)
 
         def find_server_extensions(self) -> None:
             super().find_server_extensions()
