@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import stat
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import replace
@@ -24,6 +25,7 @@ from deploy.cluster.deployment import (
     wait_until_rolled_out,
 )
 from deploy.cluster.layout import layout_here
+from spawner.installation import JOVYAN
 from tests.cluster.cluster_commands import kubectl
 from tests.cluster.conftest import Namespaces
 from tests.cluster.installed import Installed, eventually
@@ -125,6 +127,8 @@ def test_people_s_work_outlives_upgrade_and_removal(installed: Installed) -> Non
     installed.start(token, "alice")
     with closing(installed.client(token)) as api:
         api.put(NOTE, json={"type": "file", "format": "text", "content": "of alice"}).raise_for_status()
+    home = (LAYOUT.state.resolve() / "volumes" / deployment.namespace / "homes" / "alice").stat()
+    assert (home.st_uid, stat.S_IMODE(home.st_mode)) == (JOVYAN, 0o700), "the home service made it, not the node"
     pod, keys, hub = workspace_of_alice(installed), keys_of(installed), installed.uid("hub")
 
     # Upgrade: the hub is another one, and everything of hers is as it was.
