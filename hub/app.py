@@ -16,7 +16,7 @@ from tornado.httpserver import HTTPServer
 
 from hub.archives.actions import Archives
 from hub.archives.loop import ArchiveLoop
-from hub.archives.routes import BringBackHandler, DeletedHandler, HomesHandler, PutAsideHandler
+from hub.archives.routes import BringBackHandler, DeletedHandler, HomesHandler, PanelHandler, PutAsideHandler
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.credentials.actions import Credentials
 from hub.credentials.pages import AlwaysPage, CredentialsPage, RemovePage, RotatePage
@@ -116,6 +116,7 @@ def make_app(services: Services) -> web.Application:
         ("api/credentials/([^/]+)/open", OpenHandler),
         ("api/credentials/([^/]+)/forget", ForgetHandler),
         ("api/homes", HomesHandler),
+        ("api/home-archives", PanelHandler),
         ("api/homes/([^/]+)/deleted", DeletedHandler),
         ("api/homes/([^/]+)/archive", PutAsideHandler),
         ("api/homes/([^/]+)/restore", BringBackHandler),

@@ -104,6 +104,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         super().init_tornado_settings()
         forget_the_deleted(self.authenticator, self.services_client)
         remember_the_deleted(self.authenticator, self.services_client)
+        self.tornado_settings["studiolo_services"] = self.services_client
         self.tornado_settings["studiolo_home_keeper"] = self.backend.homes
         self.tornado_settings["studiolo"] = self.backend.place
         self.tornado_settings["studiolo_credentials"] = credentials

@@ -383,6 +383,10 @@ class Studiolo:
         """Remove all credentials of a team that is deleted (with the hub's own token)."""
         await self._services.tell("POST", f"/team-credentials/{_part(team)}/forget", seconds=self._slow)
 
+    async def all_home_archives(self) -> tuple[HomeArchive, ...]:
+        """The same as `home_archives`, for the administrator's page (with the hub's own token)."""
+        return (await self._services.call("GET", "/home-archives", HomeArchives, seconds=self._seconds)).homes
+
     async def account_deleted(self, user: str) -> None:
         """Remember that a person's home is to be put aside (with the hub's own token)."""
         await self._services.tell("POST", f"/homes/{_part(user)}/deleted", seconds=self._seconds)

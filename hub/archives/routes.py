@@ -44,6 +44,15 @@ class DeletedHandler(HubOnlyHandler):
         self.set_status(HTTPStatus.NO_CONTENT)
 
 
+class PanelHandler(HubOnlyHandler):
+    """`GET api/home-archives`: the same as `api/homes`, for the hub, which knows who is an administrator."""
+
+    async def get(self) -> None:
+        """`{homes: […]}`."""
+        found = await self.services.archives.all()
+        self.write(HomeArchives(homes=tuple(map(view_of, found))).model_dump_json())
+
+
 class AdministratorHandler(PersonHandler):
     """For who may delete people, by a token that carries this right: the cookie of a page never does."""
 

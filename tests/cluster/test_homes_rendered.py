@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from deploy.cluster.errors import ProgramFailedError
 from hub.homes.__main__ import disk_of
@@ -43,6 +44,19 @@ def test_the_home_service_is_what_the_golden_file_says(
             annotations = one["spec"]["template"]["metadata"]["annotations"]
             annotations.update(dict.fromkeys(annotations, "any"))
     golden("chart_homes", dict(sorted(objects.items())))
+
+
+@pytest.mark.parametrize("data", [{"data": {"a": {"title": "A", "claim": "a"}}}, "data: {a: {title: A, claim: a}}\n"])
+def test_it_reads_the_same_data_catalog_as_the_hub(data: object) -> None:
+    found = [
+        one["data"]
+        for one in render(merged(WITH_SERVICE, {"catalogs": {"data": data}}))
+        if one["kind"] == "ConfigMap" and one["metadata"]["name"] == "studiolo-catalogs"
+    ]
+    hub, homes = sorted(found, key=len, reverse=True)
+    assert list(homes) == ["data.yaml"]
+    assert yaml.safe_load(homes["data.yaml"]) == {"data": {"a": {"title": "A", "claim": "a"}}}
+    assert hub["data.yaml"] == homes["data.yaml"]
 
 
 def test_without_it_nothing_of_it_is_there() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -106,6 +107,22 @@ def test_a_deleted_persons_home_is_put_aside_and_brought_back_with_every_byte(
     assert state_of(hub, "anna@example.org") == "restored"
     again = command(hub, "restore", "anna@example.org")
     assert "No home of" in again.stderr
+
+
+def test_the_administrator_s_page_shows_them_as_text(hub: ThrowawayHub) -> None:
+    name = "<b>ina"  # nobody is called so, and an administrator may have typed it all the same
+    work(hub.data.homes / home_name(name))
+    assert command(hub, "archive", name, "--now").exit_code == 0
+    with closing(hub.browser(ADMIN, hub.admin_password)) as browser:
+        page = browser.get("/hub/admin").text
+        hub.stop(SERVICES)
+        without = browser.get("/hub/admin").text
+        hub.start(SERVICES)
+    assert "&lt;b&gt;ina" in page
+    assert name not in page
+    assert f"as {home_name(name)}." in page
+    assert "studiolo home restore" in page
+    assert "services does not answer" in without
 
 
 def test_who_comes_back_in_time_keeps_the_home(hub: ThrowawayHub, admin: httpx.Client) -> None:
