@@ -38,7 +38,7 @@ class TeamFacts:
     """A team, and where the person stands in it."""
 
     leads: tuple[str, ...] = ()
-    """Who leads it, of those who are in it or were."""
+    """Who leads it, by name."""
     is_member: bool = True
 
 

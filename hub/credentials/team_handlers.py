@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyterhub import orm
 from jupyterhub.apihandlers.base import APIHandler
@@ -12,9 +12,6 @@ from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from studiolo.client_errors import ClientError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class StandingApi(APIHandler):  # type: ignore[misc]  # JupyterHub has no types
@@ -27,11 +24,17 @@ class StandingApi(APIHandler):  # type: ignore[misc]  # JupyterHub has no types
         if user is None:
             raise web.HTTPError(HTTPStatus.NOT_FOUND, "There is nobody of this name.")
         own = {group.name: group.properties for group in user.groups}
-        rows: Iterable[tuple[str, Any]] = own.items()
-        if user.admin:  # without the members of each
-            rows = self.db.query(orm.Group.name, orm.Group.properties)
-        teams = [{"name": name, "leads": _leads(properties), "is_member": name in own} for name, properties in rows]
+        found = dict(self.db.query(orm.Group.name, orm.Group.properties).all()) if user.admin else own
+        leads = self._who_lead({name: _named_leads(properties) for name, properties in found.items()})
+        teams = [{"name": name, "leads": leads[name], "is_member": name in own} for name in sorted(found)]
         self.write({"is_admin": bool(user.admin), "teams": teams})
+
+    def _who_lead(self, named: dict[str, list[str]]) -> dict[str, list[str]]:
+        """Of those that teams name as their leads, the ones who are in them. Asks once, and for no other member."""
+        everybody = {name for leads in named.values() for name in leads}
+        members = self.db.query(orm.Group.name, orm.User.name).join(orm.Group.users)
+        pairs = {(team, name) for team, name in members.filter(orm.User.name.in_(everybody))} if everybody else set()
+        return {team: [name for name in leads if (team, name) in pairs] for team, leads in named.items()}
 
 
 class TeamApi(GroupAPIHandler):  # type: ignore[misc]  # JupyterHub has no types
@@ -52,8 +55,8 @@ class TeamApi(GroupAPIHandler):  # type: ignore[misc]  # JupyterHub has no types
         super().delete(group_name)
 
 
-def _leads(properties: Any) -> list[str]:
-    """Who leads a team. Its properties can be written by any administrator, and may be anything."""
+def _named_leads(properties: Any) -> list[str]:
+    """Who should lead a team. Its properties can be written by any administrator, and may be anything."""
     leads = properties.get("leads") if isinstance(properties, dict) else None
     return [name for name in leads if isinstance(name, str)] if isinstance(leads, list) else []
 

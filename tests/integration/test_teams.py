@@ -111,6 +111,19 @@ def test_whatever_the_properties_of_a_team_hold_nobody_becomes_its_lead_by_it(
     assert people["mara"].post("credentials", json=HUB_TOKEN).status_code == 403
 
 
+def test_who_should_lead_a_team_and_is_not_in_it_is_named_to_nobody(
+    people: dict[str, httpx.Client], admin: httpx.Client, name: Callable[[str], str]
+) -> None:
+    leads = {"leads": [name("nora"), name("lena"), "nobody"], "quota": {}}
+    admin.put("groups/vision/properties", json=leads).raise_for_status()
+    refused = people["mara"].post("credentials", json=HUB_TOKEN)
+    assert refused.json()["message"].endswith(f"Ask {name('lena')}.")
+    assert people["nora"].post("credentials", json=HUB_TOKEN).status_code == 404
+    standing = admin.get(f"studiolo/standing/{ADMIN}").json()
+    assert standing["is_admin"]
+    assert {"name": "vision", "leads": [name("lena")], "is_member": False} in standing["teams"]
+
+
 def test_only_who_may_read_teams_is_told_where_somebody_stands(
     running_hub: ThrowawayHub, people: dict[str, httpx.Client], admin: httpx.Client, name: Callable[[str], str]
 ) -> None:

@@ -20,6 +20,7 @@ from hub.database import Database
 from hub.keys import Keys
 from hub.settings import Settings
 from spawner.credential_choice import choose_credentials
+from spawner.credentials import team_credential
 from studiolo.client import NotFound, Studiolo
 from studiolo.wire import NewCredential, NewValue
 from tests.cluster.databases import PostgresServer
@@ -141,9 +142,16 @@ async def test_what_an_earlier_release_asks_for_finds_no_team_s(credentials: Cre
     assert len(await database.run(store.credentials_of_teams)) == 1
 
 
+@pytest.fixture(params=["vision", "CN=vision, OU=ü/x & y"])
+def team(request: pytest.FixtureRequest) -> str:
+    """A plain name, and one as a directory of people has it."""
+    name: str = request.param
+    return name
+
+
 @pytest.fixture
-def teams(fake_hub: Any) -> Any:
-    fake_hub.team_for_test("vision", "lena", "mara", leads=("lena",))
+def teams(fake_hub: Any, team: str) -> Any:
+    fake_hub.team_for_test(team, "lena", "mara", leads=("lena",))
     return fake_hub
 
 
@@ -152,42 +160,42 @@ def token(headers: dict[str, str]) -> str:
 
 
 @pytest.fixture
-def in_teams() -> Callable[[str], tuple[str, ...]]:
+def in_teams(team: str) -> Callable[[str], tuple[str, ...]]:
     """As the hub has it."""
-    return {"mara": ("vision",), "lena": ("vision",), "nora": ()}.__getitem__
+    return {"mara": (team,), "lena": (team,), "nora": ()}.__getitem__
 
 
 @pytest.mark.usefixtures("services")
 async def test_the_client_speaks_of_teams_as_the_routes_do(
-    settings: Settings, keys: Keys, teams: Any, in_teams: Callable[[str], tuple[str, ...]]
+    settings: Settings, keys: Keys, teams: Any, team: str, in_teams: Callable[[str], tuple[str, ...]]
 ) -> None:
     """The whole way: a lead adds, a member's start has it, somebody else's has not; one question for all of it."""
     lena, mara = (token(teams.knows_for_test(name)) for name in ("lena", "mara"))
-    url = settings.services.url
+    url, full = settings.services.url, team_credential(team, "hub")
     async with Studiolo(url, lena) as lead, Studiolo(url, mara) as member, Studiolo(url, keys.hub_token) as hub:
-        added = await lead.add_credential(new(team="vision", value="v1"))
-        assert (added.team, added.may_change) == ("vision", True)
+        added = await lead.add_credential(new(team=team, value="v1"))
+        assert (added.team, added.full_name, added.may_change) == (team, full, True)
         await member.add_credential(new("own", variable="OWN"))
-        assert [(one.team, one.name) for one in await member.credentials()] == [("", "own"), ("vision", "hub")]
-        assert [one.name for one in await member.credentials(team="vision")] == ["hub"]
+        assert [(one.team, one.name) for one in await member.credentials()] == [("", "own"), (team, "hub")]
+        assert [one.name for one in await member.credentials(team=team)] == ["hub"]
         source = ServicesCredentials(hub, teams_of=in_teams, log=logging.getLogger("test"))
         chosen = choose_credentials(None, await source.known("mara")).mounted
-        assert [one.name for one in chosen] == ["own", "vision/hub"]
-        assert choose_credentials(("vision/hub",), await source.known("nora")).gone == ("vision/hub",)
-        await lead.rotate_credential("hub", NewValue(value="v2"), team="vision")
-        values = await source.values("mara", "", ("vision/hub",))
+        assert [one.name for one in chosen] == ["own", full]
+        assert choose_credentials((full,), await source.known("nora")).gone == (full,)
+        await lead.rotate_credential("hub", NewValue(value="v2"), team=team)
+        values = await source.values("mara", "", (full,))
         assert values is not None
         assert dict(values.env) == {"HF_TOKEN": "v2"}
-        values = await source.values("nora", "", ("vision/hub",))
+        values = await source.values("nora", "", (full,))
         assert values is not None
-        assert (dict(values.env), values.missing) == ({}, ("vision/hub",))
+        assert (dict(values.env), values.missing) == ({}, (full,))
         with pytest.raises(NotFound):
             await lead.remove_credential("hub")
-        await lead.remove_credential("hub", team="vision")
-        await lead.add_credential(new(team="vision"))
+        await lead.remove_credential("hub", team=team)
+        await lead.add_credential(new(team=team))
         await hub.forget_credentials("lena")
-        assert [one.name for one in await member.credentials(team="vision")] == ["hub"]  # its lead is gone, it is not
-        await hub.forget_team_credentials("vision")
+        assert [one.name for one in await member.credentials(team=team)] == ["hub"]  # its lead is gone, it is not
+        await hub.forget_team_credentials(team)
         assert [one.name for one in await member.credentials()] == ["own"]
 
 
