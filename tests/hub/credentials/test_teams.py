@@ -9,14 +9,16 @@ from typing import Any
 
 import httpx
 import pytest
+from alembic import command
 from sqlalchemy import text
 
 from hub.credentials import store
 from hub.credentials.actions import Credentials
 from hub.credentials.credential import Owner
+from hub.credentials.errors import CredentialRefused
 from hub.credentials.keeping import SealedVault
 from hub.credentials.source import ServicesCredentials
-from hub.database import Database
+from hub.database import Database, alembic_config
 from hub.keys import Keys
 from hub.settings import Settings
 from spawner.credential_choice import choose_credentials
@@ -140,6 +142,23 @@ async def test_what_an_earlier_release_asks_for_finds_no_team_s(credentials: Cre
     )
     assert found == 0
     assert len(await database.run(store.credentials_of_teams)) == 1
+
+
+async def test_an_upgrade_keeps_what_people_keep_and_going_back_takes_only_what_teams_keep(
+    credentials: Credentials, database: Database
+) -> None:
+    before = "20261126_keeps_credentials"
+    config = alembic_config(database.url)
+    await credentials.add(NAMESAKE, new())
+    await credentials.add(VISION, new())
+    await asyncio.to_thread(command.downgrade, config, before)
+    assert [one.full_name for one in await credentials.of(NAMESAKE, VISION)] == ["hub"]
+    await asyncio.to_thread(command.upgrade, config, "head")
+    assert [one.full_name for one in await credentials.of(NAMESAKE, VISION)] == ["hub"]
+    opened = await credentials.open("vision", (), ("hub",))
+    assert (dict(opened.content.env), opened.missing) == ({"HF_TOKEN": "v1"}, ())
+    with pytest.raises(CredentialRefused):
+        await credentials.add(NAMESAKE, new())
 
 
 @pytest.fixture(params=["vision", "CN=vision, OU=ü/x & y"])
