@@ -25,6 +25,8 @@ from deploy.cluster.deployment import (
     wait_until_rolled_out,
 )
 from deploy.cluster.layout import layout_here
+from hub.passwords import ADMIN
+from hub.roles import SERVICE_PREFIX
 from spawner.installation import JOVYAN
 from tests.cluster.cluster_commands import kubectl
 from tests.cluster.conftest import Namespaces
@@ -160,6 +162,30 @@ def test_people_s_work_outlives_upgrade_and_removal(installed: Installed) -> Non
     again.wait_until_up()
     assert (workspace_of_alice(again), keys_of(again)) == (pod, keys)
     eventually("her note after all", lambda: read_note(again, token) == "of alice")
+
+
+def test_the_home_service_s_own_pod_puts_the_home_of_a_deleted_person_aside_and_brings_it_back(
+    installed: Installed,
+) -> None:
+    """Services decides, the hub asks, and the policies of the network let just that through."""
+    alice = installed.token_of_anybody("alice")
+    installed.start(alice, "alice")
+    with closing(installed.client(alice)) as api:
+        api.put(NOTE, json={"type": "file", "format": "text", "content": "of alice"}).raise_for_status()
+    homes = LAYOUT.state.resolve() / "volumes" / installed.deployment.namespace / "homes"
+    with closing(installed.client(installed.token_of_anybody(ADMIN))) as admin:
+        admin.delete("/hub/api/users/alice").raise_for_status()
+        waiting = admin.get(f"{SERVICE_PREFIX}api/homes").raise_for_status().json()["homes"]
+        assert [(one["user"], one["state"]) for one in waiting] == [("alice", "waiting")]
+        aside = admin.post(f"{SERVICE_PREFIX}api/homes/alice/archive", json={"now": True}).raise_for_status().json()
+        assert aside["state"] == "archived", aside
+        assert not (homes / "alice").exists()
+        again = installed.token_of_anybody("alice")
+        back = admin.post(f"{SERVICE_PREFIX}api/homes/alice/restore", json={}).raise_for_status().json()
+        assert back["state"] == "restored", back
+    assert (homes / "alice").is_dir()
+    installed.start(again, "alice")
+    assert read_note(installed, again) == "of alice"
 
 
 def test_a_changed_catalog_is_offered_without_a_restart(with_postgresql: Installed) -> None:
