@@ -133,7 +133,7 @@ def _string(value: Any) -> str:
         return value
     if isinstance(value, bool | int | float):
         return json.dumps(value)
-    raise ValueError(f"{value!r} is no text.")  # noqa: TRY004 - what a person gave, not a mistake in the code
+    raise ValueError(f"{value!r} is no text.")
 
 
 def _of_kind(kind: type, words: str) -> Callable[[Any], Any]:
@@ -142,7 +142,7 @@ def _of_kind(kind: type, words: str) -> Callable[[Any], Any]:
         if isinstance(found, tuple):
             found = list(found)
         if not isinstance(found, kind):
-            raise ValueError(f"{value!r} is no {words}. Write it as JSON.")
+            raise ValueError(f"{value!r} is no {words}. Write it as JSON.")  # noqa: TRY004 - what a person gave, not a mistake in the code
         return found
 
     return read
