@@ -14,6 +14,8 @@ from spawner.data_directory import DataDirectory
 HUB_ADDRESSES = [
     pytest.param("GET", "api/expectations", id="expectations"),
     pytest.param("POST", "api/starts", id="starts"),
+    pytest.param("POST", "api/homes/bob/deleted", id="a deleted account"),
+    pytest.param("GET", "api/home-archives", id="homes of deleted accounts"),
 ]
 
 
@@ -34,7 +36,7 @@ async def test_health_is_told_to_everybody(services: httpx.AsyncClient) -> None:
         pytest.param({"Authorization": "Bearer"}, id="no token after the word"),
     ],
 )
-async def test_only_the_hub_may_ask_about_starts(
+async def test_what_only_the_hub_may_ask_is_answered_to_nobody_else(
     services: httpx.AsyncClient, method: str, address: str, headers: dict[str, Any]
 ) -> None:
     answer = await services.request(method, address, headers=headers)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from hub.app import RunningServices
 from hub.homes.aged_folders import FolderRefused, aged_folders
 from hub.homes.aged_thread import AgedFiles
+from hub.keys import Keys
 from hub.settings import Settings
 from studiolo.errors import CatalogError
 
@@ -160,3 +165,32 @@ def test_one_folder_that_is_not_there_keeps_no_other(tmp_path: Path, catalog: Pa
     )
     look(machine(tmp_path, catalog))
     assert not old.exists()
+
+
+class Heard(logging.Handler):
+    """Waits until something was logged so often."""
+
+    def __init__(self, text: str, *, times: int) -> None:
+        super().__init__()
+        self._text = text
+        self._left = times
+        self.enough = threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._left -= self._text in record.getMessage()
+        if self._left <= 0:
+            self.enough.set()
+
+
+async def test_on_one_machine_services_looks_again_and_again(settings: Settings, keys: Keys, tmp_path: Path) -> None:
+    """A catalog that cannot be read is told of at each look."""
+    (tmp_path / "data.yaml").write_text("data: [")
+    often = settings.homes.model_copy(update={"look_for_old_files_every": timedelta(milliseconds=1)})
+    mine = settings.model_copy(update={"catalog_directory": tmp_path, "homes": often})
+    heard, log = Heard("No old files are removed", times=3), logging.getLogger("hub.app")
+    log.addHandler(heard)
+    try:
+        async with RunningServices(mine, keys):
+            assert await asyncio.to_thread(heard.enough.wait, 60)
+    finally:
+        log.removeHandler(heard)
