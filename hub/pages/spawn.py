@@ -167,6 +167,9 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             self.spawn_single_user(user, server, named.title, options=choice.as_user_options())
         )
         await asyncio.wait([start], timeout=AT_ONCE_SECONDS)
+        while not (start.done() or spawner.pending):
+            # The identity provider is asked first; until then the page of the workspace would say that it stands still.
+            await asyncio.wait([start], timeout=AT_ONCE_SECONDS)
         error = start.exception() if start.done() else None
         if error is not None and not spawner._failed:  # noqa: SLF001 - it never began: JupyterHub has too much to do
             if is_made_here:

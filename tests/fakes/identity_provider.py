@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import secrets
@@ -38,6 +39,8 @@ class FakeIdentityProvider:
     """Subject by token."""
     asked: list[str] = field(default_factory=list)
     is_away: bool = False
+    seconds_late: float = 0
+    """How long it takes for an answer."""
     gives_refresh_tokens: bool = True
     changes: dict[str, Any] = field(default_factory=dict)
     """Claims of ID tokens that are not as they should be."""
@@ -85,8 +88,9 @@ class FakeIdentityProvider:
         fake = self
 
         class Answer(web.RequestHandler):
-            def prepare(self) -> None:
+            async def prepare(self) -> None:
                 fake.asked.append(self.request.path)
+                await asyncio.sleep(fake.seconds_late)
                 if fake.is_away:
                     raise web.HTTPError(502)
 

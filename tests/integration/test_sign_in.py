@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from deploy.local.plans import HUB
 from deploy.local.ports import free_port
 from deploy.local.throwaway import ThrowawayHub
+from hub.pages.spawn import AT_ONCE_SECONDS
 from hub.sign_in import client_secret_file
 from tests.fakes.identity_provider import CLIENT_ID, CLIENT_SECRET, FakeIdentityProvider
 
@@ -49,6 +50,7 @@ def provider(running_provider: FakeIdentityProvider) -> Iterator[FakeIdentityPro
     yield running_provider
     running_provider.changes.clear()
     running_provider.is_away = False
+    running_provider.seconds_late = 0
     running_provider.signing_key = FakeIdentityProvider.signing_key
 
 
@@ -311,6 +313,21 @@ def test_a_provider_that_is_away_signs_nobody_out_and_nobody_in(
     with httpx.Client(base_url=hub.base_url, trust_env=False) as other:
         answer = come_back(other, provider, "subject-of-hanna")
         assert (answer.status_code, "does not answer" in answer.text) == (503, True)
+
+
+def test_a_start_that_a_slow_provider_is_asked_about_first_shows_its_own_page(
+    browser: httpx.Client, provider: FakeIdentityProvider
+) -> None:
+    """And never one that says that the workspace stands still."""
+    sign_in(browser, provider, "ingrid", "vision")
+    xsrf = str(browser.cookies.get("_xsrf", path="/hub/"))
+    typed = {"name": "", "environment": "minimal", "hardware": "small", "_xsrf": xsrf}
+    provider.seconds_late = 3 * AT_ONCE_SECONDS
+    answer = browser.post("/hub/spawn", data=typed)
+    provider.seconds_late = 0
+    assert answer.status_code == 303, answer.text
+    assert 'id="waiting"' in browser.get(answer.headers["Location"]).text
+    browser.delete("/hub/api/users/ingrid/server", headers={"X-XSRFToken": xsrf})
 
 
 def test_signing_out_ends_the_session_here_and_leads_to_the_providers_end(
