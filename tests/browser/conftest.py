@@ -60,10 +60,23 @@ hardware:
     memory: 2Gi
     gpu: {resource: nvidia.com/gpu, count: 1}
     price_per_hour: 1.20
+  roomy:
+    title: Roomy
+    cpu: {request: 0.1, limit: 2}
+    memory: 2Gi
+    scratch: 20Gi
   huge:
     title: Huge
     cpu: {request: 0.1, limit: 2}
     memory: 64Ti
+"""
+
+DATA = """\
+data:
+  iris:
+    title: Iris
+    summary: The flowers that everybody starts with
+    path: PLACE
 """
 
 
@@ -74,6 +87,7 @@ def hub(running_hub: ThrowawayHub, tmp_path_factory: pytest.TempPathFactory) -> 
     catalog = tmp_path_factory.mktemp("catalog")
     (catalog / "environments.yaml").write_text(ENVIRONMENTS)
     (catalog / "hardware.yaml").write_text(HARDWARE)
+    (catalog / "data.yaml").write_text(DATA.replace("PLACE", str(tmp_path_factory.mktemp("iris"))))
     (catalog / "images").symlink_to(Path(__file__).resolve().parents[2] / "images")
     running_hub.data.environments.mkdir(parents=True, exist_ok=True)
     (root / "environments").symlink_to(running_hub.data.environments)

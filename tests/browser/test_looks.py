@@ -42,6 +42,7 @@ def test_every_page_is_accessible_and_fits_its_screen(
         f"/hub/spawn-pending/{ADMIN}/gallery": "Gallery is not running",
         f"/hub/user/{ADMIN}/gallery/": "Gallery is not running",
         f"/hub/workspaces/{ADMIN}/gallery/delete": "Delete Gallery?",
+        "/services/studiolo/credentials": "Credentials",
         "/hub/admin": "Admin",
         "/hub/token": "Manage JupyterHub Tokens",
         "/hub/nothing-here": "There is nothing here",
