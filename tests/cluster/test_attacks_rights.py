@@ -221,6 +221,17 @@ async def as_hub(installed: Installed, manifest: Mapping[str, Any]) -> str:
     return await as_account(installed, "hub", "create", "-f", "-", manifest=manifest)
 
 
+async def test_kubectl_says_what_the_services_account_may_do_with_secrets(installed: Installed) -> None:
+    def asked(verb: str) -> tuple[str, ...]:
+        return ("auth", "can-i", verb, "secrets", "-n", installed.theirs)
+
+    for verb in ("create", "update", "delete"):
+        assert (await as_account(installed, "services", *asked(verb))).strip() == "yes", verb
+    for verb in ("get", "list", "watch", "patch", "deletecollection"):
+        with pytest.raises(ProgramFailedError, match="exit code 1: no"):
+            await as_account(installed, "services", *asked(verb))
+
+
 async def test_the_services_account_writes_credentials_and_touches_no_other_secret(installed: Installed) -> None:
     credential = secret(installed)
     whose = {"studiolo.dev/owner": "alice", "studiolo.dev/owner-kind": "person"}
@@ -228,9 +239,18 @@ async def test_the_services_account_writes_credentials_and_touches_no_other_secr
     name, namespace = credential["metadata"]["name"], installed.theirs
     await as_account(installed, "services", "create", "-f", "-", manifest=credential)
     await as_account(installed, "services", "replace", "-f", "-", manifest=credential | {"stringData": {"a": "c"}})
-    for reading in (("get", "secret", name), ("get", "secrets"), ("describe", "secret", name)):
-        with pytest.raises(ProgramFailedError):
+    one = f"/api/v1/namespaces/{namespace}/secrets"
+    for reading in (
+        ("get", "secret", name),
+        ("get", "secrets"),
+        ("describe", "secret", name),
+        ("get", "--raw", f"{one}?watch=true&timeoutSeconds=5"),
+        ("get", "--raw", f"{one}?watch=true&timeoutSeconds=5&fieldSelector=metadata.name%3D{name}"),
+    ):
+        with pytest.raises(ProgramFailedError, match=r"[Ff]orbidden"):
             await as_account(installed, "services", *reading, "-n", namespace)
+    with pytest.raises(ProgramFailedError, match='cannot patch resource "secrets"'):
+        await as_account(installed, "services", "apply", "--server-side", "-f", "-", manifest=credential)
 
     workspaces = secret(installed)
     await as_hub(installed, workspaces)
