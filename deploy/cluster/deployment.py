@@ -179,6 +179,7 @@ def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str])
             "service": {"enabled": True, "existingClaim": f"{deployment.release}-{WHOLE}", "resources": least},
         },
         "workspaces": {"networkPolicy": {"egress": [package_index]}},
+        "logs": {"level": "debug"},  # tests look for what no log may have, and people here want to see what happens
     }
     return _on_top(values, deployment.values)
 

@@ -65,6 +65,10 @@ class Repository:
         """Their paths, as the last commit has them."""
         return self.git("--git-dir", self.path, "ls-tree", "-r", "--name-only", branch).splitlines()
 
+    def text(self, branch: str, path: str) -> str:
+        """What a file of the last commit holds."""
+        return self.git("--git-dir", self.path, "show", f"{branch}:{path}")
+
     def has(self, branch: str) -> bool:
         """Whether anybody has pushed it."""
         return bool(self.git("--git-dir", self.path, "branch", "--list", branch).strip())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from playwright.async_api import Browser, Dialog, Page, async_playwright, expect
+from playwright.async_api import Browser, Dialog, Page, StorageState, async_playwright, expect
 
 from deploy.cluster.layout import NODE_ADDRESS, SITE
 from tests.browser.conftest import CHROMIUM, CHROMIUM_ARGS
@@ -45,12 +45,12 @@ async def person(browser: Browser, name: str) -> AsyncIterator[Page]:
 
 
 @asynccontextmanager
-async def stranger(browser: Browser) -> AsyncIterator[Page]:
-    """A browser of its own in which nobody is signed in."""
+async def stranger(browser: Browser, *, cookies: StorageState | None = None) -> AsyncIterator[Page]:
+    """A browser of its own in which nobody is signed in, or whose cookies these are."""
     async with new_client() as client:
         await until_the_site_answers(client)
     # The cluster's authority signed what it shows, and Chromium has no place for one on its command line.
-    context = await browser.new_context(base_url=SITE_URL, ignore_https_errors=True)
+    context = await browser.new_context(base_url=SITE_URL, ignore_https_errors=True, storage_state=cookies)
     context.set_default_timeout(PATIENCE_MS)
     dialogs: list[str] = []
 

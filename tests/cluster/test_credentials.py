@@ -126,7 +126,14 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path, kubeconfig: Path, restricted: str, images: Mapping[str, str]) -> Iterator[Place]:
     canaries = Canaries.new()
-    hub = RealHub(tmp_path / "hub", kubeconfig=kubeconfig, namespace=restricted, images=images, services=True)
+    hub = RealHub(
+        tmp_path / "hub",
+        kubeconfig=kubeconfig,
+        namespace=restricted,
+        images=images,
+        overrides={"logs.level": "debug"},
+        services=True,
+    )
     with git_server(tmp_path / "git", user=ALICE, token=canaries.token) as git, hub:
         admin = hub.token(ADMIN, hub.admin_password)
         alice = hub.token(ALICE, password := hub.add_user(ALICE))
