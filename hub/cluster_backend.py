@@ -52,6 +52,7 @@ class ClusterBackend:
         self._installation = kubernetes.installation
         self._starts = starts
         self._credentials = credentials
+        self._quota_of = settings.homes.quota_of
         self._log = log
         has_service = settings.homes.service.url is not None
         self._catalogs = CatalogHolder(
@@ -109,6 +110,7 @@ class ClusterBackend:
             installation=self._installation,
             homes=self._homes,
             credentials=self._credentials,
+            quota_of=self._quota_of,
             owner_of=self._owner_of,
         )
 

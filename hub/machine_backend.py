@@ -9,6 +9,7 @@ from hub.homes.wiring import HomesHere, measurements_here
 from hub.pages.machine_place import MachinePlace
 from spawner.catalogs import CatalogHolder
 from spawner.credential_refresh import EVERY_SECONDS, refresh_credentials
+from spawner.environment_lab import LabWheel
 from spawner.environments import EnvironmentStore
 from spawner.gpu_watch import WatchedGpus
 from spawner.gpus import NvmlGpus, SimulatedGpus
@@ -106,9 +107,14 @@ def _parts(
         catalogs=CatalogHolder(settings.catalog_directory, log=log),
         machine=machine,
         environments=EnvironmentStore(
-            data.environments, index_url=settings.packages.index_url, workspaces=data.workspaces, log=log
+            data.environments,
+            index_url=settings.packages.index_url,
+            workspaces=data.workspaces,
+            lab=LabWheel(),
+            log=log,
         ),
         starts=starts,
         gpus=gpus,
         credentials=credentials,
+        quota_of=settings.homes.quota_of,
     )

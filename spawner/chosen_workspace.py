@@ -29,7 +29,7 @@ from studiolo.choice import Choice
 from studiolo.names import check_server_name, workspace_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 
     from spawner.catalogs import CatalogHolder
     from spawner.credentials import CredentialSource
@@ -63,6 +63,9 @@ class Parts(Protocol):
     @property
     def credentials(self) -> CredentialSource:
         """Who knows of people's credentials."""
+
+    def quota_of(self, teams: Collection[str], /) -> int | None:
+        """How many bytes the home of somebody in these teams may hold."""
 
 
 class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
@@ -259,7 +262,8 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         self.plan = self._refusal = None
         try:
             choice = options.parse_options(asked, catalog=catalog, teams=teams)
-            self.plan = make_plan(choice, catalog=catalog, user=self.user.name, server=self.name, teams=teams)
+            plan = make_plan(choice, catalog=catalog, user=self.user.name, server=self.name, teams=teams)
+            self.plan = plan if plan.has_empty_home else replace(plan, home_quota_bytes=self.parts.quota_of(teams))
         except OptionsError as refusal:
             self._refusal = refusal
         else:

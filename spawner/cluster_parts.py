@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from spawner.credentials import NO_CREDENTIALS
+from spawner.parts import no_quota
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from spawner.catalogs import CatalogHolder
     from spawner.credentials import CredentialSource
@@ -35,5 +36,7 @@ class ClusterParts:
     homes: HomeService | None = None
     """None: the node makes the folder of a home, or homes end with their pods."""
     credentials: CredentialSource = NO_CREDENTIALS
+    quota_of: Callable[[Collection[str]], int | None] = no_quota
+    """How many bytes the home of somebody in these teams may hold."""
     owner_of: Callable[[Any], FileOwner] | None = None
     """The user number in what is kept of a person's sign-in; raises NoUserNumber. None: one number is everybody's."""

@@ -96,6 +96,7 @@ def pod_env(plan: LaunchPlan, hub_env: Mapping[str, str], *, secret: str) -> dic
         **({"SCRATCH": SCRATCH} if hardware.scratch_bytes else {}),
         **({"STUDIOLO_DATA": DATA} if plan.data else {}),
         **({"STUDIOLO_GIT": literal(plan.git)} if plan.git else {}),
+        **({"STUDIOLO_HOME_QUOTA": str(plan.home_quota_bytes)} if plan.home_quota_bytes else {}),
         # The device plugin names the devices of those who asked for some. An image made for GPUs would see all others.
         **({} if hardware.gpu else {"NVIDIA_VISIBLE_DEVICES": "void"}),
     }

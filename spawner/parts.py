@@ -11,7 +11,7 @@ from spawner.home_checks import HomeChecks
 from studiolo.wire import StartRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from spawner.catalogs import CatalogHolder
     from spawner.credentials import CredentialSource
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from spawner.machine import Machine
     from spawner.progress import Phase
 
-__all__ = ["NoHistory", "SpawnerParts", "StartHistory", "StartRecord"]
+__all__ = ["NoHistory", "SpawnerParts", "StartHistory", "StartRecord", "no_quota"]
+
+
+def no_quota(_teams: Collection[str]) -> int | None:
+    """What a home may hold where nobody set a quota: there is none."""
+    return None
 
 
 class StartHistory(Protocol):
@@ -62,4 +67,6 @@ class SpawnerParts:
     starts: StartHistory
     gpus: WatchedGpus
     credentials: CredentialSource = NO_CREDENTIALS
+    quota_of: Callable[[Collection[str]], int | None] = no_quota
+    """How many bytes the home of somebody in these teams may hold."""
     home_checks: HomeChecks = field(default_factory=HomeChecks)

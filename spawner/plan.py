@@ -60,6 +60,8 @@ class LaunchPlan:
     """What it has beside the home."""
     credentials: tuple[str, ...] | None = None
     """Which credentials were chosen, by name; None for all that are marked "always"."""
+    home_quota_bytes: int | None = None
+    """How much its owner's home may hold."""
 
     git: str | None = None
     """The address of a repository that the server clones into the home."""

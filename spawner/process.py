@@ -89,6 +89,7 @@ def render_process(
             **({"SCRATCH": str(files.scratch)} if plan.shape.hardware.scratch_bytes else {}),
             **({"STUDIOLO_DATA": str(home / LINKS)} if plan.data else {}),
             **({"STUDIOLO_GIT": plan.git} if plan.git else {}),
+            **({"STUDIOLO_HOME_QUOTA": str(plan.home_quota_bytes)} if plan.home_quota_bytes else {}),
             **notices_variable(notices),
         },
         cwd=home,

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deploy.images.errors import StepFailedError, ToolMissingError
+from spawner.environment_failure import BuildFailed
+from spawner.environment_lab import WHEEL, LabWheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,6 +51,7 @@ def ingredients(checkout: Path) -> dict[str, Ingredient]:
     images = checkout / "images"
     debian, pause = images / "debian", images / "pause" / "pause.c"
     compile_all = images / "base" / "compile_all.py"
+    lab = LabWheel(source=checkout / "lab")
     npm_files = (checkout / "package.json", checkout / "package-lock.json")
     return {
         "debian.tar": Ingredient(
@@ -57,6 +60,7 @@ def ingredients(checkout: Path) -> dict[str, Ingredient]:
             ),
             make=lambda target: _make_debian(target, debian, compile_all),
         ),
+        f"lab/{WHEEL}": Ingredient(inputs=lab.inputs(), make=lambda target: _make_lab(target, lab)),
         "node_modules": Ingredient(inputs=_hash(npm_files), make=lambda target: _make_node_modules(target, npm_files)),
         "pause": Ingredient(
             inputs=_hash([pause], platform.machine()),
@@ -154,6 +158,13 @@ def _make_node_modules(target: Path, npm_files: Iterable[Path]) -> None:
         # npm's own list of what it installed holds addresses of this machine's registry.
         Path(folder, "node_modules", ".package-lock.json").unlink(missing_ok=True)
         shutil.copytree(Path(folder, "node_modules"), target, symlinks=True)
+
+
+def _make_lab(target: Path, lab: LabWheel) -> None:
+    try:
+        shutil.copyfile(lab.made(), target)
+    except BuildFailed as failed:
+        raise StepFailedError("Making our part of JupyterLab", exit_code=1, log_tail=failed.log_tail) from failed
 
 
 def _copy_uv(target: Path) -> None:

@@ -10,6 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from spawner.environment_lab import WHEEL
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -73,7 +75,7 @@ def recipes(checkout: Path) -> tuple[Recipe, ...]:
                 ("workspace_server", images / "base" / "workspace_server"),
                 ("lock/requirements.lock", minimal),
             ),
-            ingredients=("tools/uv",),
+            ingredients=("tools/uv", f"lab/{WHEEL}"),
             locks=(minimal,),
             parent="debian",
             parent_argument="DEBIAN",
@@ -164,14 +166,16 @@ def _key(recipe: Recipe, parent_key: str, ingredients: Mapping[str, str]) -> str
 
 def step_digests(recipe: Recipe, ingredients: Mapping[str, str]) -> dict[str, str]:
     """What the ARGs say that stand before RUN steps: buildah's layers are found by them, not by what a step mounts."""
-    tools = hashlib.sha256("".join(ingredients[name] for name in recipe.ingredients).encode())
-    lock = hashlib.sha256()
+    made_tools = (ingredients[name] for name in recipe.ingredients if not name.startswith("lab/"))
+    made_lab = (ingredients[name] for name in recipe.ingredients if name.startswith("lab/"))
+    tools, lock = hashlib.sha256("".join(made_tools).encode()), hashlib.sha256()
     for place, source in context_files(recipe):
         if place.startswith("tools/"):
             _add(tools, source.read_bytes())
         elif place.startswith("lock/"):
             _add(lock, source.read_bytes())
-    return {"TOOLS": tools.hexdigest(), "LOCK": lock.hexdigest()}
+    lab = hashlib.sha256("".join(made_lab).encode())
+    return {"TOOLS": tools.hexdigest(), "LOCK": lock.hexdigest(), "LAB": lab.hexdigest()}
 
 
 def lock_digest(recipe: Recipe) -> str:

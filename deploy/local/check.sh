@@ -40,6 +40,13 @@ joined() { # PID LOG: what ran beside other steps, once it has ended
   cat "$2"
   return "$status"
 }
+in_lab() ( # what checks it is installed with the first check: nobody else needs it
+  cd lab
+  if ! cmp -s package-lock.json node_modules/.studiolo-lock; then
+    npm ci --ignore-scripts --loglevel=error && cp package-lock.json node_modules/.studiolo-lock || return 1
+  fi
+  npm run --silent lint
+)
 coverage_report() {
   export COVERAGE_FILE="$results/.coverage"
   "$bin/coverage" combine --quiet --keep "$results"/.coverage.* && "$bin/coverage" report --skip-covered
@@ -53,6 +60,7 @@ step "ruff check" "$bin/ruff" check --quiet .
 step "ruff format" "$bin/ruff" format --check --quiet .
 step "types (mypy)" "$bin/mypy" --no-error-summary
 step "import contracts" "$bin/lint-imports" --no-logo
+step "TypeScript of lab/" in_lab
 
 if [ "$what" = test ]; then
   # The script that completes commands is checked by the shell it is for.

@@ -295,3 +295,9 @@ def test_the_server_is_told_which_repository_to_clone() -> None:
     address = "https://git.example.org/vision/iris.git#main"
     assert "STUDIOLO_GIT" not in pod_env(plan(), HUB_ENV, secret="ws-ada")
     assert pod_env(plan(git=address), HUB_ENV, secret="ws-ada")["STUDIOLO_GIT"] == address
+
+
+def test_the_server_is_told_how_much_the_home_may_hold() -> None:
+    assert "STUDIOLO_HOME_QUOTA" not in pod_env(plan(), HUB_ENV, secret="ws-ada")
+    limited = replace(plan(), home_quota_bytes=50 * GIB)
+    assert pod_env(limited, HUB_ENV, secret="ws-ada")["STUDIOLO_HOME_QUOTA"] == str(50 * GIB)

@@ -10,10 +10,12 @@ import pytest
 from deploy.images.ingredients import ingredients
 from deploy.images.recipe import EXPENSIVE, chosen, context_files, keys, recipes, step_digests
 from hub.settings import CHECKOUT
+from spawner.environment_lab import WHEEL
 from studiolo.yaml_file import read_yaml
 from studiolo.yaml_tree import Mapping
 
-MADE = {"debian.tar": "d", "node_modules": "n", "pause": "p", "tools/uv": "u"}
+LAB = f"lab/{WHEEL}"
+MADE = {"debian.tar": "d", LAB: "l", "node_modules": "n", "pause": "p", "tools/uv": "u"}
 
 
 @pytest.fixture
@@ -71,6 +73,7 @@ def test_a_change_builds_anew_what_it_is_part_of_and_what_stands_on_that(
     ("ingredient", "images"),
     [
         ("tools/uv", {"base", "hub", *ENVIRONMENTS}),
+        (LAB, {"base", *ENVIRONMENTS}),
         ("node_modules", {"proxy"}),
         ("pause", {"pause"}),
         ("debian.tar", {"debian", "base", "hub", "proxy", *ENVIRONMENTS}),
