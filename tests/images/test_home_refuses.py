@@ -53,6 +53,21 @@ def test_all_of_jupyterlab_works_but_for_saving(start: Any, minimal: Path, home:
 
 
 @pytest.mark.parametrize("home", ["full"], indirect=True)
+def test_a_checkpoint_is_kept_elsewhere_until_the_home_has_room(
+    start: Any, minimal: Path, home: Path, tmp_path: Path
+) -> None:
+    server = start(minimal, env={"JUPYTER_RUNTIME_DIR": str(tmp_path / "run")})
+    path = "api/contents/notes.ipynb/checkpoints"
+    assert server.get(path, token=TOKEN).json() == []
+    assert server.post(path, token=TOKEN).status_code == httpx.codes.CREATED
+    assert [entry["id"] for entry in server.get(path, token=TOKEN).json()] == ["checkpoint"]
+    for name in ("large.bin", "empty-0", "empty-1", "empty-2"):
+        (home / name).unlink()
+    assert server.post(path, token=TOKEN).status_code == httpx.codes.CREATED
+    assert json.loads((home / ".ipynb_checkpoints" / "notes-checkpoint.ipynb").read_text()) == NOTEBOOK
+
+
+@pytest.mark.parametrize("home", ["full"], indirect=True)
 def test_a_large_file_that_is_deleted_makes_room(start: Any, minimal: Path, home: Path, tmp_path: Path) -> None:
     server = start(minimal, env={"JUPYTER_RUNTIME_DIR": str(tmp_path / "run")})
     api = f"{server.url}/user/alice/api/contents"

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any
 
+from workspace_server.checkpoints import keep_checkpoints_elsewhere_if_need_be
 from workspace_server.deferred import deferred_imports, no_programs_on_path
 from workspace_server.home_links import link_into_home
 from workspace_server.home_refuses import keep_signatures_out
@@ -38,6 +39,7 @@ def main() -> None:
     single_user, is_short = import_single_user(is_known=is_known)
     single_user.serverapp_class = server_class(startup)
     save_whole_files()
+    keep_checkpoints_elsewhere_if_need_be()
     if is_short:
         from workspace_server.ipython import keep_ipython_out  # noqa: PLC0415 - imports Jupyter
 
