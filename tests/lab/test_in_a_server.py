@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import httpx
@@ -64,3 +65,13 @@ def test_a_wrong_body_is_refused(start: StartServer, minimal: Path) -> None:
         trust_env=False,
     )
     assert answer.status_code == 400
+
+
+def test_git_answers_though_no_start_waits_for_it(start: StartServer, minimal: Path) -> None:
+    server = start(minimal)
+    until = time.monotonic() + servers.PATIENCE_SECONDS
+    while (answer := server.get("git/settings", TOKEN)).status_code == 404 and time.monotonic() < until:
+        pass
+    assert answer.status_code == 200
+    assert answer.json()["gitVersion"]
+    assert "could not" not in server.log.read_text()
