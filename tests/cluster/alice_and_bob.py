@@ -194,12 +194,13 @@ async def run_cell(page: Page, number: int, code: str) -> str:
 
 
 async def save_as(page: Page, name: str) -> None:
-    """Save the open notebook, which JupyterLab asks a name for."""
-
-    async with page.expect_response(lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url):
-        await page.keyboard.press("Control+s")
+    """Save the open notebook, which JupyterLab asks a name for first."""
+    await page.keyboard.press("Control+s")
     dialog = page.locator(".jp-Dialog", has_text="Rename file")
     await dialog.get_by_role("textbox").fill(name)
-    async with page.expect_response(lambda answer: answer.request.method == "PATCH" and "/api/contents/" in answer.url):
+    async with (
+        page.expect_response(lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url),
+        page.expect_response(lambda answer: answer.request.method == "PATCH" and "/api/contents/" in answer.url),
+    ):
         await dialog.get_by_role("button", name="Rename and Save").click()
     await expect(dialog).to_be_hidden()
