@@ -59,7 +59,8 @@ class Values:
     items: str = ""
     """Of what an array consists."""
     choices: tuple[Any, ...] = ()
-    limits: tuple[tuple[str, float], ...] = ()
+    limits: tuple[tuple[str, int | float], ...] = ()
+    """Whole numbers stay whole: 1 and 1.0 are different JSON, and so different digests."""
     is_nullable: bool = False
     annotation: str = ""
     """As it is written."""
