@@ -87,16 +87,20 @@ def is_private_host(netloc: str) -> bool:
 
 def docker_credentials(host: str) -> Credentials | None:
     """The user and the password that `docker login` (or podman, buildah, skopeo) wrote for a host, in plain words."""
+    found = (credentials_in(path, host) for path in _credential_files())
+    return next((credentials for credentials in found if credentials is not None), None)
+
+
+def credentials_in(path: Path, host: str) -> Credentials | None:
+    """The user and the password that a file of that kind has for a host: for exactly this one."""
     names = {host, f"https://{host}"} | ({"https://index.docker.io/v1/"} if host == DOCKER_HUB else set())
-    for path in _credential_files():
-        try:
-            auths = json.loads(path.read_bytes())["auths"]
-            entries = [auths[name]["auth"] for name in names if name in auths]
-            for entry in entries:
-                user, _, password = base64.b64decode(entry, validate=True).decode().partition(":")
-                return user, password
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # a file of another program: what it cannot tell us, it does not know
+    try:
+        auths = json.loads(path.read_bytes())["auths"]
+        for entry in (auths[name]["auth"] for name in names if name in auths):
+            user, _, password = base64.b64decode(entry, validate=True).decode().partition(":")
+            return user, password
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # a file of another program: what it cannot tell us, it does not know
     return None
 
 
