@@ -18,6 +18,10 @@ from hub.archives.actions import Archives
 from hub.archives.loop import ArchiveLoop
 from hub.archives.routes import BringBackHandler, DeletedHandler, HomesHandler, PanelHandler, PutAsideHandler
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
+from hub.builder.actions import Models
+from hub.builder.pages import DeleteModelPage, ModelPage, ModelsPage
+from hub.builder.places import Places
+from hub.builder.routes import ImageHandler, ModelsHandler, OneModelHandler, PlanHandler
 from hub.credentials.actions import Credentials
 from hub.credentials.pages import AlwaysPage, CredentialsPage, RemovePage, RotatePage
 from hub.credentials.routes import (
@@ -115,6 +119,13 @@ def make_app(services: Services) -> web.Application:
         ("api/credentials/([^/]+)/mounted", MountedHandler),
         ("api/credentials/([^/]+)/open", OpenHandler),
         ("api/credentials/([^/]+)/forget", ForgetHandler),
+        ("models", ModelsPage),
+        ("models/([^/]+)/([^/]+)", ModelPage),
+        ("models/([^/]+)/([^/]+)/delete", DeleteModelPage),
+        ("api/models", ModelsHandler),
+        ("api/models/plan", PlanHandler),
+        ("api/models/([^/]+)/([^/]+)", OneModelHandler),
+        ("api/models/([^/]+)/([^/]+)/image", ImageHandler),
         ("api/homes", HomesHandler),
         ("api/home-archives", PanelHandler),
         ("api/homes/([^/]+)/deleted", DeletedHandler),
@@ -160,12 +171,14 @@ class RunningServices:
         self._credentials = Credentials(self._database, vault_for(self._settings, self._database))
         self._hub = Studiolo(self._settings.hub_url, self._keys.services_token)
         archives = Archives(self._database, self._hub, after=self._settings.homes.archive_after)
+        self._places = Places(self._settings)
         services = Services(
             settings=self._settings,
             keys=self._keys,
             database=self._database,
             credentials=self._credentials,
             archives=archives,
+            models=Models(self._database, self._places, self._settings.models),
             standings=Standings(self._hub),
             metrics=ServicesMetrics(lambda: not self._watch.is_away),
             hub_auth=hub_oauth(self._settings, self._keys),
@@ -197,6 +210,7 @@ class RunningServices:
         await self._hub.aclose()
         await JupyterHubHTTPClient.instance().close()
         await self._credentials.close()
+        await self._places.close()
         self._database.close()
         self._watch.stop()
         log.info("The services process has stopped")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hub.archives.actions import Archives
+    from hub.builder.actions import Models
     from hub.credentials.actions import Credentials
     from hub.credentials.standing import Standings
     from hub.database import Database
@@ -24,6 +25,7 @@ class Services:
     database: Database
     credentials: Credentials
     archives: Archives
+    models: Models
     standings: Standings
     """Says who is in which team, and leads it."""
     metrics: ServicesMetrics

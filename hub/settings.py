@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from annotated_types import Ge, Interval
 from pydantic import Field, ValidationError, model_validator
 
+from hub.builder.settings import ModelsSettings
 from hub.domains import domains_problem
 from hub.homes.settings import HomesSettings
 from hub.idle.settings import IdleSettings
@@ -151,6 +152,7 @@ class Settings(Section):
     packages: PackagesSettings = PackagesSettings()
     idle: IdleSettings = IdleSettings()
     homes: HomesSettings = HomesSettings()
+    models: ModelsSettings = ModelsSettings()
     secrets_directory: Path | None = Field(default=None, strict=False)
     """A folder with the keys between our processes, one file each, such as a mounted Secret. Absent: they are made in
     the data directory."""

@@ -123,6 +123,11 @@ class DataDirectory:
         return self.root / "teams"
 
     @property
+    def models(self) -> Path:
+        """Images of model packages, where no registry keeps them: one OCI layout per model."""
+        return self.root / "models"
+
+    @property
     def workspaces(self) -> Path:
         """One folder per workspace: record, ending, log, runtime files."""
         return self.root / "workspaces"

@@ -65,13 +65,19 @@ from studiolo.wire import (
     WorkspaceState,
     WorkspaceView,
 )
+from studiolo.wire_models import ModelPackageView, ModelPackageViews, ModelPlanView
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
+    from typing import IO
 
     import httpx
+
+    from studiolo.http_door import Model
+    from studiolo.packaging.project import Project
+    from studiolo.wire_models import NewModelPackage
 
 __all__ = [
     "AddressInvalid",
@@ -94,6 +100,9 @@ DEFAULT_TIMEOUT_SECONDS: Final = 10.0
 
 SLOW_CALL_SECONDS: Final = 60.0
 """Starting and stopping: the hub itself waits up to 10 s for each before it answers."""
+
+PACKAGE_LIMIT_SECONDS: Final = 900.0
+"""Packaging a model takes a second; its files may come over a slow line, and its packages may have to be installed."""
 
 STOP_CHECK_SECONDS: Final = 0.25
 """How often a stop is looked at. The hub has no event for it."""
@@ -305,6 +314,37 @@ class Studiolo:
         """Forget a credential of yours, or of a team that you lead. Raises NotFound where there is none."""
         await self._services.tell("DELETE", f"/credentials/{_part(name)}{_of_team(team)}", seconds=self._seconds)
 
+    # -- model packages (your own, and your teams') --------------------------------------------------------------
+
+    async def models(self, *, team: str | None = None) -> tuple[ModelPackageView, ...]:
+        """Your model packages and those of your teams, by name, newest first; with `team`, those of one team."""
+        chosen = {} if team is None else {"team": team}
+        views = await self._services.call("GET", "/models", ModelPackageViews, seconds=self._seconds, **chosen)
+        return views.models
+
+    async def model(self, name: str, version: str = "latest", *, team: str = "") -> ModelPackageView:
+        """One version of a model of yours or of a team; without one, the newest. Raises NotFound."""
+        path = f"/models/{_part(name)}/{_part(version)}{_of_team(team)}"
+        return await self._services.call("GET", path, ModelPackageView, seconds=self._seconds)
+
+    async def plan_model(self, new: NewModelPackage, project: Project) -> ModelPlanView:
+        """What a package of these files would be; nothing is kept."""
+        return await self._send_model("/models/plan", ModelPlanView, new, project)
+
+    async def package_model(self, new: NewModelPackage, project: Project) -> ModelPackageView:
+        """A package of these files; `is_new` says whether this call made it. Raises Refused with every reason."""
+        return await self._send_model("/models", ModelPackageView, new, project)
+
+    async def delete_model(self, name: str, version: str, *, team: str = "") -> None:
+        """Delete a version, and its image. Of a team, only who leads it may."""
+        path = f"/models/{_part(name)}/{_part(version)}{_of_team(team)}"
+        await self._services.tell("DELETE", path, seconds=self._slow)
+
+    async def save_model_image(self, name: str, version: str, target: IO[bytes], *, team: str = "") -> int:
+        """Write the image of a version, an OCI layout in a tar archive; how many bytes it has."""
+        path = f"/models/{_part(name)}/{_part(version)}/image{_of_team(team)}"
+        return await self._services.save(path, target, seconds=self._slow)
+
     # -- people and teams (administrators) -----------------------------------------------------------------------
 
     async def create_user(self, name: str, *, admin: bool = False) -> UserView:
@@ -418,6 +458,14 @@ class Studiolo:
     @property
     def _slow(self) -> float:
         return max(self._seconds, SLOW_CALL_SECONDS)
+
+    async def _send_model(self, path: str, into: type[Model], new: NewModelPackage, project: Project) -> Model:
+        from studiolo.packaging.transport import CONTENT_TYPE, sent_archive  # noqa: PLC0415 - few calls need it
+
+        content = sent_archive(new, project)
+        return await self._services.send(
+            path, into, content=content, content_type=CONTENT_TYPE, seconds=PACKAGE_LIMIT_SECONDS
+        )
 
     async def _my_name(self) -> str:
         return (self._me or await self.whoami()).name

@@ -27,7 +27,8 @@ from studiolo.client_errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterable
+    from typing import IO
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -71,6 +72,28 @@ class Door:
         """A call whose answer has nothing to read."""
         await self._send(method, path, body=body, seconds=seconds, query={})
 
+    async def send(
+        self, path: str, into: type[Model], *, content: AsyncIterable[bytes], content_type: str, seconds: float
+    ) -> Model:
+        """The answer to a POST of any length, checked."""
+        headers = {"Content-Type": content_type}
+        response = await self._send("POST", path, seconds=seconds, query={}, content=content, headers=headers)
+        return self._checked(self._json(response), into)
+
+    async def save(self, path: str, target: IO[bytes], *, seconds: float) -> int:
+        """An answer of any length, written where it belongs; how many bytes. `seconds`: the longest silence."""
+        written = 0
+        try:
+            async with self._http.stream("GET", f"{self._base}{path}", timeout=httpx.Timeout(seconds)) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise self._error(response)
+                async for piece in response.aiter_bytes():
+                    written += await asyncio.to_thread(target.write, piece)
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise self._unreachable(error) from error
+        return written
+
     async def text(self, path: str, *, seconds: float) -> str:
         """An answer of plain text."""
         response = await self._send("GET", path, body=None, seconds=seconds, query={})
@@ -109,7 +132,15 @@ class Door:
                 raise self._foreign("an event without an end")
 
     async def _send(
-        self, method: str, path: str, *, body: object, seconds: float, query: dict[str, str]
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float,
+        query: dict[str, str],
+        body: object = None,
+        content: AsyncIterable[bytes] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> httpx.Response:
         try:
             async with asyncio.timeout(seconds):
@@ -118,6 +149,8 @@ class Door:
                     f"{self._base}{path}",
                     params=query or None,
                     json=body,
+                    content=content,
+                    headers=headers,
                     timeout=seconds,
                 )
         except TimeoutError as error:

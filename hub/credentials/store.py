@@ -28,7 +28,7 @@ PERSON: Final = "person/"
 
 def credentials_of(session: Session, owners: Collection[Owner]) -> tuple[Credential, ...]:
     """All of these, people before teams, then by name."""
-    texts = [_text(owner) for owner in owners]
+    texts = [owner_text(owner) for owner in owners]
     rows = session.scalars(select(CredentialRow).where(CredentialRow.owner.in_(texts)))
     return _in_order(rows)
 
@@ -43,7 +43,7 @@ def add_credential(session: Session, credential: Credential) -> None:
     purpose = asdict(credential.purpose)
     session.add(
         CredentialRow(
-            owner=_text(credential.owner),
+            owner=owner_text(credential.owner),
             name=credential.name,
             kind=purpose.pop("kind").value,
             purpose={name: text for name, text in purpose.items() if text},
@@ -64,7 +64,7 @@ def change_credential(session: Session, credential: Credential) -> None:
     """Remember what a new value, or another choice of its owner, changed."""
     session.execute(
         update(CredentialRow)
-        .where(CredentialRow.owner == _text(credential.owner), CredentialRow.name == credential.name)
+        .where(CredentialRow.owner == owner_text(credential.owner), CredentialRow.name == credential.name)
         .values(
             always=credential.always,
             public_key=credential.public_key,
@@ -76,14 +76,14 @@ def change_credential(session: Session, credential: Credential) -> None:
 
 def remove_credential(session: Session, owner: Owner, name: str) -> None:
     """Forget one; nothing happens where there is none."""
-    session.execute(delete(CredentialRow).where(CredentialRow.owner == _text(owner), CredentialRow.name == name))
+    session.execute(delete(CredentialRow).where(CredentialRow.owner == owner_text(owner), CredentialRow.name == name))
 
 
 def note_mounted(session: Session, owner: Owner, names: Collection[str], *, by: str, now: datetime) -> None:
     """Remember who got them last."""
     session.execute(
         update(CredentialRow)
-        .where(CredentialRow.owner == _text(owner), CredentialRow.name.in_(names))
+        .where(CredentialRow.owner == owner_text(owner), CredentialRow.name.in_(names))
         .values(mounted_at=now, mounted_by=by)
     )
 
@@ -108,20 +108,21 @@ def _in_order(rows: Iterable[CredentialRow]) -> tuple[Credential, ...]:
     return tuple(sorted(map(_credential, rows), key=lambda one: (one.owner.team, one.owner.name, one.name)))
 
 
-def _text(owner: Owner) -> str:
-    """One-to-one: nobody's rows are ever those of a team, whatever they are called."""
+def owner_text(owner: Owner) -> str:
+    """As a row names it. One-to-one: nobody's rows are ever those of a team, whatever they are called."""
     if owner.team:
         return f"{TEAM}{owner.name}"
     return f"{PERSON}{owner.name}" if owner.name.startswith((TEAM, PERSON)) else owner.name
 
 
-def _owner(text: str) -> Owner:
+def owner_of_text(text: str) -> Owner:
+    """Whom a row names."""
     return Owner.of_team(text.removeprefix(TEAM)) if text.startswith(TEAM) else Owner.person(text.removeprefix(PERSON))
 
 
 def _credential(row: CredentialRow) -> Credential:
     return Credential(
-        owner=_owner(row.owner),
+        owner=owner_of_text(row.owner),
         name=row.name,
         purpose=Purpose(kind=CredentialKind(row.kind), **row.purpose),
         always=row.always,

@@ -1,0 +1,300 @@
+"""What can be done with model packages: plan, package, list, delete, download."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
+
+from hub.builder import store
+from hub.builder.errors import ModelRefused, NoSuchModel, TooManyPackages, VersionTaken
+from hub.builder.layers_below import layers_below
+from hub.builder.looking import look
+from hub.builder.model_package import Lineage, ModelPackage
+from hub.builder.rules import (
+    LATEST,
+    kept_diff,
+    must_wait,
+    name_from,
+    place_of,
+    problems_with_name,
+    problems_with_secrets,
+    problems_with_space,
+    problems_with_version,
+    repository_of,
+    version_of,
+)
+from studiolo.errors import StudioloError
+from studiolo.packaging.assemble import assemble
+from studiolo.packaging.errors import StoreConflict
+from studiolo.packaging.plan import Plan
+from studiolo.packaging.project import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from pathlib import Path
+    from typing import Any
+
+    from hub.builder.places import Places, Standing
+    from hub.builder.settings import ModelsSettings
+    from hub.credentials.credential import Owner
+    from hub.database import Database
+    from studiolo.packaging.assemble import Packaged
+    from studiolo.packaging.secret_scan import FoundSecret
+    from studiolo.packaging.stores import Store
+    from studiolo.wire_models import NewModelPackage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody wants packaged, and of what."""
+
+    by: str
+    owner: Owner
+    teams: tuple[str, ...]
+    """All that they are in."""
+    new: NewModelPackage
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What a package would be."""
+
+    name: str
+    version: str
+    plan: Plan
+    standing: Standing
+    secrets: tuple[FoundSecret, ...]
+    problems: tuple[str, ...]
+    there: ModelPackage | None
+    """What has this version already."""
+
+    @property
+    def is_packaged(self) -> bool:
+        """Whether that is the same content on the same base."""
+        if self.there is None:
+            return False
+        was, standing = self.there.lineage, self.standing
+        is_same_base = (was.base_digest, was.environment) == (standing.base.digest, standing.environment)
+        return is_same_base and was.tree_sha256 == self.plan.tree_digest
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All."""
+        return (*self.plan.inspection.warnings, *self.standing.warnings)
+
+
+Answer = TypeVar("Answer")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Models:
+    """Everybody's packages. An image is kept first, then remembered: a crash between costs a second click."""
+
+    def __init__(
+        self, database: Database, places: Places, settings: ModelsSettings, *, clock: Callable[[], datetime] = _utc_now
+    ) -> None:
+        """`places` keeps the images; the database, what is known of them."""
+        self._database = database
+        self._places = places
+        self._settings = settings
+        self._clock = clock
+        self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @property
+    def limits(self) -> Limits:
+        """Of one package."""
+        return Limits(most_bytes=self._settings.most_bytes, most_files=self._settings.most_files)
+
+    async def of(self, *owners: Owner) -> tuple[ModelPackage, ...]:
+        """All of these, by name, newest first; a person's own before their teams'."""
+        return await self._database.run(lambda session: store.packages_of(session, owners))
+
+    async def of_all_teams(self) -> tuple[ModelPackage, ...]:
+        """All of every team; of teams that are gone, too."""
+        return await self._database.run(store.packages_of_teams)
+
+    async def named(self, owner: Owner, name: str, version: str) -> ModelPackage:
+        """One of them; `latest` is the newest. Raises NoSuchModel."""
+        versions = await self.versions(owner, name)
+        if not versions:
+            raise NoSuchModel(name, "", {one.name for one in await self.of(owner)}, team=owner.team)
+        if version == LATEST:
+            return versions[0]
+        found = [one for one in versions if one.version == version]
+        if not found:
+            raise NoSuchModel(name, version, [one.version for one in versions], team=owner.team)
+        return found[0]
+
+    async def versions(self, owner: Owner, name: str) -> tuple[ModelPackage, ...]:
+        """All of one model, newest first."""
+        return await self._database.run(lambda session: store.versions_of(session, owner, name))
+
+    async def plan(self, wish: Wish) -> Planned:
+        """What it would be; nothing is kept. Raises ModelRefused where it cannot even be looked at, or StoreError."""
+        new = wish.new
+        name = new.name or name_from(new.source)
+        problems = problems_with_name(name) + problems_with_version(new.version)
+        async with asyncio.TaskGroup() as together:
+            looking = together.create_task(_answer(look(wish.folder, new.source, self.limits)))
+            standing_on = together.create_task(_answer(self._places.standing(new.environment, wish.teams)))
+        looked, standing = looking.result(), standing_on.result()
+        failed = [one for one in (looked, standing) if isinstance(one, StudioloError)]
+        problems += tuple(problem for one in failed if isinstance(one, ModelRefused) for problem in one.problems)
+        if isinstance(looked, StudioloError) or isinstance(standing, StudioloError):
+            raise next((one for one in failed if not isinstance(one, ModelRefused)), ModelRefused(problems))
+        plan = Plan(inspection=looked.inspection, project=looked.project, source=new.source, lock=new.lock)
+        version = version_of(new.version, commit=new.commit, diff=new.diff, planned=plan.version)
+        return Planned(
+            name=name,
+            version=version,
+            plan=plan,
+            standing=standing,
+            secrets=looked.secrets,
+            problems=(
+                *problems,
+                *looked.inspection.problems,
+                *problems_with_secrets(looked.secrets, allowed=new.allowed_secrets),
+            ),
+            there=await self._version(wish.owner, name, version),
+        )
+
+    async def package(self, wish: Wish) -> tuple[ModelPackage, bool]:
+        """The package, and whether it is new. Raises what `plan` does, VersionTaken, TooManyPackages or StoreError."""
+        began = time.monotonic()
+        planned = await self.plan(wish)
+        if planned.problems:
+            raise ModelRefused(planned.problems)
+        async with self._repository(wish.owner, planned.name) as (repository, images):
+            planned = replace(planned, there=await self._version(wish.owner, planned.name, planned.version))
+            if planned.there is not None:
+                if planned.is_packaged:
+                    return planned.there, False
+                raise VersionTaken(planned.name, planned.version)
+            await self._look_at_quota(wish, planned)
+            made = await self._assemble(planned, images)
+            package = self._described(wish, planned, made, repository, seconds=time.monotonic() - began)
+            await self._database.run(lambda session: store.add_package(session, package))
+        return package, True
+
+    async def delete(self, owner: Owner, name: str, version: str) -> None:
+        """Image and record are gone. Raises NoSuchModel, or StoreError: then it is listed, and can be deleted again."""
+        package = await self.named(owner, name, version)
+        async with self._repository(owner, name) as (_, images):
+            others = [one for one in await self.versions(owner, name) if one.digest == package.digest]
+            if len(others) <= 1:  # another version may be the very same image
+                await images.delete(package.digest)
+            await self._database.run(lambda session: store.remove_package(session, package))
+
+    @asynccontextmanager
+    async def image(self, package: ModelPackage) -> AsyncGenerator[Store]:
+        """Where its image can be read from."""
+        images = self._places.open(repository_of(package.owner, package.name, prefix=self._places.prefix))
+        try:
+            yield images
+        finally:
+            await images.close()
+
+    async def _assemble(self, planned: Planned, images: Store) -> Packaged:
+        standing = planned.standing
+        try:
+            return await assemble(
+                planned.plan,
+                self._places.named(images, standing),
+                standing.base,
+                tag=planned.version,
+                below=await layers_below(planned.plan, standing),
+                base_repository=standing.repository,
+                base_store=standing.store,
+            )
+        except StoreConflict:
+            raise VersionTaken(planned.name, planned.version) from None
+
+    async def _look_at_quota(self, wish: Wish, planned: Planned) -> None:
+        now = self._clock()
+        used = await self._database.run(lambda session: store.used(session, wish.by, wish.owner, now=now))
+        wait = must_wait(used, per_hour=self._settings.per_hour)
+        if wait is not None:
+            seconds = max(1, round(wait.total_seconds()))
+            raise TooManyPackages(
+                f"You have made {used.packages_in_hour} packages in the last hour, and {self._settings.per_hour} are "
+                f"allowed. The next one can be made in {-(-seconds // 60)} min.",
+                retry_after_seconds=seconds,
+            )
+        size = planned.plan.project.size
+        most = self._settings.bytes_per_owner
+        if problems := problems_with_space(used, size, most_bytes=most, owner=wish.owner):
+            raise ModelRefused(problems)
+
+    async def _version(self, owner: Owner, name: str, version: str) -> ModelPackage | None:
+        found = (one for one in await self.versions(owner, name) if one.version == version)
+        return next(found, None)
+
+    def _described(
+        self, wish: Wish, planned: Planned, made: Packaged, repository: str, *, seconds: float
+    ) -> ModelPackage:
+        plan, standing, new = planned.plan, planned.standing, wish.new
+        files = {file.path: file.sha256 for file in plan.project.files}
+        cells = plan.inspection.cells
+        return ModelPackage(
+            owner=wish.owner,
+            name=planned.name,
+            version=planned.version,
+            digest=made.digest,
+            place=self._places.place(repository),
+            by=wish.by,
+            made=self._clock(),
+            lineage=Lineage(
+                source=new.source,
+                source_sha256=files[new.source],
+                tree_sha256=plan.tree_digest,
+                environment=standing.environment,
+                environment_sha256=standing.environment_sha256,
+                base_name=standing.base.name,
+                base_digest=standing.base.digest,
+                lock_sha256=hashlib.sha256(new.lock.encode()).hexdigest() if new.lock else "",
+                commit=new.commit,
+                diff=kept_diff(new.diff),
+            ),
+            contract=plan.contract,
+            cells_kept=tuple(cell.number for cell in cells if cell.is_kept),
+            cells_left=tuple(cell.number for cell in cells if not cell.is_kept),
+            files=len(files),
+            project_bytes=plan.project.size,
+            layer_bytes=made.project.size,
+            sent_bytes=made.sent_bytes,
+            seconds=round(seconds, 3),
+            overridden=tuple(place_of(one) for one in planned.secrets),
+            warnings=planned.warnings,
+        )
+
+    @asynccontextmanager
+    async def _repository(self, owner: Owner, name: str) -> AsyncGenerator[tuple[str, Store]]:
+        """One change at a time of each: two would write one index."""
+        repository = repository_of(owner, name, prefix=self._places.prefix)
+        lock = self._changing.get(repository)
+        if lock is None:
+            self._changing[repository] = lock = asyncio.Lock()
+        async with lock:
+            images = self._places.open(repository)
+            try:
+                yield repository, images
+            finally:
+                await images.close()
+
+
+async def _answer(asking: Coroutine[Any, Any, Answer]) -> Answer | StudioloError:
+    """What it gives or raises, so that people hear everything that is wrong at once."""
+    try:
+        return await asking
+    except StudioloError as error:
+        return error

@@ -1,0 +1,209 @@
+"""Where images of models are kept, and what they stand on: the one part of the process that signs in at registries."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final
+
+from hub.builder.errors import ModelRefused, NoPlaceForModels
+from studiolo.catalog import Platform, load_catalog
+from studiolo.packaging.errors import StoreAway, StoreRefused
+from studiolo.packaging.images import Base, as_object, read_base
+from studiolo.packaging.layout_store import LayoutStore
+from studiolo.packaging.registry_store import RegistryPlace, RegistryStore
+from studiolo.problems import perhaps, quoted
+from studiolo.registry import ImageReference
+from studiolo.registry_sign_in import credentials_in
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection
+    from pathlib import Path
+
+    from hub.settings import Settings
+    from studiolo.catalog_model import Environment
+    from studiolo.packaging.images import Blob
+    from studiolo.packaging.stores import Manifest, Opened, Store
+    from studiolo.registry_sign_in import Credentials
+
+PLATFORM: Final = ("linux", "amd64")
+"""Of an image for several kinds of machine, the one that is taken."""
+
+MOST_BASES: Final = 64
+"""That are remembered: a digest always means the same one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a model stands on."""
+
+    environment: str
+    environment_sha256: str
+    """Of its lock file."""
+    base: Base
+    repository: str = ""
+    """Where in the same registry the base is."""
+    store: Store | None = None
+    """Where the base can be read; None where there is none."""
+    warnings: tuple[str, ...] = ()
+
+
+class Places:
+    """Of one installation."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connects to nothing yet."""
+        self._settings = settings
+        self._registry = settings.models.registry
+        self._is_cluster = settings.kubernetes is not None
+        self._bases: dict[str, Base] = {}
+        self._base_stores: dict[ImageReference, RegistryStore] = {}
+
+    @property
+    def host(self) -> str:
+        """Of the registry; "" where a folder keeps images."""
+        return self._registry.host
+
+    @property
+    def prefix(self) -> str:
+        """Before each repository."""
+        return self._registry.prefix if self.host else ""
+
+    def place(self, repository: str) -> str:
+        """A repository as people and machines name it."""
+        return f"{self.host}/{repository}" if self.host else repository
+
+    def open(self, repository: str) -> Store:
+        """One repository; close it. Raises NoPlaceForModels."""
+        if self.host:
+            return RegistryStore(self._registry_place(self.host), repository)
+        if self._is_cluster and self._settings.models.folder is None:
+            raise NoPlaceForModels
+        return LayoutStore(self._settings.models.folder or self._settings.data.models, repository)
+
+    async def standing(self, environment: str, teams: Collection[str]) -> Standing:
+        """What an environment of the catalog gives to who is in these teams. Raises ModelRefused, or StoreError."""
+        entry = await asyncio.to_thread(self._offered, environment, teams)
+        lock = await asyncio.to_thread(_sha256, entry.requirements)
+        standing = partial(Standing, environment=entry.name, environment_sha256=lock)
+        if entry.image is None:
+            return standing(base=Base(digest=""))
+        reference = ImageReference.parse(entry.image)
+        store = self._base_store(reference)
+        try:
+            base = await self._base(store, reference.digest or reference.tag, name=entry.image)
+        except StoreAway as error:
+            if self._is_cluster:
+                raise
+            alone = f"The base image could not be looked at, so this package runs on this machine alone: {error}"
+            return standing(base=Base(digest=""), warnings=(alone,))
+        here = reference.repository if reference.api_host == self.host else ""
+        return standing(base=base, repository=here, store=store)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        for store in self._base_stores.values():
+            await store.close()
+
+    def named(self, store: Store, standing: Standing) -> Store:
+        """The store to put an image into: a folder names the layers of its base, and does not keep them."""
+        return store if self.host else _NamesBase(store, {layer.digest for layer in standing.base.layers})
+
+    def _offered(self, name: str, teams: Collection[str]) -> Environment:
+        platform = Platform.KUBERNETES if self._is_cluster else Platform.LOCAL
+        catalog = load_catalog(self._settings.catalog_directory, platform=platform)
+        offered = {one.name: one for one in catalog.environments if one.is_offered_to(teams)}
+        if name not in offered:
+            raise ModelRefused((f"environment: there is none called {quoted(name)} for you.{perhaps(name, offered)}",))
+        return offered[name]
+
+    def _base_store(self, reference: ImageReference) -> RegistryStore:
+        store = self._base_stores.get(reference)
+        if store is None:
+            store = RegistryStore(self._registry_place(reference.api_host), reference.repository)
+            self._base_stores[reference] = store
+        return store
+
+    async def _base(self, store: Store, reference: str, *, name: str) -> Base:
+        if (known := self._bases.get(name)) is not None:
+            return known
+        manifest = await store.manifest(reference)
+        if manifest is not None and (one := _of_platform(manifest)):
+            manifest = await store.manifest(one)
+        if manifest is None:
+            raise StoreRefused(
+                f"The base image {name} is not there.", hint="Ask an administrator to look at the catalog."
+            )
+        config = await store.get(str(as_object(manifest.content).get("config", {}).get("digest")))
+        base = read_base(manifest.content, config, digest=manifest.digest, name=name)
+        if len(self._bases) >= MOST_BASES:
+            self._bases.clear()
+        self._bases[name] = base
+        return base
+
+    def _registry_place(self, host: str) -> RegistryPlace:
+        return RegistryPlace(host=host, credentials=self._credentials, allow_http=self._registry.allow_http)
+
+    def _credentials(self, host: str) -> Credentials | None:
+        path = self._registry.credentials_file
+        return None if path is None else credentials_in(path, host)
+
+
+class _NamesBase:
+    """A store that takes the layers of a base for granted (decisions: packages on one machine)."""
+
+    def __init__(self, store: Store, digests: Collection[str]) -> None:
+        self._store = store
+        self._digests = digests
+
+    async def has(self, blob: Blob) -> bool:
+        return blob.digest in self._digests or await self._store.has(blob)
+
+    async def mount(self, blob: Blob, *, source: str) -> bool:
+        return await self._store.mount(blob, source=source)
+
+    async def put(self, blob: Blob, opened: Callable[[], Opened]) -> int:
+        return await self._store.put(blob, opened)
+
+    async def get(self, digest: str) -> bytes:
+        return await self._store.get(digest)
+
+    def read(self, digest: str) -> AsyncIterator[bytes]:
+        return self._store.read(digest)
+
+    async def manifest(self, reference: str) -> Manifest | None:
+        return await self._store.manifest(reference)
+
+    async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "") -> str:
+        return await self._store.put_manifest(content, media_type=media_type, tag=tag)
+
+    async def tags(self) -> tuple[str, ...]:
+        return await self._store.tags()
+
+    async def delete(self, digest: str) -> None:
+        await self._store.delete(digest)
+
+    async def close(self) -> None:
+        await self._store.close()
+
+
+def _of_platform(manifest: Manifest) -> str:
+    """The digest of the image for our kind of machine, in a list for several; "" where it is no list."""
+    listed: Any = as_object(manifest.content).get("manifests")
+    for one in listed if isinstance(listed, list) else []:
+        match one:
+            case {"digest": str(digest), "platform": {"os": os, "architecture": architecture}}:
+                if (os, architecture) == PLATFORM:
+                    return digest
+    return ""
+
+
+@lru_cache(maxsize=MOST_BASES)
+def _digest_of_file(path: Path, _changed: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _sha256(path: Path | None) -> str:
+    return "" if path is None else _digest_of_file(path, path.stat().st_mtime_ns)
