@@ -1,16 +1,25 @@
-"""`studiolo model`: from a notebook to an image. Looking at one needs no service."""
+"""`studiolo model`: from a notebook to an image, on this machine. No service is needed."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from studiolo.cli.model_names import find_package, parse_reference, registry_store, tags_of
 from studiolo.cli.output import json_option, note, print_json, print_table
+from studiolo.quantities import format_duration, format_memory
 
 if TYPE_CHECKING:
     from studiolo.packaging.inspection import Inspection
+    from studiolo.packaging.locally import LocalPackage
+
+NOTEBOOK = click.Path(path_type=Path)
 
 
 @click.group()
@@ -19,7 +28,7 @@ def model() -> None:
 
 
 @model.command()
-@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", type=NOTEBOOK)
 @json_option
 @click.pass_context
 def inspect(ctx: click.Context, path: Path, *, as_json: bool) -> None:
@@ -29,13 +38,197 @@ def inspect(ctx: click.Context, path: Path, *, as_json: bool) -> None:
     """
     from studiolo.packaging.inspection import inspect_file  # noqa: PLC0415 - most commands do not need it
 
-    found = inspect_file(path)
+    found = inspect_file(_there(path))
     if as_json:
         print_json(found.as_json())
     else:
         _show(found)
     if found.problems:
         ctx.exit(1)
+
+
+@model.command()
+@click.argument("path", type=NOTEBOOK)
+@click.option("--name", default="", help="What the model is called.  [default: as its file]")
+@click.option("--version", default="", help="A version, written once.  [default: from its content]")
+@click.option(
+    "--python",
+    "python",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The Python that it will run under, with what is installed there.  [default: this one]",
+)
+@click.option("--allow-secrets", is_flag=True, help="Package what looks like a key or a password; that is recorded.")
+@json_option
+def package(path: Path, name: str, version: str, python: Path | None, *, allow_secrets: bool, as_json: bool) -> None:
+    """Make an image of the notebook or module PATH and its folder, on this machine."""
+    from studiolo.packaging.dependency_layer import ask_python, index_of  # noqa: PLC0415 - see above
+    from studiolo.packaging.locally import check_version, name_of, package_locally  # noqa: PLC0415 - see above
+
+    check_version(version)
+    done = asyncio.run(
+        package_locally(
+            _there(path),
+            name=name_of(path, name),
+            version=version,
+            python=ask_python(python or Path(sys.executable)),
+            index_url=index_of(os.environ),
+            allow_secrets=allow_secrets,
+        )
+    )
+    if as_json:
+        print_json(_described(done))
+        return
+    _say(done)
+
+
+@model.command(context_settings={"ignore_unknown_options": True})
+@click.argument("reference", metavar="NAME[:VERSION]")
+@click.argument("words", metavar="VERB [OPTIONS]...", nargs=-1, type=click.UNPROCESSED)
+@click.option("--python", "python", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The Python.")
+@click.pass_context
+def run(ctx: click.Context, reference: str, words: tuple[str, ...], python: Path | None) -> None:
+    """Run a package without a container: train, batch_predict or serve, with --set NAME=VALUE and more."""
+    from studiolo.packaging.runner_layer import runner_folder  # noqa: PLC0415 - see above
+    from studiolo.packaging.unpacked import unpack  # noqa: PLC0415 - see above
+
+    store, found = asyncio.run(find_package(parse_reference(reference)))
+    root = asyncio.run(unpack(store, found.digest))
+    command = [str(python or sys.executable), "-P", str(runner_folder() / "run.py"), *words]
+    env = {**os.environ, "STUDIOLO_MODEL_ROOT": str(root), "PYTHONPATH": str(root / "packages")}
+    done = subprocess.run(command, env=env, check=False)
+    ctx.exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)
+
+
+@model.command("list")
+@json_option
+def list_(*, as_json: bool) -> None:
+    """List the packages on this machine."""
+    from studiolo.packaging.locally import record_of  # noqa: PLC0415 - see above
+
+    rows = asyncio.run(tags_of())
+    records = [(store, name, tag, digest, record_of(store, digest)) for store, name, tag, digest in rows]
+    if as_json:
+        print_json(
+            [{"name": name, "version": tag, "digest": digest, **record} for _, name, tag, digest, record in records]
+        )
+        return
+    print_table(
+        ("name", "version", "methods", "size", "made", "digest"),
+        (
+            (
+                name,
+                tag,
+                ", ".join(record.get("contract", {}).get("methods", ())),
+                format_memory(record["size"]) if "size" in record else "",
+                str(record.get("at", ""))[:16].replace("T", " "),
+                digest.removeprefix("sha256:")[:12],
+            )
+            for _, name, tag, digest, record in records
+        ),
+    )
+
+
+@model.command()
+@click.argument("reference", metavar="NAME[:VERSION]")
+def show(reference: str) -> None:
+    """Show everything that is known of a package, as JSON."""
+    from studiolo.packaging.images import as_object  # noqa: PLC0415 - see above
+    from studiolo.packaging.locally import record_of  # noqa: PLC0415 - see above
+
+    asked = parse_reference(reference)
+    store, found = asyncio.run(find_package(asked))
+    manifest = as_object(found.content)
+    print_json(
+        {
+            "name": asked.name,
+            "digest": found.digest,
+            "layers": manifest.get("layers", []),
+            "record": record_of(store, found.digest),
+        }
+    )
+
+
+@model.command()
+@click.argument("reference", metavar="NAME[:VERSION]")
+@click.argument("target", metavar="HOST/REPOSITORY[:TAG]")
+@click.option("--plain-http", is_flag=True, help="Speak HTTP without TLS with a registry of this machine or network.")
+def push(reference: str, target: str, *, plain_http: bool) -> None:
+    """Send a package to a registry; its digest stays."""
+    from studiolo.packaging.assemble import copy_image  # noqa: PLC0415 - see above
+
+    async def send() -> str:
+        store, found = await find_package(parse_reference(reference))
+        remote, tag = registry_store(target, allow_http=plain_http)
+        try:
+            return await copy_image(found.digest, store, remote, tag=tag)
+        finally:
+            await remote.close()
+
+    note(f"Pushed: {target.partition('@')[0]}@{asyncio.run(send())}")
+
+
+@model.command()
+@click.argument("source", metavar="HOST/REPOSITORY:TAG")
+@click.option("--name", default="", help="What it is called here.  [default: as its repository]")
+@click.option("--plain-http", is_flag=True, help="Speak HTTP without TLS with a registry of this machine or network.")
+def pull(source: str, name: str, *, plain_http: bool) -> None:
+    """Fetch a package from a registry; its digest stays."""
+    from studiolo.packaging.assemble import copy_image  # noqa: PLC0415 - see above
+    from studiolo.packaging.locally import name_of, store_of  # noqa: PLC0415 - see above
+
+    async def fetch() -> tuple[str, str]:
+        remote, tag = registry_store(source, allow_http=plain_http)
+        try:
+            called = name_of(Path(remote.repository.rpartition("/")[2]), name)
+            return called, await copy_image(tag, remote, store_of(called), tag=tag)
+        finally:
+            await remote.close()
+
+    called, digest = asyncio.run(fetch())
+    note(f"Pulled: {called}, {digest}")
+
+
+@model.command()
+@click.argument("reference", metavar="NAME:VERSION")
+@click.confirmation_option(prompt="Delete this package?")
+def delete(reference: str) -> None:
+    """Delete a package from this machine. What was pushed stays where it is."""
+
+    async def forget() -> str:
+        store, found = await find_package(parse_reference(reference))
+        await store.delete(found.digest)
+        return found.digest
+
+    note(f"Deleted: {reference}, {asyncio.run(forget())}")
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise click.BadParameter(f"there is no file {str(path)!r}.", param_hint="PATH")
+    return path
+
+
+def _described(done: LocalPackage) -> dict[str, Any]:
+    return {
+        "name": done.name,
+        "version": done.version,
+        "digest": done.digest,
+        "is_new": done.is_new,
+        "size": done.size,
+        "seconds": round(done.seconds, 3),
+        "needed": [{"requirement": one.requirement, "source": str(one.source)} for one in done.needed],
+        "warnings": list(done.warnings),
+    }
+
+
+def _say(done: LocalPackage) -> None:
+    for warning in done.warnings:
+        note(f"warning: {warning}")
+    what = "Packaged" if done.is_new else "Already packaged"
+    note(f"{what}: {done.name}:{done.version}, {format_memory(done.size)}, in {format_duration(done.seconds)}.")
+    note(f"  {done.digest}")
+    click.echo(f"studiolo model run {done.name}:{done.version} train")
+    click.echo(f"studiolo model run {done.name}:{done.version} serve")
 
 
 def _show(found: Inspection) -> None:

@@ -67,7 +67,7 @@ async def assemble(
     with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
         project = await asyncio.to_thread(write_layer, plan.layer_files(), spool, compression=compression)
         layers = [*(one.layer for one in below), project]
-        config = config_of(base, layers, plan.how_it_runs())
+        config = config_of(base, layers, plan.how_it_runs(layers=len(layers)))
         manifest = manifest_of(base, layers, config)
         there = await store.manifest(tag)
         if there is not None and there.content == manifest:

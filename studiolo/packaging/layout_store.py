@@ -33,7 +33,7 @@ class LayoutStore:
         """`root` holds all repositories; nothing is made before something is kept."""
         self._root = root
         self.repository = repository
-        self._folder = root / repository
+        self.folder = root / repository
 
     async def has(self, blob: Blob) -> bool:
         """Whether it is here."""
@@ -52,7 +52,7 @@ class LayoutStore:
         content = await asyncio.to_thread(self._read, digest)
         if digest_of(content) != digest:
             raise StoreRefused(
-                f"{digest} in {self._folder} is damaged.", hint="Remove the file, and package the model again."
+                f"{digest} in {self.folder} is damaged.", hint="Remove the file, and package the model again."
             )
         return content
 
@@ -89,7 +89,7 @@ class LayoutStore:
     def _blob(self, digest: str) -> Path:
         if not DIGEST.fullmatch(digest):
             raise StoreRefused(f"{digest[:80]!r} is no digest.")
-        return self._folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+        return self.folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
     def _link(self, digest: str, other: Path) -> bool:
         target = self._blob(digest)
@@ -128,7 +128,7 @@ class LayoutStore:
             temporary.replace(target)
         except OSError as error:
             raise StoreAway(
-                f"{self._folder} cannot be written: {error.strerror}.", hint="Look whether the disk is full."
+                f"{self.folder} cannot be written: {error.strerror}.", hint="Look whether the disk is full."
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
@@ -141,16 +141,16 @@ class LayoutStore:
         try:
             return self._blob(digest).open("rb")
         except OSError as error:
-            raise StoreRefused(f"{self._folder} has no {digest}: {error.strerror}.") from error
+            raise StoreRefused(f"{self.folder} has no {digest}: {error.strerror}.") from error
 
     def _entries(self) -> list[dict[str, Any]]:
         try:
-            index = json.loads((self._folder / "index.json").read_bytes())
+            index = json.loads((self.folder / "index.json").read_bytes())
             return [entry for entry in index["manifests"] if DIGEST.fullmatch(entry["digest"]) and entry["mediaType"]]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreRefused(f"{self._folder} is no image layout that can be read ({error}).") from error
+            raise StoreRefused(f"{self.folder} is no image layout that can be read ({error}).") from error
 
     def _name(self, content: bytes, media_type: str, tag: str) -> str:
         digest = digest_of(content)
@@ -167,9 +167,9 @@ class LayoutStore:
         return digest
 
     def _write_index(self, entries: list[dict[str, Any]]) -> None:
-        with self._beside(self._folder / "oci-layout") as temporary:
+        with self._beside(self.folder / "oci-layout") as temporary:
             temporary.write_bytes(as_bytes({"imageLayoutVersion": "1.0.0"}))
-        with self._beside(self._folder / "index.json") as temporary:
+        with self._beside(self.folder / "index.json") as temporary:
             temporary.write_bytes(as_bytes({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}))
 
     def _forget(self, digest: str) -> None:
@@ -179,6 +179,6 @@ class LayoutStore:
         for entry in left:
             manifest = json.loads(self._read(entry["digest"]))
             named |= {blob["digest"] for blob in [manifest.get("config", {}), *manifest.get("layers", [])] if blob}
-        for blob in (self._folder / "blobs" / "sha256").iterdir():
+        for blob in (self.folder / "blobs" / "sha256").iterdir():
             if f"sha256:{blob.name}" not in named:
                 blob.unlink()

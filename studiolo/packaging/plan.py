@@ -91,9 +91,10 @@ class Plan:
         for file in self.project.files:
             yield LayerFile(path=f"{PROJECT}/{file.path}", size=file.size, read=partial(self.project.read, file))
 
-    def how_it_runs(self) -> HowItRuns:
-        """What the image does when it is started."""
+    def how_it_runs(self, *, layers: int) -> HowItRuns:
+        """What the image does when it is started. `layers`: how many of its layers are not the base's."""
         labels = {
+            f"{LABEL}.layers": str(layers),
             f"{LABEL}.contract": as_bytes(self.contract).decode(),
             f"{LABEL}.tree": f"sha256:{self.tree_digest}",
         }

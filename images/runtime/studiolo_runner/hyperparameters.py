@@ -198,5 +198,6 @@ _LENGTHS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = tuple(
 
 
 def _perhaps(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" Perhaps you meant {near[0]}?" if near else f" There are: {', '.join(known) or 'none'}."
+    folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return f" Perhaps you meant {folded[near[0]]}?" if near else f" There are: {', '.join(known) or 'none'}."

@@ -1,0 +1,217 @@
+"""Packages a model on this machine, without any service: into a folder of images, on the Python that is here."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import platformdirs
+
+from studiolo.names import home_name, is_slug, slug_like
+from studiolo.packaging.assemble import assemble
+from studiolo.packaging.dependency_layer import dependency_layer, lock_of
+from studiolo.packaging.errors import ContractRefused, ProjectRefused, StoreConflict
+from studiolo.packaging.images import Base, as_bytes
+from studiolo.packaging.inspection import inspect_file
+from studiolo.packaging.layout_store import LayoutStore
+from studiolo.packaging.plan import Plan
+from studiolo.packaging.project import Limits, collect
+from studiolo.packaging.requirements import LOCKS, requirements_of
+from studiolo.packaging.runner_layer import runner_layer
+from studiolo.packaging.secret_scan import scan
+from studiolo.packaging.stores import TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from studiolo.packaging.dependency_layer import PythonFacts
+    from studiolo.packaging.requirements import Needed
+
+RECORDS: Final = "records"
+LONGEST_DIFF: Final = 1_000_000
+"""Characters of uncommitted changes that are kept."""
+
+TEXTS: Final = (*LOCKS, "requirements.txt", "pyproject.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPackage:
+    """A model package on this machine."""
+
+    name: str
+    version: str
+    digest: str
+    sent_bytes: int
+    size: int
+    """Of what is its own: layers without the runner."""
+    seconds: float
+    is_new: bool
+    warnings: tuple[str, ...] = ()
+    needed: tuple[Needed, ...] = ()
+
+
+def models_folder() -> Path:
+    """Where packages lie."""
+    return Path(platformdirs.user_data_dir("studiolo")) / "models"
+
+
+def store_of(name: str, *, root: Path | None = None, owner: str | None = None) -> LayoutStore:
+    """The images of one model."""
+    return LayoutStore(root or models_folder(), f"models/{home_name(owner or getpass.getuser())}/{name}")
+
+
+async def package_locally(
+    path: Path,
+    *,
+    name: str,
+    version: str,
+    python: PythonFacts,
+    index_url: str | None = None,
+    allow_secrets: bool = False,
+    root: Path | None = None,
+    limits: Limits | None = None,
+) -> LocalPackage:
+    """The package of a notebook or module. Raises PackagingError with everything that stands against it, or OSError."""
+    began = time.monotonic()
+    folder = path.parent.resolve()
+    if folder == Path.home().resolve():
+        raise ProjectRefused(
+            (f"{path.name} lies at the top of your home: all of that would go in. Give it a folder of its own.",)
+        )
+    inspection = inspect_file(path)
+    if inspection.problems:
+        raise ContractRefused(inspection.problems)
+    project = collect(folder, limits=limits or Limits())
+    secrets = scan(project)
+    if secrets and not allow_secrets:
+        raise ProjectRefused(tuple(str(one) for one in secrets))
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in TEXTS if (folder / name).is_file()}
+    wanted = requirements_of(
+        texts,
+        pip_installs=inspection.pip_installs,
+        imports=inspection.imports,
+        modules=[file.path.partition("/")[0].removesuffix(".py") for file in project.files],
+        base=python.installed,
+        kernel=python.installed,
+    )
+    lock = texts[wanted.lock] if wanted.lock else lock_of(wanted.needed, python, index_url=index_url)
+    plan = Plan(inspection=inspection, project=project, source=path.name, lock=lock)
+    below = [runner_layer()]
+    if lock.strip():
+        below.append(dependency_layer(lock, python, index_url=index_url))
+    tag = version or plan.version
+    store = store_of(name, root=root)
+    try:
+        done = await assemble(plan, store, Base(digest=""), tag=tag, below=below)
+    except StoreConflict as conflict:
+        raise StoreConflict(
+            f"{name}:{tag} is there already, and this is something else.",
+            hint="A version is written once: choose another one (--version), or leave it out.",
+        ) from conflict
+    package = LocalPackage(
+        name=name,
+        version=tag,
+        digest=done.digest,
+        sent_bytes=done.sent_bytes,
+        size=done.project.size + sum(one.layer.size for one in below[1:]),
+        seconds=time.monotonic() - began,
+        is_new=done.is_new,
+        warnings=(*inspection.warnings, *wanted.warnings),
+        needed=wanted.needed,
+    )
+    if done.is_new:
+        _write_record(store, package, plan, python, [str(one) for one in secrets])
+    return package
+
+
+def name_of(path: Path, told: str) -> str:
+    """What the model is called: as somebody says, or as its file. Raises ProjectRefused for what is no name."""
+    name = told or slug_like(path.stem)
+    if not is_slug(name):
+        raise ProjectRefused(
+            (f"{name or path.stem!r} is no name for a model: lower-case letters, digits and single hyphens (--name).",)
+        )
+    return name
+
+
+def check_version(told: str) -> None:
+    """Raises ProjectRefused for what no tag can be."""
+    if told and not TAG.fullmatch(told):
+        raise ProjectRefused(
+            (f"{told!r} is no version: letters, digits, dots, hyphens and _, at most 128 characters.",)
+        )
+
+
+def record_of(store: LayoutStore, digest: str) -> dict[str, Any]:
+    """What is known of a package beside its image; empty where it came from elsewhere."""
+    try:
+        found: dict[str, Any] = json.loads(_record_path(store, digest).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _write_record(
+    store: LayoutStore, package: LocalPackage, plan: Plan, python: PythonFacts, overridden: Sequence[str]
+) -> None:
+    folder = plan.project.folder
+    record = {
+        "name": package.name,
+        "version": package.version,
+        "digest": package.digest,
+        "by": getpass.getuser(),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "notebook": plan.source,
+        "notebook_sha256": hashlib.sha256((folder / plan.source).read_bytes()).hexdigest(),
+        "git": _git(folder),
+        "base": {"kind": "local", "python": python.version, "machine": python.machine, "freeze": python.freeze},
+        "lock": plan.lock,
+        "contract": plan.contract,
+        "cells": {
+            "kept": [use.number for use in plan.inspection.cells if use.is_kept],
+            "dropped": [use.number for use in plan.inspection.cells if not use.is_kept],
+        },
+        "files": [{"path": file.path, "size": file.size, "sha256": file.sha256} for file in plan.project.files],
+        "overridden_secrets": list(overridden),
+        "size": package.size,
+        "seconds": round(package.seconds, 3),
+    }
+    path = _record_path(store, package.digest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".new")
+    beside.write_bytes(as_bytes(record))
+    beside.replace(path)
+
+
+def _record_path(store: LayoutStore, digest: str) -> Path:
+    return store.folder / RECORDS / f"{digest.removeprefix('sha256:')}.json"
+
+
+def _git(folder: Path) -> dict[str, Any]:
+    """The commit that a folder stands on, and what is not committed; empty where it is no repository."""
+    commit = _asked(folder, "rev-parse", "HEAD")
+    if not commit:
+        return {}
+    diff = _asked(folder, "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--", ".")
+    return {
+        "commit": commit.strip(),
+        "diff": diff[:LONGEST_DIFF],
+        "untracked": _asked(folder, "ls-files", "--others", "--exclude-standard", "--", ".").splitlines(),
+    }
+
+
+def _asked(folder: Path, *words: str) -> str:
+    try:
+        # Nothing that a repository configures is run: no file system monitor, no hooks.
+        command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *words]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
