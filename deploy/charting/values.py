@@ -26,7 +26,7 @@ CHART_DECIDES: Final = (
     "kubernetes.homes",
     "kubernetes.kubeconfig",
     "kubernetes.release",
-    "packages",
+    "models.registry.credentialsFile",
     "proxy.apiUrl",
     "proxy.host",
     "proxy.port",
@@ -109,6 +109,19 @@ class HubValues(PlacementValues):
     Empty: they are made once and kept. Needed where the chart is rendered without a cluster, as Argo CD does."""
     database: DatabaseValues = DatabaseValues()
     network_policy: PartNetworkValues = PartNetworkValues()
+
+
+class RegistryValues(Section):
+    """The registry that keeps the images of models."""
+
+    existing_secret: str = ""
+    """A Secret of type `kubernetes.io/dockerconfigjson` with who may push there. Only the services process sees it."""
+
+
+class ModelsValues(Section):
+    """Model packages."""
+
+    registry: RegistryValues = RegistryValues()
 
 
 class NodePorts(Section):
@@ -331,6 +344,7 @@ class ChartValues(Section):
     services: ServicesValues = ServicesValues()
     ingress: IngressValues = IngressValues()
     homes: HomesValues = HomesValues()
+    models: ModelsValues = ModelsValues()
     workspaces: WorkspacesValues = WorkspacesValues()
     network_policy: NetworkPolicyValues = NetworkPolicyValues()
     metrics: MetricsValues = MetricsValues()

@@ -42,9 +42,10 @@ OIDC = {
     },
     "domainPerPerson": True,
 }
+MODELS = {"models": {"registry": {"host": "registry.example.org:5000", "prefix": "lab", "existingSecret": "pushes"}}}
 CASES = {
     "least": LEAST,
-    "most": merged(merged(merged(LEAST, NFS), POSTGRESQL), HTTPS),
+    "most": merged(merged(merged(merged(LEAST, NFS), POSTGRESQL), HTTPS), MODELS),
     "ingress": merged(merged(merged(merged(LEAST, INGRESS), METRICS), OIDC), {"homes": {"storageClass": "files"}}),
 }
 
@@ -206,6 +207,26 @@ def test_only_the_hub_sees_the_secret_that_it_signs_people_in_with() -> None:
         if "oidc_client_secret" in str(spec.get("volumes"))
     }
     assert found == {"Deployment studiolo-hub"}
+
+
+def test_only_services_sees_the_secret_that_images_of_models_are_pushed_with_and_reaches_registries(
+    tmp_path: Path,
+) -> None:
+    objects = render(merged(LEAST, MODELS))
+    found = {name for name, spec in pod_specs(objects).items() if "pushes" in str(spec)}
+    assert found == {"Deployment studiolo-services"}
+    registry = load_settings(settings_in(objects, tmp_path)).models.registry
+    assert str(registry.credentials_file) == "/etc/studiolo/registry/config.json"
+    assert registry.host == "registry.example.org:5000"
+
+    def ports(values: dict[str, Any]) -> list[list[int]]:
+        rules = find(render(values), "NetworkPolicy", "studiolo-services")["spec"]["egress"]
+        return [[port["port"] for port in rule["ports"]] for rule in rules]
+
+    assert ports(merged(LEAST, MODELS))[-1] == [5000, 443]
+    index = {"packages": {"indexUrl": "http://packages.example.org:8080/simple"}}
+    assert ports(merged(merged(LEAST, MODELS), index))[-1] == [5000, 8080, 443]
+    assert ports(merged(LEAST, index)) == ports(LEAST)
 
 
 def test_one_database_for_both_is_refused() -> None:

@@ -64,3 +64,15 @@
   ports: [{ port: {{ .port | default 5432 }} }]
 {{- end }}
 {{- end }}
+
+{{- /* Registries: the one of models at the port of models.registry.host, and those of base images and packages by TLS. */ -}}
+{{- define "studiolo.network.registry" -}}
+{{- with .Values.models.registry.host }}
+# The registry of models, wherever it is; base images and packages.
+- to:
+    - ipBlock:
+        cidr: 0.0.0.0/0
+        except: [169.254.0.0/16]
+  ports: {{ include "studiolo.network.ports" (uniq (list (regexFind ":[0-9]+$" . | trimPrefix ":" | default "443" | int) (regexFind ":[0-9]+$" (urlParse (($.Values.packages).indexUrl | default "")).host | trimPrefix ":" | default "443" | int) 443)) }}
+{{- end }}
+{{- end }}

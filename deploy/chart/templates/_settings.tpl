@@ -27,6 +27,9 @@
 {{- if .Values.homes.service.enabled -}}
   {{- $_ := set $decided "homes" (dict "service" (dict "url" (include "studiolo.url.homes" .) "host" "0.0.0.0" "root" "/homes")) -}}
 {{- end -}}
+{{- if .Values.models.registry.existingSecret -}}
+  {{- $_ := set $decided "models" (dict "registry" (dict "credentialsFile" "/etc/studiolo/registry/config.json")) -}}
+{{- end -}}
 {{- range $part := list "hub" "services" -}}
   {{- if (index $.Values $part).database.existingSecret -}}
     {{- $_ := set (index $decided $part) "database" (dict "urlFile" (printf $database $part)) -}}
