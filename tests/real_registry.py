@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 class RealRegistry:
     """One, with an address and a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, people: Mapping[str, str] | None = None) -> None:
+        """`people`: who may come in, with the bcrypt hash of their password; None: everybody."""
         found = shutil.which("docker-registry")
         if found is None:
             pytest.fail("docker-registry is not installed: sudo apt-get install docker-registry")
@@ -26,9 +28,14 @@ class RealRegistry:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             self.host = f"127.0.0.1:{taken.getsockname()[1]}"
         self._settings = folder / "registry.yml"
+        auth = ""
+        if people is not None:
+            known = folder / "people"
+            known.write_text("".join(f"{name}:{hashed}\n" for name, hashed in people.items()))
+            auth = f"auth: {{htpasswd: {{realm: models, path: '{known}'}}}}\n"
         self._settings.write_text(
             f"version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '{self.host}'}}\n"
-            f"storage: {{filesystem: {{rootdirectory: '{folder / 'registry'}'}}, delete: {{enabled: true}}}}\n"
+            f"{auth}storage: {{filesystem: {{rootdirectory: '{folder / 'registry'}'}}, delete: {{enabled: true}}}}\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -37,7 +44,7 @@ class RealRegistry:
         self._process = subprocess.Popen([self._program, "serve", self._settings], stderr=subprocess.DEVNULL)
         transport = httpx.HTTPTransport(retries=9)  # half a second, then twice …
         with httpx.Client(transport=transport, trust_env=False, timeout=30) as client:
-            client.get(f"http://{self.host}/v2/").raise_for_status()
+            client.get(f"http://{self.host}/v2/")
 
     def kill(self) -> None:
         """As a machine loses power."""

@@ -43,6 +43,7 @@ def test_every_page_is_accessible_and_fits_its_screen(
         f"/hub/user/{ADMIN}/gallery/": "Gallery is not running",
         f"/hub/workspaces/{ADMIN}/gallery/delete": "Delete Gallery?",
         "/services/studiolo/credentials": "Credentials",
+        "/services/studiolo/models": "Models",
         "/hub/admin": "Admin",
         "/hub/token": "Manage JupyterHub Tokens",
         "/hub/nothing-here": "There is nothing here",
