@@ -19,6 +19,7 @@ from hub.archives.loop import ArchiveLoop
 from hub.archives.routes import BringBackHandler, DeletedHandler, HomesHandler, PanelHandler, PutAsideHandler
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.builder.actions import Models
+from hub.builder.layers_below import LayersBelow
 from hub.builder.pages import DeleteModelPage, ModelPage, ModelsPage
 from hub.builder.places import Places
 from hub.builder.routes import ImageHandler, ModelsHandler, OneModelHandler, PlanHandler
@@ -178,7 +179,9 @@ class RunningServices:
             database=self._database,
             credentials=self._credentials,
             archives=archives,
-            models=Models(self._database, self._places, self._settings.models),
+            models=Models(
+                self._database, self._places, LayersBelow(self._settings, self._places), self._settings.models
+            ),
             standings=Standings(self._hub),
             metrics=ServicesMetrics(lambda: not self._watch.is_away),
             hub_auth=hub_oauth(self._settings, self._keys),

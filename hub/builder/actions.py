@@ -13,7 +13,6 @@ from weakref import WeakValueDictionary
 
 from hub.builder import store
 from hub.builder.errors import ModelRefused, NoSuchModel, TooManyPackages, VersionTaken
-from hub.builder.layers_below import layers_below
 from hub.builder.looking import look
 from hub.builder.model_package import Lineage, ModelPackage
 from hub.builder.rules import (
@@ -22,6 +21,7 @@ from hub.builder.rules import (
     must_wait,
     name_from,
     place_of,
+    problems_with_lock,
     problems_with_name,
     problems_with_secrets,
     problems_with_space,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from hub.builder.layers_below import LayersBelow
     from hub.builder.places import Places, Standing
     from hub.builder.settings import ModelsSettings
     from hub.credentials.credential import Owner
@@ -101,11 +102,18 @@ class Models:
     """Everybody's packages. An image is kept first, then remembered: a crash between costs a second click."""
 
     def __init__(
-        self, database: Database, places: Places, settings: ModelsSettings, *, clock: Callable[[], datetime] = _utc_now
+        self,
+        database: Database,
+        places: Places,
+        below: LayersBelow,
+        settings: ModelsSettings,
+        *,
+        clock: Callable[[], datetime] = _utc_now,
     ) -> None:
-        """`places` keeps the images; the database, what is known of them."""
+        """`places` keeps the images; the database, what is known of them; `below` makes what all of them have."""
         self._database = database
         self._places = places
+        self._below = below
         self._settings = settings
         self._clock = clock
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -143,7 +151,7 @@ class Models:
         """What it would be; nothing is kept. Raises ModelRefused where it cannot even be looked at, or StoreError."""
         new = wish.new
         name = new.name or name_from(new.source)
-        problems = problems_with_name(name) + problems_with_version(new.version)
+        problems = problems_with_name(name) + problems_with_version(new.version) + problems_with_lock(new.lock)
         async with asyncio.TaskGroup() as together:
             looking = together.create_task(_answer(look(wish.folder, new.source, self.limits)))
             standing_on = together.create_task(_answer(self._places.standing(new.environment, wish.teams)))
@@ -206,18 +214,20 @@ class Models:
 
     async def _assemble(self, planned: Planned, images: Store) -> Packaged:
         standing = planned.standing
+        below, sent = await self._below.of(planned.plan, standing)
         try:
-            return await assemble(
+            made = await assemble(
                 planned.plan,
                 self._places.named(images, standing),
                 standing.base,
                 tag=planned.version,
-                below=await layers_below(planned.plan, standing),
+                below=below,
                 base_repository=standing.repository,
                 base_store=standing.store,
             )
         except StoreConflict:
             raise VersionTaken(planned.name, planned.version) from None
+        return replace(made, sent_bytes=made.sent_bytes + sent)
 
     async def _look_at_quota(self, wish: Wish, planned: Planned) -> None:
         now = self._clock()

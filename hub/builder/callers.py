@@ -22,6 +22,7 @@ from hub.credentials.credential import Owner
 from hub.credentials.errors import NoSuchTeam, StandingUnknown
 from hub.credentials.rights import Answer
 from studiolo.errors import CatalogError
+from studiolo.packaging.dependency_layer import DependenciesRefused
 from studiolo.packaging.errors import StoreAway, StoreConflict, StoreRefused
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 STATUS: Final[Mapping[type[StudioloError], HTTPStatus]] = {
     ModelRefused: HTTPStatus.BAD_REQUEST,
     UploadRefused: HTTPStatus.BAD_REQUEST,
+    DependenciesRefused: HTTPStatus.BAD_REQUEST,
     NotAllowedWithModels: HTTPStatus.FORBIDDEN,
     NoSuchModel: HTTPStatus.NOT_FOUND,
     NoSuchTeam: HTTPStatus.NOT_FOUND,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -36,6 +37,17 @@ LARGEST_DIFF: Final = 256 * 1024
 """Characters of what was not committed. More of it says that something should be."""
 
 HOUR: Final = timedelta(hours=1)
+
+
+_LOCK_LINE = re.compile(
+    r"""
+      \s* (?:\#.*)?
+    | [A-Za-z0-9][\w.-]* (?:\[[\w.,\ -]+\])? == [\w.!+]+ (?:\ ?;\ [\w\ .'"<>=!()~,-]+?)?
+        (?:\s+--hash=sha256:[0-9a-f]{64})* (?:\s*\\)?
+    | \s+ --hash=sha256:[0-9a-f]{64} (?:\s*\\)?
+    """,
+    re.VERBOSE | re.ASCII,
+)
 
 
 class Action(StrEnum):
@@ -104,6 +116,18 @@ def problems_with_version(version: str) -> tuple[str, ...]:
             ),
         )
     return ()
+
+
+def problems_with_lock(lock: str) -> tuple[str, ...]:
+    """What is wrong with a lock: it names versions and their hashes, and says nothing of where they come from."""
+    wrong = [number for number, line in enumerate(lock.splitlines(), start=1) if not _LOCK_LINE.fullmatch(line)]
+    if not wrong:
+        return ()
+    sentence = (
+        f"lock: line {wrong[0]} is not taken. Each package is NAME==VERSION with its --hash=sha256:…, and nothing else "
+        "stands in a lock: no index, no address, no file."
+    )
+    return (sentence,)
 
 
 def version_of(asked: str, *, commit: str, diff: str, planned: str) -> str:
