@@ -73,11 +73,11 @@ async def assemble(
         if there is not None and there.content == manifest:
             return Packaged(digest=there.digest, tag=tag, sent_bytes=0, is_new=False, project=project)
         own = ReadyLayer(layer=project, opened=lambda: _again(spool))
-        sent = await asyncio.gather(
+        _, *sent = await asyncio.gather(
+            store.put(blob_of(config, CONFIG), lambda: io.BytesIO(config)),
             *(_bring(layer, store, base_repository, base_store) for layer in base.layers),
             *(_keep(one, store) for one in (*below, own)),
         )
-        await store.put(blob_of(config, CONFIG), lambda: io.BytesIO(config))
         digest = await store.put_manifest(manifest, media_type=MANIFEST, tag=tag)
     return Packaged(digest=digest, tag=tag, sent_bytes=sum(sent), is_new=True, project=project)
 
