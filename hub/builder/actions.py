@@ -8,8 +8,11 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
+
+import structlog
 
 from hub.builder import store
 from hub.builder.errors import ModelRefused, NoSuchModel, TooManyPackages, VersionTaken
@@ -92,6 +95,8 @@ class Planned:
 
 
 Answer = TypeVar("Answer")
+
+log = structlog.get_logger()
 
 
 def _utc_now() -> datetime:
@@ -202,6 +207,18 @@ class Models:
             if len(others) <= 1:  # another version may be the very same image
                 await images.delete(package.digest)
             await self._database.run(lambda session: store.remove_package(session, package))
+
+    async def forget(self, owner: Owner) -> None:
+        """Forget all of a person or team that is deleted: whoever is called so later must not have them.
+
+        An image that cannot be deleted now is named in the log; nobody reaches it through us any more.
+        """
+        for package in await self.of(owner):
+            try:
+                await self.delete(owner, package.name, package.version)
+            except StudioloError as error:
+                log.warning("An image of a deleted account is left", image=package.reference, why=str(error))
+                await self._database.run(partial(store.remove_package, package=package))
 
     @asynccontextmanager
     async def image(self, package: ModelPackage) -> AsyncGenerator[Store]:

@@ -111,6 +111,8 @@ class PackageView:
     team: str
     doc: str
     about: str
+    environment: str
+    """Of the catalog, to start a workspace with."""
     methods: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     lineage: tuple[Fact, ...]
@@ -149,6 +151,7 @@ def package_view(
         doc=contract["doc"],
         about=f"{format_memory(package.layer_bytes)} · packaged {age_of(now - package.made)} by {package.by} "
         f"in {package.seconds:.1f} s",
+        environment=package.lineage.environment,
         methods=tuple(contract["methods"]),
         parameters=tuple(_parameters(contract["hyperparameters"])),
         lineage=tuple(_lineage(package)),
@@ -234,14 +237,19 @@ def _commands(package: ModelPackage) -> Iterable[Command]:
     name = f"{package.name}:{package.version}"
     team = f" --team {shlex.quote(package.owner.team)}" if package.owner.team else ""
     image = "" if package.is_local_only or not package.is_in_registry else package.reference
+    if image:
+        tagged = f"{package.place}:{package.version}"
+        yield Command(title="Fetch", text=f"studiolo model pull {tagged} --name {package.name}")
+    else:
+        yield Command(title="Fetch", text=f"studiolo model pull{team} {name}")
     verbs = [("train", "Train"), ("batch_predict", "Predict in batch")]
     for verb, title in verbs:
         if verb in methods:
-            yield Command(title=title, text=f"studiolo model run{team} {name} {verb}")
+            yield Command(title=title, text=f"studiolo model run {name} {verb}")
             if image:
                 yield Command(title=f"{title}, in a container", text=f"docker run --rm {image} {verb}")
     if "predict" in methods:
-        yield Command(title="Serve", text=f"studiolo model run{team} {name} serve")
+        yield Command(title="Serve", text=f"studiolo model run {name} serve")
         if image:
             yield Command(title="Serve, in a container", text=f"docker run --rm -p 8080:8080 {image} serve")
 

@@ -179,11 +179,12 @@ class ForgetHandler(HubOnlyHandler):
         await self.forget(Owner.person(user))
 
     async def forget(self, owner: Owner) -> None:
-        """Nothing of them is left, or the reason is told."""
+        """Nothing of them is left, model packages neither, or the reason is told."""
         try:
             await self.services.credentials.forget(owner)
         except VaultAway as error:
             raise web.HTTPError(503, "%s", error) from None
+        await self.services.models.forget(owner)
         self.set_status(HTTPStatus.NO_CONTENT)
 
 

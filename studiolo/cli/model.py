@@ -168,11 +168,13 @@ def push(reference: str, target: str, *, plain_http: bool) -> None:
 
 
 @model.command()
-@click.argument("source", metavar="HOST/REPOSITORY:TAG")
-@click.option("--name", default="", help="What it is called here.  [default: as its repository]")
+@click.argument("source", metavar="NAME[:VERSION]|HOST/REPOSITORY:TAG")
+@click.option("--name", default="", help="What it is called here.  [default: as there]")
+@click.option("--team", default="", help="The team of the hub that it is of.  [default: you yourself]")
 @click.option("--plain-http", is_flag=True, help="Speak HTTP without TLS with a registry of this machine or network.")
-def pull(source: str, name: str, *, plain_http: bool) -> None:
-    """Fetch a package from a registry; its digest stays."""
+def pull(source: str, name: str, team: str, *, plain_http: bool) -> None:
+    """Fetch a package from the hub, by its name, or from a registry; its digest stays."""
+    from studiolo.cli.model_hub import pull_from_hub  # noqa: PLC0415 - see above
     from studiolo.packaging.assemble import copy_image  # noqa: PLC0415 - see above
     from studiolo.packaging.locally import name_of, store_of  # noqa: PLC0415 - see above
 
@@ -184,7 +186,12 @@ def pull(source: str, name: str, *, plain_http: bool) -> None:
         finally:
             await remote.close()
 
-    called, digest = asyncio.run(fetch())
+    if "/" in source:
+        called, digest = asyncio.run(fetch())
+    else:
+        asked = parse_reference(source)
+        called = name_of(Path(asked.name), name)
+        digest = pull_from_hub(asked, team=team, name=called)
     note(f"Pulled: {called}, {digest}")
 
 
