@@ -33,7 +33,7 @@ def picture(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 
-def test_a_notebook_is_committed_and_pushed_by_the_panel_and_nobody_is_asked_for_a_token(
+def test_a_notebook_is_committed_and_pushed_by_the_panel_and_nobody_is_asked_for_a_token(  # noqa: PLR0917 - fixtures
     new_context: Callable[..., BrowserContext],
     sign_in: SignIn,
     person: tuple[str, str],
