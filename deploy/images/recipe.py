@@ -26,7 +26,17 @@ LEFT_OUT: Final = frozenset({"__pycache__", "node_modules", ".mypy_cache", ".ruf
 """Folders and files that a checkout has and no image gets."""
 
 ENVIRONMENT_FILE: Final = "environment.Containerfile"
-HUB_TREE: Final = ("studiolo", "spawner", "hub", "deploy", "images/base", "pyproject.toml", "README.md", "LICENSE")
+HUB_TREE: Final = (
+    "studiolo",
+    "spawner",
+    "hub",
+    "deploy",
+    "images/base",
+    "images/runtime",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+)
 """What of the checkout the hub image has: what it imports, and what it starts."""
 
 EXPENSIVE: Final = frozenset({"pytorch"})

@@ -50,6 +50,7 @@ CHANGES = [
     ("images/debian/Containerfile", {"debian", "base", "hub", "proxy", *ENVIRONMENTS}),
     ("images/pause/Containerfile", {"pause"}),
     ("studiolo/names.py", {"hub"}),
+    ("images/runtime/run.py", {"hub"}),
     ("requirements.lock", {"hub"}),
     ("package-lock.json", {"proxy"}),
     ("images/README.md", set()),
