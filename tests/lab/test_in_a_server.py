@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -67,11 +67,26 @@ def test_a_wrong_body_is_refused(start: StartServer, minimal: Path) -> None:
     assert answer.status_code == 400
 
 
-def test_git_answers_though_no_start_waits_for_it(start: StartServer, minimal: Path) -> None:
-    server = start(minimal)
-    until = time.monotonic() + servers.PATIENCE_SECONDS
-    while (answer := server.get("git/settings", TOKEN)).status_code == 404 and time.monotonic() < until:
-        pass
+def test_git_answers_the_first_who_asks_though_no_start_waits_for_it(start: StartServer, minimal: Path) -> None:
+    server = start(minimal)  # answers since a moment ago
+    early = server.get("git/settings", TOKEN)
+    assert early.status_code == 307
+    assert early.headers["Location"] == f"{servers.PREFIX}git/settings"
+    answer = server.get("git/settings", TOKEN)
     assert answer.status_code == 200
     assert answer.json()["gitVersion"]
     assert "could not" not in server.log.read_text()
+
+
+def test_what_is_sent_to_git_at_once_arrives(start: StartServer, minimal: Path) -> None:
+    server = start(minimal)
+    subprocess.run(("git", "init", "--quiet", server.home / "project"), check=True)
+    sent = {"options": {"user.name": "Ada"}}
+    answer = server.post("git/project/config", TOKEN, json=sent, follow_redirects=True)
+    assert answer.status_code == 201
+    assert "name = Ada" in (server.home / "project" / ".git" / "config").read_text()
+
+
+def test_nobody_else_waits_for_git(start: StartServer, minimal: Path) -> None:
+    server = start(minimal)
+    assert server.post("git/settings").status_code == 403

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 from workspace_server.apps import APPS
 from workspace_server.home_refuses import keep_kernels_able
 from workspace_server.ipython import ipython_folders
+from workspace_server.later import Later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 SETTLED_AFTER_SECONDS = 0.2
 """The hub looks at a server that said it is ready within a few milliseconds: that answer goes first."""
-
-LATER = {"jupyterlab_git": "jupyterlab_git.handlers", "nbdime": "nbdime.webapp.nb_server_extension"}
-"""Server extensions that no page asks before it stands, and what they import: 0.1 s that no start waits for."""
 
 
 class Startup:
@@ -70,7 +68,7 @@ def server_class(startup: Startup) -> type:
     """Jupyter's ServerApp that serves the socket it was given, says when it answers, and offers the apps."""
     from jupyter_server.serverapp import ServerApp  # noqa: PLC0415 - only once the short way is taken, or given up
 
-    later: list[str] = []
+    later = Later()
 
     class WorkspaceServerApp(ServerApp):  # type: ignore[misc]  # untyped upstream
         name = ServerApp.name
@@ -85,7 +83,7 @@ def server_class(startup: Startup) -> type:
 
         def find_server_extensions(self) -> None:
             super().find_server_extensions()
-            later.extend(put_off(self.jpserver_extensions))
+            later.put_off(self.jpserver_extensions)
             if startup.apps:
                 self.jpserver_extensions["jupyter_server_proxy"] = True
                 configured = self.config.ServerProxy.get("servers", {})
@@ -107,27 +105,11 @@ def server_class(startup: Startup) -> type:
             gc.freeze()
             gc.enable()
             self.io_loop.add_callback(startup.is_serving)
-            self.io_loop.add_callback(load_later, self, startup, later)
+            later.let_them_wait(self)
+            self.io_loop.add_callback(later.load, self, startup)
             super().start_ioloop()
 
     return WorkspaceServerApp
-
-
-def put_off(extensions: dict[str, bool]) -> list[str]:
-    """Takes out of what is loaded at the start what can wait."""
-    names = [name for name in LATER if extensions.get(name)]
-    extensions.update(dict.fromkeys(names, False))
-    return names
-
-
-async def load_later(server: Any, startup: Startup, names: list[str]) -> None:
-    """Loads extensions that were put off, once the server has answered its first requests."""
-    await startup.settled()
-    for name in names:
-        await asyncio.to_thread(importlib.import_module, LATER[name])
-        server.extension_manager.from_jpserver_extensions({name: True})
-        server.extension_manager.link_extension(name)
-        server.extension_manager.load_extension(name)
 
 
 def once_settled(
