@@ -62,7 +62,7 @@ class TakesArchive(ModelHandler):
     """Takes an archive while it arrives; what is wrong with it is answered once all of it is there."""
 
     _receiving: Receiving | None = None
-    _refused: UploadRefused | None = None
+    _refused: Exception | None = None
     _who: str = ""
     _is_whole: bool = False
 
@@ -71,18 +71,19 @@ class TakesArchive(ModelHandler):
         await super().prepare()
         if self._finished or self.request.method != "POST":
             return
-        if self.request.headers.get("Content-Type", "") != TAR:
-            raise web.HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send an archive, as {TAR}.")
-        who = self.caller
-        if _arriving[who] >= MOST_OF_ONE_PERSON or _arriving.total() >= MOST_AT_ONCE:
-            raise TooManyPackages("Other packages are being made at this moment.", retry_after_seconds=2)
-        self._who = who
-        _arriving[who] += 1
-        limits = self.models.limits
+        who, limits = self.caller, self.models.limits
         connection: Any = self.request.connection
         connection.set_max_body_size(largest_archive(limits))
         connection.set_body_timeout(MOST_SECONDS)
-        self._receiving = await asyncio.to_thread(Receiving, limits)
+        # What is refused here is said once all has come: an answer before that is lost with the connection.
+        if self.request.headers.get("Content-Type", "") != TAR:
+            self._refused = web.HTTPError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send an archive, as {TAR}.")
+        elif _arriving[who] >= MOST_OF_ONE_PERSON or _arriving.total() >= MOST_AT_ONCE:
+            self._refused = TooManyPackages("Other packages are being made at this moment.", retry_after_seconds=2)
+        else:
+            self._who = who
+            _arriving[who] += 1
+            self._receiving = await asyncio.to_thread(Receiving, limits)
 
     async def data_received(self, chunk: bytes) -> None:
         """Some more of it."""
