@@ -101,7 +101,7 @@ async def package_locally(
         base=python.installed,
         kernel=python.installed,
     )
-    lock = texts[wanted.lock] if wanted.lock else lock_of(wanted.needed, python, index_url=index_url)
+    lock = wanted.locked if wanted.lock else lock_of(wanted.needed, python, index_url=index_url)
     plan = Plan(inspection=inspection, project=project, source=path.name, lock=lock)
     below = [runner_layer()]
     if lock.strip():

@@ -17,12 +17,13 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from studiolo.packaging.errors import ProjectRefused
+from studiolo.packaging.locks import PYLOCK, lock_text, read_lock
 from studiolo.problems import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-LOCKS: Final = ("requirements.lock", "pylock.toml")
+LOCKS: Final = ("requirements.lock", PYLOCK)
 """Names of files that say each version and its hashes."""
 
 _HASHED = re.compile(r"^\s*--hash=|\s--hash=", re.MULTILINE)
@@ -64,6 +65,8 @@ class Requirements:
     """What the base has not."""
     lock: str = ""
     """The name of the lock that says it all; the others are not asked then."""
+    locked: str = ""
+    """What of that lock the base has not: lines of versions and hashes."""
     warnings: tuple[str, ...] = ()
 
 
@@ -83,9 +86,12 @@ def requirements_of(
     lock = next((name for name in LOCKS if name in files), "")
     if not lock and _HASHED.search(files.get("requirements.txt", "")):
         lock = "requirements.txt"
-    if lock:
-        return Requirements(lock=lock)
     problems: list[str] = []
+    if lock:
+        packages = read_lock(lock, files[lock], problems)
+        if problems:
+            raise ProjectRefused(tuple(problems))
+        return Requirements(lock=lock, locked=lock_text(packages, base.versions))
     warnings: list[str] = []
     found: dict[str, Needed] = {}
     for source, lines in (

@@ -33,6 +33,14 @@ def test_the_wheel_holds_the_package_studiolo_and_nothing_else(wheel: Path) -> N
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 
+def test_the_wheel_holds_what_starts_a_packaged_model_byte_by_byte(wheel: Path) -> None:
+    archive, inside = zipfile.ZipFile(wheel), "studiolo/packaging/runtime/"
+    held = {name.removeprefix(inside): archive.read(name) for name in archive.namelist() if name.startswith(inside)}
+    written = ROOT / "images" / "runtime"
+    assert held == {path.relative_to(written).as_posix(): path.read_bytes() for path in written.rglob("*.py")}
+    assert "run.py" in held
+
+
 def test_outside_of_a_checkout_up_says_where_to_get_one(wheel: Path, tmp_path: Path) -> None:
     target = tmp_path / "installed"
     uv = Path(sys.executable).with_name("uv")

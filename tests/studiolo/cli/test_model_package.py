@@ -188,3 +188,23 @@ def test_the_same_lock_gives_the_same_layer_twice(alice: Person, packaged: dict[
     again = alice.types("package", str(alice.notebook), "--version", "1.0", "--json")
     assert json.loads(again.stdout)["digest"] == record["digest"] == packaged["digest"]
     assert not json.loads(again.stdout)["is_new"]
+
+
+def test_a_lock_beside_the_notebook_gives_the_same_layer_and_one_that_leads_elsewhere_none(
+    alice: Person, packaged: dict[str, object], tmp_path: Path
+) -> None:
+    assert packaged["is_new"]
+    first = json.loads(alice.types("show", "iris:1.0").stdout)
+    (tmp_path / "locked").mkdir()
+    notebook = tmp_path / "locked" / "locked.ipynb"
+    shutil.copyfile(alice.notebook, notebook)
+    lock = notebook.with_name("requirements.lock")
+    lock.write_text(f"# by hand\n{first['record']['lock']}")
+    done = alice.types("package", str(notebook), "--json")
+    assert done.returncode == 0, done.stderr
+    again = json.loads(alice.types("show", "locked").stdout)
+    assert [one["digest"] for one in again["layers"][:2]] == [one["digest"] for one in first["layers"][:2]]
+    lock.write_text(f"--extra-index-url http://127.0.0.1:9/simple\n{first['record']['lock']}")
+    refused = alice.types("package", str(notebook), "--version", "2.0")
+    assert refused.returncode != 0
+    assert '"--extra-index-url http://127.0.0.1:9/simple" is an option' in refused.stderr

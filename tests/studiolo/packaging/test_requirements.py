@@ -58,10 +58,17 @@ def test_a_pyproject_names_its_dependencies() -> None:
     assert pairs(found) == [("rich>=14", Source.PYPROJECT)]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "pylock.toml", "requirements.txt"])
-def test_a_lock_says_it_all(name: str) -> None:
-    found = needs(files={name: "rich==14.0.0 --hash=sha256:aa\n"}, imports=["torch"])
-    assert (found.lock, found.needed, found.warnings) == (name, (), ())
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements.txt"])
+def test_a_lock_says_it_all_but_for_what_the_base_has(name: str) -> None:
+    rich = f"rich==14.0.0 \\\n    --hash=sha256:{'a' * 64}\n"
+    found = needs(files={name: f"{rich}numpy==2.3.1 --hash=sha256:{'b' * 64}\n"}, imports=["torch"])
+    assert (found.lock, found.locked, found.needed, found.warnings) == (name, rich, (), ())
+
+
+def test_a_lock_that_leads_elsewhere_is_refused() -> None:
+    with pytest.raises(ProjectRefused, match="is an option") as refused:
+        needs(files={"requirements.lock": "--extra-index-url https://example.org\n-e .\n"})
+    assert len(refused.value.problems) == 2
 
 
 def test_a_marker_for_other_machines_leaves_a_line_out() -> None:
