@@ -61,6 +61,7 @@ def test_a_notebook_is_committed_and_pushed_by_the_panel_and_nobody_is_asked_for
     expect(panel.get_by_text("notes.ipynb")).to_be_visible()
     panel.get_by_text("notes.ipynb").hover()
     panel.get_by_title("Track this file").click()
+    expect(panel.get_by_title("Unstage this change")).to_have_count(1)  # before, there is nothing to commit
     message = panel.get_by_placeholder("Commit message")
     message.fill("Write my notes")
     picture(page, "lab-git")
