@@ -51,7 +51,8 @@ class LayerFile:
     path: str
     """From the root of the image, without a `/` before it."""
     size: int
-    read: Callable[[], bytes] = field(repr=False)
+    read: Callable[[], bytes | Iterable[bytes]] = field(repr=False)
+    """Its content: whole, or in pieces where it may be large."""
     mode: int = FILE_MODE
 
 
@@ -131,12 +132,18 @@ def _tar(files: Iterable[LayerFile]) -> Iterator[bytes]:
 
 def _file(name: str, file: LayerFile) -> Iterator[bytes]:
     content = file.read()
-    if len(content) != file.size:
-        raise ValueError(f"{file.path!r} has {len(content)} bytes and not {file.size}")
     yield _header(name, tarfile.REGTYPE, file.mode, file.size)
-    for start in range(0, file.size, _PIECE):
-        yield content[start : start + _PIECE]
+    read = 0
+    for piece in _in_pieces(content) if isinstance(content, bytes) else content:
+        read += len(piece)
+        yield piece
+    if read != file.size:
+        raise ValueError(f"{file.path!r} has {read} bytes and not {file.size}")
     yield b"\0" * (-file.size % _BLOCK)
+
+
+def _in_pieces(content: bytes) -> Iterator[bytes]:
+    return (content[start : start + _PIECE] for start in range(0, len(content), _PIECE))
 
 
 def _header(name: str, kind: bytes, mode: int, size: int) -> bytes:

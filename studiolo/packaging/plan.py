@@ -89,7 +89,7 @@ class Plan:
         if not self.inspection.entry:
             yield _in_memory(f"{ENTRY}/{MODULE_FILE}", self.inspection.module.encode())
         for file in self.project.files:
-            yield LayerFile(path=f"{PROJECT}/{file.path}", size=file.size, read=partial(self.project.read, file))
+            yield LayerFile(path=f"{PROJECT}/{file.path}", size=file.size, read=partial(self.project.pieces, file))
 
     def how_it_runs(self, *, layers: int) -> HowItRuns:
         """What the image does when it is started. `layers`: how many of its layers are not the base's."""

@@ -74,6 +74,22 @@ class Project:
         """Bytes in all."""
         return sum(file.size for file in self.files)
 
+    def pieces(self, file: ProjectFile) -> Iterator[bytes]:
+        """The same as `read`, bit by bit: a file may be larger than what memory should be taken for it."""
+        if is_notebook(file.path):
+            yield self.read(file)
+            return
+        digest = hashlib.sha256()
+        descriptor = _opened(self.folder, file.path)
+        try:
+            while piece := os.read(descriptor, _PIECE):
+                digest.update(piece)
+                yield piece
+        finally:
+            os.close(descriptor)
+        if digest.hexdigest() != file.sha256:
+            raise ProjectRefused((f"{file.path} was changed while it was packaged. Package once more.",))
+
     def read(self, file: ProjectFile) -> bytes:
         """What goes in of a file. Raises ProjectRefused where it is another one by now, and OSError."""
         content = _content(self.folder, file.path)
@@ -173,7 +189,16 @@ def _own_lines(folder: Path) -> list[str]:
 
 
 def _content(folder: Path, path: str) -> bytes:
-    """What goes in of a file, reached from one open folder to the next."""
+    """What goes in of a file."""
+    opened = _opened(folder, path)
+    try:
+        return _stripped(path, _read(opened))
+    finally:
+        os.close(opened)
+
+
+def _opened(folder: Path, path: str) -> int:
+    """A file, reached from one open folder to the next."""
     *folders, name = PurePosixPath(path).parts
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -181,13 +206,9 @@ def _content(folder: Path, path: str) -> bytes:
             inner = os.open(part, _FOLDER, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = inner
-        opened = os.open(name, _FILE, dir_fd=descriptor)
+        return os.open(name, _FILE, dir_fd=descriptor)
     finally:
         os.close(descriptor)
-    try:
-        return _stripped(path, _read(opened))
-    finally:
-        os.close(opened)
 
 
 def _read(descriptor: int) -> bytes:
