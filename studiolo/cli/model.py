@@ -130,6 +130,7 @@ def list_(*, as_json: bool) -> None:
 
 @model.command()
 @click.argument("reference", metavar="NAME[:VERSION]")
+@click.option("--json", is_flag=True, expose_value=False, help="Print JSON, as it does without.")
 def show(reference: str) -> None:
     """Show everything that is known of a package, as JSON."""
     from studiolo.packaging.images import as_object  # noqa: PLC0415 - see above
@@ -152,7 +153,8 @@ def show(reference: str) -> None:
 @click.argument("reference", metavar="NAME[:VERSION]")
 @click.argument("target", metavar="HOST/REPOSITORY[:TAG]")
 @click.option("--plain-http", is_flag=True, help="Speak HTTP without TLS with a registry of this machine or network.")
-def push(reference: str, target: str, *, plain_http: bool) -> None:
+@json_option
+def push(reference: str, target: str, *, plain_http: bool, as_json: bool) -> None:
     """Send a package to a registry; its digest stays."""
     from studiolo.packaging.assemble import copy_image  # noqa: PLC0415 - see above
 
@@ -164,7 +166,11 @@ def push(reference: str, target: str, *, plain_http: bool) -> None:
         finally:
             await remote.close()
 
-    note(f"Pushed: {target.partition('@')[0]}@{asyncio.run(send())}")
+    digest = asyncio.run(send())
+    if as_json:
+        print_json({"reference": target, "digest": digest})
+    else:
+        note(f"Pushed: {target.partition('@')[0]}@{digest}")
 
 
 @model.command()
@@ -172,7 +178,8 @@ def push(reference: str, target: str, *, plain_http: bool) -> None:
 @click.option("--name", default="", help="What it is called here.  [default: as there]")
 @click.option("--team", default="", help="The team of the hub that it is of.  [default: you yourself]")
 @click.option("--plain-http", is_flag=True, help="Speak HTTP without TLS with a registry of this machine or network.")
-def pull(source: str, name: str, team: str, *, plain_http: bool) -> None:
+@json_option
+def pull(source: str, name: str, team: str, *, plain_http: bool, as_json: bool) -> None:
     """Fetch a package from the hub, by its name, or from a registry; its digest stays."""
     from studiolo.cli.model_hub import pull_from_hub  # noqa: PLC0415 - see above
     from studiolo.packaging.assemble import copy_image  # noqa: PLC0415 - see above
@@ -192,13 +199,17 @@ def pull(source: str, name: str, team: str, *, plain_http: bool) -> None:
         asked = parse_reference(source)
         called = name_of(Path(asked.name), name)
         digest = pull_from_hub(asked, team=team, name=called)
-    note(f"Pulled: {called}, {digest}")
+    if as_json:
+        print_json({"name": called, "digest": digest})
+    else:
+        note(f"Pulled: {called}, {digest}")
 
 
 @model.command()
 @click.argument("reference", metavar="NAME:VERSION")
 @click.confirmation_option(prompt="Delete this package?")
-def delete(reference: str) -> None:
+@json_option
+def delete(reference: str, *, as_json: bool) -> None:
     """Delete a package from this machine. What was pushed stays where it is."""
 
     async def forget() -> str:
@@ -206,7 +217,11 @@ def delete(reference: str) -> None:
         await store.delete(found.digest)
         return found.digest
 
-    note(f"Deleted: {reference}, {asyncio.run(forget())}")
+    digest = asyncio.run(forget())
+    if as_json:
+        print_json({"name": parse_reference(reference).name, "digest": digest})
+    else:
+        note(f"Deleted: {reference}, {digest}")
 
 
 def _there(path: Path) -> Path:

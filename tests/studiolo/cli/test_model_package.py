@@ -208,3 +208,20 @@ def test_a_lock_beside_the_notebook_gives_the_same_layer_and_one_that_leads_else
     refused = alice.types("package", str(notebook), "--version", "2.0")
     assert refused.returncode != 0
     assert '"--extra-index-url http://127.0.0.1:9/simple" is an option' in refused.stderr
+
+
+def test_programs_read_the_digest_of_what_was_sent_fetched_and_deleted(alice: Person, tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    notebook = tmp_path / "plain" / "plain.ipynb"
+    shutil.copyfile(ZOO / "plain.ipynb", notebook)
+    digest = json.loads(alice.types("package", str(notebook), "--version", "1.0", "--json").stdout)["digest"]
+    assert json.loads(alice.types("show", "plain", "--json").stdout)["digest"] == digest
+    with RealRegistry(tmp_path) as registry:
+        place = f"{registry.host}/models/alice/plain:1.0"
+        pushed = alice.types("push", "plain:1.0", place, "--plain-http", "--json")
+        assert json.loads(pushed.stdout) == {"reference": place, "digest": digest}
+        pulled = alice.types("pull", place, "--name", "plain-again", "--plain-http", "--json")
+        assert json.loads(pulled.stdout) == {"name": "plain-again", "digest": digest}
+    for name in ("plain", "plain-again"):
+        deleted = alice.types("delete", f"{name}:1.0", "--yes", "--json")
+        assert json.loads(deleted.stdout) == {"name": name, "digest": digest}
