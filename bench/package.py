@@ -24,11 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.comparison import RESULTS, Samples
+from bench.package_dependencies import time_dependencies
 from bench.package_load import put_under_load
 from bench.package_place import BenchProject, BenchRegistry, counting_proxy, load_base
-from bench.package_sides import Buildah, package, time_package
+from bench.package_sides import Buildah, package, share, time_package
+from studiolo.packaging.runner_layer import runner_layer
 
 if TYPE_CHECKING:
+    from bench.package_dependencies import Dependencies
     from bench.package_load import Load
     from bench.package_place import BasePlace
 
@@ -68,6 +71,7 @@ class Found:
     project_bytes: int
     """Compressed."""
     load: Load
+    dependencies: Dependencies
 
     def ratio(self, buildah: Samples) -> dict[str, float]:
         """How many times faster ours is."""
@@ -89,6 +93,8 @@ class Found:
             Bound(what="layer bytes of a second click", found=self.again_layer_bytes, limit=0),
             Bound(what=f"packages a second, {WORKERS} workers", found=self.load.per_second, limit=10, is_least=True),
             Bound(what="memory over idle, MiB", found=self.load.over_idle_bytes / MIB, limit=64),
+            Bound(what="with dependencies, of buildah's time", found=self.dependencies.share_of_buildah, limit=0.65),
+            Bound(what="the same ones afterwards, seconds", found=self.dependencies.afterwards.median, limit=0.3),
         ]
 
     def as_json(self) -> dict[str, Any]:
@@ -123,6 +129,7 @@ class Found:
                 "p95": round(ordered[int(len(ordered) * 0.95)], 4),
             },
             "memory": {"idle_bytes": self.load.idle_bytes, "over_idle_bytes": self.load.over_idle_bytes},
+            "dependencies": self.dependencies.as_json(),
             "bounds": [
                 {"what": one.what, "found": round(one.found, 3), "limit": one.limit, "holds": one.holds}
                 for one in self.bounds()
@@ -134,7 +141,15 @@ class Found:
         table = Table(title="Seconds from a ready plan to the digest", title_justify="left")
         for heading in ("", "median", "min", "max", "runs"):
             table.add_column(heading, justify="right" if heading else "left")
-        rows = {"buildah, cold": self.cold, "buildah, warm": self.warm, "ours": self.ours, "ours, again": self.again}
+        rows = {
+            "buildah, cold": self.cold,
+            "buildah, warm": self.warm,
+            "ours": self.ours,
+            "ours, again": self.again,
+            "buildah, dependencies": self.dependencies.buildah,
+            "ours, dependencies": self.dependencies.first,
+            "ours, afterwards": self.dependencies.afterwards,
+        }
         for label, samples in rows.items():
             numbers = (f"{one:.3f}" for one in (samples.median, samples.minimum, max(samples.seconds)))
             table.add_row(label, *numbers, str(len(samples.seconds)))
@@ -198,7 +213,8 @@ class Rounds:
 @click.command()
 @click.option("--runs", default=15, show_default=True, help="Of ours and of a warm buildah, after one of each.")
 @click.option("--cold-runs", default=3, show_default=True, help="Of a buildah with an empty store.")
-def main(runs: int, cold_runs: int) -> None:
+@click.option("--dependency-runs", default=3, show_default=True, help="Of both with scikit-learn and pandas.")
+def main(runs: int, cold_runs: int, dependency_runs: int) -> None:
     """Time both ways, interleaved; count bytes; put ours under load."""
     console = Console(width=120, highlight=False)
     with tempfile.TemporaryDirectory(prefix="studiolo-bench-") as scratch:
@@ -208,6 +224,7 @@ def main(runs: int, cold_runs: int) -> None:
             base = load_base(registry.host, ENVIRONMENT)
             kind = "synthetic: make images builds the real one" if base.is_synthetic else "as it was built here"
             console.print(f"base: {ENVIRONMENT}, {base.compressed_bytes / 1e6:.0f} MB in layers, {kind}")
+            asyncio.run(share(runner_layer(), registry.host))
             project = BenchProject(folder / "project")
             rounds = Rounds(project=project, host=registry.host, base=base, folder=folder, console=console)
             samples, again_bytes = rounds.run(runs=runs, cold_runs=min(runs, cold_runs))
@@ -216,8 +233,15 @@ def main(runs: int, cold_runs: int) -> None:
                 load = process.submit(
                     put_under_load, registry.host, base, folder / "load", workers=WORKERS, lasts=LOAD_SECONDS
                 ).result()
+            dependencies = time_dependencies(registry.host, folder, project, runs=dependency_runs)
     found = Found(
-        base=base, **samples, again_layer_bytes=again_bytes, bytes_up=sent, project_bytes=compressed, load=load
+        base=base,
+        **samples,
+        again_layer_bytes=again_bytes,
+        bytes_up=sent,
+        project_bytes=compressed,
+        load=load,
+        dependencies=dependencies,
     )
     found.show(console)
     RESULTS.mkdir(parents=True, exist_ok=True)

@@ -6,11 +6,12 @@ import asyncio
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.package_place import RUNTIME, place_of
 from studiolo.packaging.assemble import Packaged, assemble
+from studiolo.packaging.images import Blob
 from studiolo.packaging.plan import ENTRYPOINT, PACKAGES, PROJECT, RUNNER
 from studiolo.packaging.registry_store import RegistryStore
 from studiolo.packaging.runner_layer import runner_layer
@@ -32,8 +33,10 @@ class Buildah:
     host: str
     base: BasePlace
 
-    def build(self, project: BenchProject, repository: str, *, step: str = "") -> float:
-        """Seconds of a build and a push. `step`: a line of the Containerfile before the project's."""
+    def build(
+        self, project: BenchProject, repository: str, *, step: str = "", options: Sequence[str | Path] = ()
+    ) -> float:
+        """Seconds of a build and a push. `step`: lines of the Containerfile before the project's."""
         context = self.store.parent / f"{self.store.name}-context"
         shutil.rmtree(context, ignore_errors=True)
         context.mkdir(parents=True)
@@ -47,9 +50,9 @@ class Buildah:
             f'ENV PYTHONPATH=/{PACKAGES}\nWORKDIR /{PROJECT}\nENTRYPOINT [{words}]\nCMD ["serve"]\n'
         )
         image = f"{self.host}/{repository}:1"
-        layers = "--layers=true" if step else "--layers=false"
+        words_of_build = ("--isolation=chroot", "--tls-verify=false", "--pull=false", "--layers=false", *options)
         began = time.perf_counter()
-        self._run("build", "--isolation=chroot", "--tls-verify=false", "--pull=false", layers, "-t", image, context)
+        self._run("build", *words_of_build, "-t", image, context)
         self._run("push", "--tls-verify=false", "--digestfile", context / "digest", image)
         seconds = time.perf_counter() - began
         assert (context / "digest").read_text().startswith("sha256:")
@@ -69,13 +72,30 @@ class Buildah:
         assert done.returncode == 0, f"buildah {command}: {done.stderr[-2000:]}"
 
 
+SHARED_REPOSITORY = "shared/layers"
+"""From which every other repository has the layers that are the same for many, as in the service."""
+
+
+async def share(layer: ReadyLayer, host: str) -> ReadyLayer:
+    """The layer, to be had from there."""
+    store = RegistryStore(place_of(host), SHARED_REPOSITORY)
+    try:
+        assert layer.opened is not None
+        described = layer.layer
+        blob = Blob(digest=described.digest, size=described.size, media_type=described.media_type)
+        await store.put(blob, layer.opened)
+    finally:
+        await store.close()
+    return replace(layer, repository=SHARED_REPOSITORY)
+
+
 async def package(
     plan: Plan, host: str, base: BasePlace, repository: str, *, dependencies: Sequence[ReadyLayer] = ()
 ) -> Packaged:
     """One package of ours, as the service makes it."""
     store = RegistryStore(place_of(host), repository)
     try:
-        below = (runner_layer(), *dependencies)
+        below = (replace(runner_layer(), repository=SHARED_REPOSITORY), *dependencies)
         return await assemble(plan, store, base.base, tag=plan.version, below=below, base_repository=base.repository)
     finally:
         await store.close()
