@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -43,6 +44,8 @@ class Dependencies:
     afterwards: Samples
     """Of ours: the same lock, other code, another repository."""
     layer_bytes: int
+    cpu_seconds: dict[str, float]
+    """Median of `buildah` and `first`, without the registry's: what a busy machine changes least."""
 
     @property
     def share_of_buildah(self) -> float:
@@ -56,6 +59,7 @@ class Dependencies:
             "first": self.first.as_json(),
             "afterwards": self.afterwards.as_json(),
             "share_of_buildah": round(self.share_of_buildah, 3),
+            "cpu_seconds": self.cpu_seconds,
             "layer_bytes": self.layer_bytes,
         }
 
@@ -69,19 +73,31 @@ def time_dependencies(host: str, folder: Path, project: BenchProject, *, runs: i
         dependency_layer(lock, python, cache=folder / "warm-up")  # fills uv's cache
         side = _Buildahs(folder=folder, host=host, base=base, lock=lock)
         taken: dict[str, list[float]] = {"buildah": [], "first": [], "afterwards": []}
+        cpu: dict[str, list[float]] = {"buildah": [], "first": []}
         size = 0
         with side.ready(project):
             for number in range(runs):
                 project.change()
+                before = _cpu_seconds()
                 taken["buildah"].append(side.build(project, number))
+                cpu["buildah"].append(_cpu_seconds() - before)
+                before = _cpu_seconds()
                 first, afterwards, size = asyncio.run(
                     _ours(host, base, project, python, lock, cache=folder / f"layers-{number}")
                 )
+                cpu["first"].append(_cpu_seconds() - before)
                 taken["first"].append(first)
                 taken["afterwards"].append(afterwards)
                 _forget(folder / f"layers-{number}")
     samples = {name: Samples(seconds=tuple(one)) for name, one in taken.items()}
-    return Dependencies(**samples, layer_bytes=size)
+    used = {name: round(statistics.median(one), 2) for name, one in cpu.items()}
+    return Dependencies(**samples, layer_bytes=size, cpu_seconds=used)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of all that it has waited for."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 async def _ours(

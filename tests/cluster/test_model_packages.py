@@ -29,7 +29,6 @@ SETOSA = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_w
 CANARY = f"canary-{RUN}-0d6f7c1e"
 
 WAITS_FOR_THE_END = f"""
-from urllib.error import URLError
 from urllib.request import urlopen
 
 class Model:
@@ -37,7 +36,7 @@ class Model:
         for _ in range(patience):
             try:
                 urlopen("http://127.0.0.1:{PORT}/v2/health/ready").close()
-            except URLError:
+            except OSError:
                 return "answered after the end had begun"
         return "nobody told the server to end"
 """
