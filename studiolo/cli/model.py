@@ -157,9 +157,15 @@ def show(reference: str) -> None:
 def push(reference: str, target: str, *, plain_http: bool, as_json: bool) -> None:
     """Send a package to a registry; its digest stays."""
     from studiolo.packaging.assemble import copy_image  # noqa: PLC0415 - see above
+    from studiolo.packaging.images import stands_on_image  # noqa: PLC0415 - see above
 
     async def send() -> str:
         store, found = await find_package(parse_reference(reference))
+        if not stands_on_image(found.content):
+            note(
+                "warning: this package stands on no image, so no container engine starts it. Who pulls it runs it with "
+                "studiolo model run, under the same Python."
+            )
         remote, tag = registry_store(target, allow_http=plain_http)
         try:
             return await copy_image(found.digest, store, remote, tag=tag)

@@ -21,6 +21,9 @@ EMPTY: Final = "application/vnd.oci.empty.v1+json"
 CREATED: Final = "1970-01-01T00:00:00Z"
 """Of every image: when it was made says its record, and a digest must not."""
 
+BASE_DIGEST: Final = "org.opencontainers.image.base.digest"
+"""The annotation that names what an image stands on."""
+
 MOST_LAYERS: Final = 120
 """Runtimes take 127; some are left for who builds on it."""
 
@@ -123,12 +126,18 @@ def manifest_of(
                 *(layer.descriptor() for layer in layers),
             ],
             "annotations": {
-                **({"org.opencontainers.image.base.digest": base.digest} if base.digest else {}),
+                **({BASE_DIGEST: base.digest} if base.digest else {}),
                 **({"org.opencontainers.image.base.name": base.name} if base.name else {}),
                 **(annotations or {}),
             },
         }
     )
+
+
+def stands_on_image(manifest: bytes) -> bool:
+    """Whether an image of ours has a base; on one machine it may have none."""
+    annotations = as_object(manifest).get("annotations")
+    return isinstance(annotations, dict) and bool(annotations.get(BASE_DIGEST))
 
 
 def blob_of(content: bytes, media_type: str) -> Blob:

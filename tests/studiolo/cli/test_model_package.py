@@ -220,6 +220,7 @@ def test_programs_read_the_digest_of_what_was_sent_fetched_and_deleted(alice: Pe
         place = f"{registry.host}/models/alice/plain:1.0"
         pushed = alice.types("push", "plain:1.0", place, "--plain-http", "--json")
         assert json.loads(pushed.stdout) == {"reference": place, "digest": digest}
+        assert "this package stands on no image, so no container engine starts it." in pushed.stderr
         pulled = alice.types("pull", place, "--name", "plain-again", "--plain-http", "--json")
         assert json.loads(pulled.stdout) == {"name": "plain-again", "digest": digest}
     for name in ("plain", "plain-again"):

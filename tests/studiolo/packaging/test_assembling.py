@@ -14,7 +14,7 @@ import zstandard
 
 from studiolo.packaging.assemble import ReadyLayer, assemble, copy_image
 from studiolo.packaging.errors import PackagingError, ProjectRefused, StoreConflict, StoreRefused
-from studiolo.packaging.images import Base, Blob
+from studiolo.packaging.images import Base, Blob, as_bytes, stands_on_image
 from studiolo.packaging.layers import Compression, LayerFile, write_layer
 from studiolo.packaging.layout_store import LayoutStore
 from studiolo.packaging.registry_store import RegistryPlace, RegistryStore
@@ -48,6 +48,15 @@ async def described(store: Store, reference: str) -> tuple[dict[str, Any], dict[
     assert found is not None
     manifest = json.loads(found.content)
     return manifest, json.loads(await store.get(manifest["config"]["digest"]))
+
+
+async def test_an_image_says_whether_it_stands_on_another(folder: Path, images: Path, plan_of: PlanOf) -> None:
+    done = await packaged(plan_of(folder), images)
+    manifest, _ = await described(LayoutStore(images, MODELS), done.digest)
+    assert stands_on_image(as_bytes(manifest))
+    alone = await assemble(plan_of(folder), LayoutStore(images, "models/alice/alone"), Base(digest=""), tag="1")
+    manifest, _ = await described(LayoutStore(images, "models/alice/alone"), alone.digest)
+    assert not stands_on_image(as_bytes(manifest))
 
 
 async def test_the_image_is_the_base_and_one_layer_more(folder: Path, images: Path, plan_of: PlanOf) -> None:
