@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +89,7 @@ def served(root: Path, *, env: Mapping[str, str] | None = None, until: str = "Re
         env=_env(root, {"PORT": str(port), "STUDIOLO_HOST": "127.0.0.1", **(env or {})}),
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # its own group: it may have worker processes
     )
     try:
         assert process.stderr is not None
@@ -103,7 +104,8 @@ def served(root: Path, *, env: Mapping[str, str] | None = None, until: str = "Re
         with httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS) as client:
             yield Served(client, process, url)
     finally:
-        process.send_signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if process.stderr is not None:
             process.stderr.close()
