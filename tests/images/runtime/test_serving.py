@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,6 @@ from tests.images.runtime.packages import PATIENCE_SECONDS, Served, package, ser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MODEL = """
 class Model:
@@ -217,6 +218,24 @@ def test_predictions_are_made_in_threads_or_in_processes(tmp_path: Path, kind: s
     ) as one:
         pid = one.post("/invocations", {"x": 1}).json()["predictions"]
         assert (pid == one.process.pid) is (kind == "thread")
+
+
+def test_workers_end_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    source = "import os\nclass Model:\n    def predict(self, x):\n        return os.getpid()\n"
+    with served(package(tmp_path / "image", source), env={"STUDIOLO_WORKER_KIND": "process"}) as one:
+        worker = one.post("/invocations", {"x": 1}).json()["predictions"]
+        one.process.kill()
+        one.process.wait()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while _lives(worker):
+            assert time.monotonic() < deadline
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def test_a_coroutine_is_waited_for(tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import inspect
 import os
+import signal
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 COUNT_VARIABLE = "STUDIOLO_WORKERS"
 KIND_VARIABLE = "STUDIOLO_WORKER_KIND"
 """`thread` or `process`."""
+
+DIE_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG of prctl(2)."""
 
 _models: dict[str, Any] = {}
 """Of a worker process: the one model that it serves."""
@@ -81,7 +87,17 @@ def ready_model(contract: Contract, values: Mapping[str, Any]) -> Any:
 
 
 def _load_here(contract: Contract, values: Mapping[str, Any]) -> None:
+    _end_with_the_server()
     _models["model"] = ready_model(contract, values)
+
+
+def _end_with_the_server() -> None:
+    """A worker inherits what the server does with signals, and would outlive a server that is killed."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the group; the server ends its workers
+    with contextlib.suppress(AttributeError, OSError):  # Linux alone knows this
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def _takes_here() -> Takes:
