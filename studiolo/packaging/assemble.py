@@ -13,8 +13,8 @@ from studiolo.packaging.images import CONFIG, MANIFEST, Blob, as_object, blob_of
 from studiolo.packaging.layers import Compression, write_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import IO
+    from collections.abc import Callable, Coroutine, Sequence
+    from typing import IO, Any
 
     from studiolo.packaging.images import Base
     from studiolo.packaging.layers import Layer
@@ -73,13 +73,25 @@ async def assemble(
         if there is not None and there.content == manifest:
             return Packaged(digest=there.digest, tag=tag, sent_bytes=0, is_new=False, project=project)
         own = ReadyLayer(layer=project, opened=lambda: _again(spool))
-        _, *sent = await asyncio.gather(
+        _, *sent = await _all(
             store.put(blob_of(config, CONFIG), lambda: io.BytesIO(config)),
             *(_bring(layer, store, base_repository, base_store) for layer in base.layers),
             *(_keep(one, store) for one in (*below, own)),
         )
         digest = await store.put_manifest(manifest, media_type=MANIFEST, tag=tag)
     return Packaged(digest=digest, tag=tag, sent_bytes=sum(sent), is_new=True, project=project)
+
+
+async def _all(*steps: Coroutine[Any, Any, int]) -> list[int]:
+    """What each gives, side by side. After the first error none goes on, so that nothing reads what is closed next."""
+    tasks = [asyncio.ensure_future(step) for step in steps]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def copy_image(reference: str, source: Store, target: Store, *, tag: str, source_repository: str = "") -> str:
