@@ -30,6 +30,7 @@ from hub.credentials.routes import (
     CredentialsHandler,
     ForgetHandler,
     ForgetTeamHandler,
+    LeavesNameHandler,
     MountedHandler,
     MountsHandler,
     OneCredentialHandler,
@@ -132,6 +133,7 @@ def make_app(services: Services) -> web.Application:
         ("api/homes/([^/]+)/deleted", DeletedHandler),
         ("api/homes/([^/]+)/archive", PutAsideHandler),
         ("api/homes/([^/]+)/restore", BringBackHandler),
+        ("api/accounts/([^/]+)/leaves-name", LeavesNameHandler),
         ("api/team-credentials/([^/]+)/forget", ForgetTeamHandler),
     ]
     services.metrics.know_routes(routes)

@@ -30,6 +30,7 @@ from hub.metrics.hub import serve_hub_metrics, show_hub_metrics
 from hub.migrate import bring_up_to_date
 from hub.missing_teams import missing_teams
 from hub.proxy_watch import LOOK_EVERY, ProxyWatch, ServiceRoute
+from hub.renames import handlers as renames
 from hub.roles import SERVICE
 from hub.settings import settings_of_this_process
 from hub.starts.history import StartHistory
@@ -124,7 +125,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
     def init_handlers(self) -> None:
         """Our pages come first: where both have an address, ours answers. Faults of all have a reference."""
         super().init_handlers()
-        domains = (pages, idle_routes, hub_steps, team_handlers)
+        domains = (pages, idle_routes, hub_steps, team_handlers, renames)
         ours = [*(handler for domain in domains for handler in domain.handlers()), *HEALTH]
         self.handlers[:0] = self.add_url_prefix(self.hub_prefix, ours)
         self.handlers[:] = with_references(guard_all(self.handlers))

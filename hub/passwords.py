@@ -92,6 +92,14 @@ class PasswordFile:
             if hashes.pop(user, None) is not None:
                 self._save(hashes)
 
+    def move(self, user: str, new: str) -> None:
+        """The user is called otherwise: the password stays good under the new name, and no longer under the old."""
+        with self._changing():
+            hashes = self._load()
+            if (known := hashes.pop(user, None)) is not None:
+                hashes[new] = known
+                self._save(hashes)
+
     def ensure_admin(self) -> str:
         """The administrator's password; a new one when there is none or nobody can read it any more."""
         if self._admin_copy is not None and self._admin_copy.exists():

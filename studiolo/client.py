@@ -431,6 +431,10 @@ class Studiolo:
         """Remember that a person's home is to be put aside (with the hub's own token)."""
         await self._services.tell("POST", f"/homes/{_part(user)}/deleted", seconds=self._seconds)
 
+    async def account_leaves_name(self, user: str) -> None:
+        """Forget what is bound to a name that its person leaves (with the hub's own token). Raises Refused."""
+        await self._services.tell("POST", f"/accounts/{_part(user)}/leaves-name", seconds=self._slow)
+
     # -- for the services process itself -------------------------------------------------------------------------
 
     async def has_account(self, user: str) -> bool:

@@ -188,6 +188,22 @@ class ForgetHandler(HubOnlyHandler):
         self.set_status(HTTPStatus.NO_CONTENT)
 
 
+class LeavesNameHandler(ForgetHandler):
+    """`POST api/accounts/USER/leaves-name`: the person is called otherwise from now on."""
+
+    async def post(self, user: str) -> None:
+        """204 once nothing is left that a later person of this name would have; 409 where that would lose packages."""
+        owner = Owner.person(user)
+        packages = await self.services.models.of(owner)
+        if packages:
+            raise web.HTTPError(
+                HTTPStatus.CONFLICT,
+                "%s has model packages, whose addresses hold the name. They must be deleted first.",
+                user,
+            )
+        await self.forget(owner)
+
+
 class ForgetTeamHandler(ForgetHandler):
     """`POST api/team-credentials/TEAM/forget`: the team is deleted."""
 

@@ -214,6 +214,31 @@ class HomesDisk:
                 raise
             return name
 
+    def move(self, home: str, new: str) -> None:
+        """A home has another name: its person has. Nothing happens where that was done before.
+
+        Raises NoSuchHome where there is neither, HomeInTheWay where both are there, and OSError. An empty one makes
+        room.
+        """
+        _check(home)
+        _check(new)
+        with self._homes() as homes:
+            try:
+                with _opened(home, homes):
+                    pass  # a folder, and there
+            except NoSuchHome:
+                with _opened(new, homes):
+                    return
+            try:
+                os.rename(home, new, src_dir_fd=homes, dst_dir_fd=homes)
+            except OSError as error:
+                if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+                    raise HomeInTheWay(
+                        f"There is a home of {new} with files in it.",
+                        hint="Put that one aside first, or choose another name.",
+                    ) from error
+                raise
+
     @contextlib.contextmanager
     def _homes(self) -> Iterator[int]:
         """The folder with the homes; it is made where it is missing. The volume's top must be there."""

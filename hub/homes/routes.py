@@ -181,6 +181,15 @@ class RestoreHandler(HomeHandler):
         self.write({"archived": await self.homes.on_disk(home, lambda: self.homes.disk.restore(home, name=name))})
 
 
+class MoveHandler(HomeHandler):
+    """`POST /homes/NAME/move/NEW`."""
+
+    async def post(self, home: str, new: str) -> None:
+        """The home is called so from now on: `{"moved": "anna"}`; the same again where it was done before."""
+        await self.homes.on_disk(home, lambda: self.homes.disk.move(home, new))
+        self.write({"moved": new})
+
+
 class UnknownHandler(HomeHandler):
     """Everything that is not a route."""
 
@@ -200,6 +209,7 @@ def make_app(homes: Homes) -> web.Application:
         (r"/homes/([^/]+)/usage", UsageHandler),
         (r"/homes/([^/]+)/archive/([^/]+)", ArchiveHandler),
         (r"/homes/([^/]+)/restore/([^/]+)", RestoreHandler),
+        (r"/homes/([^/]+)/move/([^/]+)", MoveHandler),
     ]
     return web.Application(
         [(path, handler, what) for path, handler in routes],

@@ -254,3 +254,13 @@ async def test_nobody_s_home_is_root_s_or_half_owned(query: str, address: str, d
     assert answer.status_code == 400
     with pytest.raises(NoSuchHome):
         disk.hand_over("alice", None)
+
+
+async def test_a_home_is_called_otherwise_when_its_person_is(service: HomeService, homes: Path) -> None:
+    await service.ensure("alice")
+    (homes / "alice" / "notes.txt").write_text("hers")
+    await service.move("alice", "anna")
+    await service.move("alice", "anna")
+    assert (homes / "anna" / "notes.txt").read_text() == "hers"
+    with pytest.raises(HomeMissing):
+        await service.move("bob", "berta")

@@ -259,3 +259,37 @@ def test_what_is_no_file_is_not_opened(special: str, disk: HomesDisk, homes: Pat
     kind = stat.S_IFIFO if special == "fifo" else stat.S_IFSOCK
     os.mknod(homes / "alice" / special, kind | 0o600)
     assert disk.usage("alice", seconds=60).is_whole
+
+
+def test_a_home_moves_whole_with_the_name_of_its_person_once_however_often_it_is_asked(
+    disk: HomesDisk, homes: Path
+) -> None:
+    disk.ensure("alice")
+    (homes / "alice" / "notes.txt").write_text("hers")
+    disk.ensure("anna")  # empty: it makes room
+    disk.move("alice", "anna")
+    disk.move("alice", "anna")
+    assert (homes / "anna" / "notes.txt").read_text() == "hers"
+    assert not (homes / "alice").exists()
+
+
+def test_a_home_never_moves_over_files_or_to_what_is_no_home(disk: HomesDisk, homes: Path) -> None:
+    for name in ("alice", "bob"):
+        disk.ensure(name)
+        (homes / name / "notes.txt").write_text(name)
+    with pytest.raises(HomeInTheWay, match="There is a home of bob with files in it"):
+        disk.move("alice", "bob")
+    for name in ("..", ".archived", "Alice"):
+        with pytest.raises(NoSuchHome):
+            disk.move("alice", name)
+    with pytest.raises(NoSuchHome):
+        disk.move("carol", "dora")
+    assert [(homes / name / "notes.txt").read_text() for name in ("alice", "bob")] == ["alice", "bob"]
+
+
+def test_a_link_under_a_person_s_name_is_not_moved(disk: HomesDisk, homes: Path, tmp_path: Path) -> None:
+    disk.ensure("bob")
+    (homes / "alice").symlink_to(tmp_path)
+    with pytest.raises(HomeInTheWay):
+        disk.move("alice", "anna")
+    assert (homes / "alice").is_symlink()
