@@ -17,7 +17,7 @@ from studiolo.cli.exit_codes import ExitCode
 from studiolo.client import Studiolo
 
 NOW = datetime.now(UTC)
-SOON = (NOW + timedelta(days=3, minutes=1)).isoformat()
+SOON = (NOW + timedelta(days=3, hours=12)).isoformat()  # a run may take long from here to the test
 HOME = {"user": "bob", "home": "bob", "since": (NOW - timedelta(hours=2)).isoformat()}
 ASIDE = "bob.20261126T201500Z.1"
 
