@@ -107,8 +107,6 @@ def deploy(layout: Layout, deployment: Deployment, *, say: Callable[[str], None]
     free_volumes(layout, deployment)
     say("Installing the chart…")
     helm_upgrade(layout, deployment, values_of(layout, deployment, images))
-    # Only now: the namespace of the home service is the chart's, and its pod waits for the claim.
-    apply(layout, claim_of_all_homes(deployment))
     say("Waiting until it answers; a cold machine pulls its images first…")
     try:
         wait_until_rolled_out(layout, deployment)
@@ -240,6 +238,7 @@ def preparation(layout: Layout, deployment: Deployment) -> Iterator[dict[str, An
             "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
         },
     }
+    yield namespace_of_the_home_service(deployment)
     yield {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -264,6 +263,24 @@ def preparation(layout: Layout, deployment: Deployment) -> Iterator[dict[str, An
     others = {HOMES: deployment.workspaces, WHOLE: deployment.storage}
     for part in VOLUMES:
         yield _volume(layout, deployment, part, namespace=others.get(part, deployment.namespace))
+    # Before its pod: a scheduler that looks for a claim in vain may not look again for five minutes.
+    yield claim_of_all_homes(deployment)
+
+
+def namespace_of_the_home_service(deployment: Deployment) -> dict[str, Any]:
+    """The chart's own namespace, made before it with the marks by which Helm takes it over."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": deployment.storage,
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {
+                "meta.helm.sh/release-name": deployment.release,
+                "meta.helm.sh/release-namespace": deployment.namespace,
+            },
+        },
+    }
 
 
 def claim_of_all_homes(deployment: Deployment) -> dict[str, Any]:
