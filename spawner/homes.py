@@ -104,9 +104,9 @@ class HomeService:
         """Brings back the home that was put aside under a name. Raises HomesSilent, or HomeRefused."""
         return str((await self._ask("POST", f"/homes/{home}/restore/{name}")).get("archived", ""))
 
-    async def move(self, home: str, new: str) -> None:
-        """Gives a home another name. Raises HomesSilent, HomeRefused, or HomeMissing where there is none."""
-        await self._ask("POST", f"/homes/{home}/move/{new}")
+    async def move(self, home: str, new: str) -> bool:
+        """Gives a home another name; whether now. Raises HomesSilent, HomeRefused, or HomeMissing."""
+        return bool((await self._ask("POST", f"/homes/{home}/move/{new}")).get("moved"))
 
     async def _ask(self, method: str, path: str, *, again: bool = False) -> dict[str, Any]:
         try:

@@ -214,8 +214,8 @@ class HomesDisk:
                 raise
             return name
 
-    def move(self, home: str, new: str) -> None:
-        """A home has another name: its person has. Nothing happens where that was done before.
+    def move(self, home: str, new: str) -> bool:
+        """A home has another name: its person has. Whether it was moved now; it may have been before.
 
         Raises NoSuchHome where there is neither, HomeInTheWay where both are there, and OSError. An empty one makes
         room.
@@ -228,7 +228,7 @@ class HomesDisk:
                     pass  # a folder, and there
             except NoSuchHome:
                 with _opened(new, homes):
-                    return
+                    return False
             try:
                 os.rename(home, new, src_dir_fd=homes, dst_dir_fd=homes)
             except OSError as error:
@@ -238,6 +238,7 @@ class HomesDisk:
                         hint="Put that one aside first, or choose another name.",
                     ) from error
                 raise
+            return True
 
     @contextlib.contextmanager
     def _homes(self) -> Iterator[int]:

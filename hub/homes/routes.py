@@ -185,9 +185,8 @@ class MoveHandler(HomeHandler):
     """`POST /homes/NAME/move/NEW`."""
 
     async def post(self, home: str, new: str) -> None:
-        """The home is called so from now on: `{"moved": "anna"}`; the same again where it was done before."""
-        await self.homes.on_disk(home, lambda: self.homes.disk.move(home, new))
-        self.write({"moved": new})
+        """The home is called so from now on: `{"moved": true}`, or false where it was done before."""
+        self.write({"moved": await self.homes.on_disk(home, lambda: self.homes.disk.move(home, new))})
 
 
 class UnknownHandler(HomeHandler):

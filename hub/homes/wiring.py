@@ -42,14 +42,13 @@ class HomesHere:
         """Brings back the home that was put aside under a name. Raises HomeRefused."""
         return await self._step(lambda: self._disk.restore(home, name=name))
 
-    async def move(self, home: str, new: str) -> None:
-        """Gives a home another name, once however often it is asked for. Raises HomeRefused."""
+    async def move(self, home: str, new: str) -> bool:
+        """Gives a home another name; whether now. Raises HomeRefused."""
 
         def move() -> str:
-            self._disk.move(home, new)
-            return new
+            return new if self._disk.move(home, new) else ""
 
-        await self._step(move)
+        return bool(await self._step(move))
 
     async def _step(self, step: Callable[[], str]) -> str:
         if not self._data.homes.is_dir():  # the folder is made by the first start

@@ -53,7 +53,10 @@ def test_the_home_goes_along_and_so_does_the_password(running_hub: ThrowawayHub,
 def test_a_home_with_files_under_the_new_name_keeps_both_as_they_are(
     running_hub: ThrowawayHub, admin: httpx.Client
 ) -> None:
-    running_hub.add_user("first")
+    first = running_hub.token("first", running_hub.add_user("first"))
+    sent = {"name": "forge", "kind": "env", "variable": "FORGE", "value": "v", "always": True}
+    with running_hub.services_api(first) as api:
+        api.post("credentials", json=sent).raise_for_status()
     for name in ("first", "second"):
         running_hub.data.home(name).mkdir(parents=True)
         (running_hub.data.home(name) / "mine.txt").write_text(name)
@@ -61,6 +64,8 @@ def test_a_home_with_files_under_the_new_name_keeps_both_as_they_are(
     assert answer.status_code == httpx.codes.CONFLICT
     assert "There is a home of second with files in it." in answer.json()["message"]
     assert admin.get("users/first").status_code == httpx.codes.OK
+    with running_hub.services_api(first) as api:
+        assert [one["name"] for one in api.get("credentials").json()["credentials"]] == ["forge"]
     for name in ("first", "second"):
         assert (running_hub.data.home(name) / "mine.txt").read_text() == name
 
@@ -96,4 +101,7 @@ def test_others_rename_nobody_and_names_that_are_taken_or_none_are_refused(
         assert rename(api, "other", "boss").status_code in {httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND}
     for name in ("taken", "a b/c", ""):
         assert rename(admin, "other", name).status_code == httpx.codes.BAD_REQUEST
+    wrong = admin.patch("users/other", json={"name": "boss", "no such key": 1})
+    assert wrong.status_code == httpx.codes.BAD_REQUEST
+    assert not running_hub.data.home("boss").exists()
     assert (running_hub.data.home("other") / "mine.txt").read_text() == "other"

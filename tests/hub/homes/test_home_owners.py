@@ -21,7 +21,7 @@ from tests.hub.homes.conftest import OWNER
 
 ALICE, BOB = FileOwner(uid=5001, gid=6001), FileOwner(uid=5002, gid=6002)
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root gives files away")
 
 
 def owner(path: Path) -> tuple[int, int]:

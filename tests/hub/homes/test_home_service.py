@@ -234,7 +234,7 @@ async def test_something_in_the_way_of_a_team_s_folder_is_said(service: HomeServ
 
 async def test_a_home_is_made_for_somebody_with_a_user_number(service: HomeService, homes: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root gives files away")
+        pytest.skip("not run: only root gives files away")
     await service.ensure("alice", FileOwner(uid=5001, gid=6001))
     (homes / "alice" / "notes.txt").write_text("hers")
     os.chown(homes / "alice" / "notes.txt", 5001, 6001)
@@ -259,8 +259,8 @@ async def test_nobody_s_home_is_root_s_or_half_owned(query: str, address: str, d
 async def test_a_home_is_called_otherwise_when_its_person_is(service: HomeService, homes: Path) -> None:
     await service.ensure("alice")
     (homes / "alice" / "notes.txt").write_text("hers")
-    await service.move("alice", "anna")
-    await service.move("alice", "anna")
+    assert await service.move("alice", "anna")
+    assert not await service.move("alice", "anna")
     assert (homes / "anna" / "notes.txt").read_text() == "hers"
     with pytest.raises(HomeMissing):
         await service.move("bob", "berta")

@@ -267,8 +267,8 @@ def test_a_home_moves_whole_with_the_name_of_its_person_once_however_often_it_is
     disk.ensure("alice")
     (homes / "alice" / "notes.txt").write_text("hers")
     disk.ensure("anna")  # empty: it makes room
-    disk.move("alice", "anna")
-    disk.move("alice", "anna")
+    assert disk.move("alice", "anna")
+    assert not disk.move("alice", "anna")
     assert (homes / "anna" / "notes.txt").read_text() == "hers"
     assert not (homes / "alice").exists()
 
