@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ class ClusterBackend:
     ) -> None:
         """Connects to nothing yet. Raises StudioloError where catalogs cannot be used, or the homes' key is missing."""
         self._kubernetes = kubernetes
-        self._installation = kubernetes.installation
+        self._installation = replace(kubernetes.installation, package_index=settings.packages.index_url)
         self._starts = starts
         self._credentials = credentials
         self._quota_of = settings.homes.quota_of

@@ -117,4 +117,5 @@ def _parts(
         gpus=gpus,
         credentials=credentials,
         quota_of=settings.homes.quota_of,
+        package_index=settings.packages.index_url,
     )

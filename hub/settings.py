@@ -129,10 +129,11 @@ class GpuSettings(Section):
 
 
 class PackagesSettings(Section):
-    """Where environments are installed from."""
+    """Where packages are installed from: environments on one machine, what a model needs, and what people install."""
 
     index_url: HttpUrl | None = None
-    """A package index instead of the one uv is configured for."""
+    """A package index instead of the one that pip and uv know. Workspaces are told it as `PIP_INDEX_URL` and
+    `UV_DEFAULT_INDEX`, unless it holds a password; a person's own variables and credentials come before it."""
 
 
 class Settings(Section):

@@ -87,7 +87,8 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         self._hub_env = {name: value for name, value in env.items() if name.startswith(("JUPYTERHUB_", "JPY_"))}
         if self.plan is None:
             return dict(self._hub_env)
-        return pod_env(self.plan, self._hub_env, secret=self.pod_name)
+        index = self.parts.installation.package_index
+        return pod_env(self.plan, self._hub_env, secret=self.pod_name, package_index=index)
 
     async def start(self) -> str:
         """The address of a server that answers. Everything that goes wrong is a SpawnException with its reason."""

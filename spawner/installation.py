@@ -52,6 +52,8 @@ class Installation:
     everybody's pods."""
     stop_seconds: int = 30
     """For a server to save and say goodbye before it is killed."""
+    package_index: str | None = None
+    """Where pip and uv in a workspace find packages. None: where they always do."""
     has_read_only_root: bool = True
     """Whether only home, /tmp and the folders of the run can be written. Off for images that write elsewhere."""
 

@@ -140,6 +140,7 @@ class LocalStart:
                 ready_fd=ready_write.fileno(),
                 secrets=values.env,
                 notices=self.board.progress.notices,
+                package_index=self.parts.package_index,
             )
             record = WorkspaceRecord(
                 start_id=uuid.uuid4().hex,

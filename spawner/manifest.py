@@ -12,6 +12,7 @@ from spawner.data_mounts import volumes_of
 from spawner.env_rules import is_reserved
 from spawner.file_owner import FileOwner, account_annotations, account_env, account_mounts, account_volumes
 from spawner.hub_env import from_hub
+from spawner.package_index import package_index_env
 from spawner.pod_facts import CONTAINER
 from spawner.team_mounts import team_mounts
 from studiolo.catalog_folder_keys import DATA
@@ -74,11 +75,14 @@ def pod_traits(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
     }
 
 
-def pod_env(plan: LaunchPlan, hub_env: Mapping[str, str], *, secret: str) -> dict[str, str | dict[str, Any]]:
+def pod_env(
+    plan: LaunchPlan, hub_env: Mapping[str, str], *, secret: str, package_index: str | None = None
+) -> dict[str, str | dict[str, Any]]:
     """The container's variables. `hub_env` is what JupyterHub gives a spawner, `secret` the pod's Secret by name."""
     hardware = plan.shape.hardware
     credentials = credential_env(plan.identity.credentials)
     return {
+        **{name: literal(value) for name, value in package_index_env(package_index, beside=credentials).items()},
         # What a person typed for this workspace counts more than where our files are, and less than a credential.
         **{name: literal(value) for name, value in credentials.items() if isinstance(value, str)},
         **{name: literal(value) for name, value in plan.env if not is_reserved(name)},

@@ -69,4 +69,6 @@ class SpawnerParts:
     credentials: CredentialSource = NO_CREDENTIALS
     quota_of: Callable[[Collection[str]], int | None] = no_quota
     """How many bytes the home of somebody in these teams may hold."""
+    package_index: str | None = None
+    """Where pip and uv in a workspace find packages. None: where they always do."""
     home_checks: HomeChecks = field(default_factory=HomeChecks)

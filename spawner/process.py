@@ -15,6 +15,7 @@ from spawner.data_links import LINKS
 from spawner.env_rules import is_reserved
 from spawner.hub_env import from_hub
 from spawner.notices import notices_variable
+from spawner.package_index import package_index_env
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +65,7 @@ def render_process(
     ready_fd: int,
     secrets: Mapping[str, str] = NOTHING,
     notices: Sequence[str] = (),
+    package_index: str | None = None,
 ) -> ProcessSpec:
     """The process of a plan. `python` is the environment's, `hub_env` what JupyterHub wants its server to know.
 
@@ -71,6 +73,7 @@ def render_process(
     `listen_fd` is a listening socket that the server adopts, `ready_fd` the pipe on which it says that it answers.
     """
     files = data.workspace(plan.identity.user, plan.identity.server)
+    credentials = _of_the_credentials(plan, folder=files.credentials, python=python)
     home = files.empty_home if plan.has_empty_home else data.home(plan.identity.user)
     return ProcessSpec(
         key=plan.identity.key,
@@ -78,8 +81,9 @@ def render_process(
         argv=(str(python), "-P", str(START_SERVER)),
         env={
             **_locale(plan.env),
+            **package_index_env(package_index, beside=credentials),
             # What a person typed for this workspace counts more than where our files are, and less than a credential.
-            **_of_the_credentials(plan, folder=files.credentials, python=python),
+            **credentials,
             **{name: value for name, value in plan.env if not is_reserved(name)},
             **{name: value for name, value in secrets.items() if not is_reserved(name)},
             **from_hub(hub_env),

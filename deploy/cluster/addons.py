@@ -18,7 +18,7 @@ from deploy.cluster.layout import (
     DNS_HEALTH_PORT,
     METRICS_PORT,
     NODE_ADDRESS,
-    PACKAGE_INDEX_PORT,
+    PACKAGE_INDEX,
     POSTGRESQL_PORT,
     REGISTRY,
     SITE,
@@ -121,7 +121,7 @@ def objects(layout: Layout, *, authority: bytes) -> tuple[dict[str, object], ...
             "metadata": {"name": "studiolo-development-cluster", "namespace": "kube-public"},
             "data": {
                 "registry": REGISTRY,
-                "packageIndexUrl": f"http://{NODE_ADDRESS}:{PACKAGE_INDEX_PORT}/simple/",
+                "packageIndexUrl": PACKAGE_INDEX,
                 "site": SITE,
             },
         },

@@ -14,17 +14,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
-import yaml
 
 from deploy.charting.generated import CHART
 from deploy.cluster.addons import JOVYAN_GROUP, apply
 from deploy.cluster.errors import ClusterError, NotHealthyInTimeError, ProgramFailedError
 from deploy.cluster.identity.record import load_identity
-from deploy.cluster.layout import NODE_ADDRESS, PACKAGE_INDEX_PORT, SITE
+from deploy.cluster.layout import NODE_ADDRESS, SITE
 from deploy.cluster.programs import run_program
+from deploy.cluster.site_values import IDENTITY, STORAGE_CLASS, WHOLE, values_of
 from deploy.cluster.waiting import wait_until
 from hub.roles import SERVICE_PREFIX
-from studiolo.catalog import ENVIRONMENTS_FILE, HARDWARE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -35,33 +34,13 @@ if TYPE_CHECKING:
 HOMES: Final = "homes"
 """The home service, and the volume that pods have."""
 
-WHOLE: Final = "homes-whole"
-"""The same folder as a second volume, for the home service: a claim belongs to one namespace."""
-
 PARTS: Final = ("hub", "proxy", "services", HOMES)
 
 VOLUMES: Final = ("hub", "services", HOMES, WHOLE)
 """What lies in folders of this machine."""
 
-STORAGE_CLASS: Final = "studiolo-data"
-"""Of the volumes that are folders here. No such class exists, and none need to: each volume names its claim."""
-
 READY_SECONDS: Final = 300
 """From the last word of Helm to the first answer. Ten are usual; a cold machine pulls three images first."""
-
-FOR_ONE_TEAM: Final = "deep-learning"
-THAT_TEAM: Final = "vision"
-
-MOST_CORES: Final = 2.0
-MOST_MEMORY_GIB: Final = 2
-"""What a workspace may have here. The hardware that ships is meant for larger machines than this one."""
-
-
-IDENTITY: Final = "identity-provider"
-"""The Secret and the ConfigMap with what the hub needs to know of it."""
-
-ANYBODY: Final = {"auth": {"kind": "dummy", "dummy": {"iKnowAnybodyCanBeAnyone": True}}}
-"""How people sign in at a deployment that the identity provider does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,93 +117,6 @@ def pushed_images(layout: Layout) -> dict[str, str]:
     if missing := [name for name in ("hub", "proxy") if name not in found]:
         raise ClusterError(f"The images {' and '.join(missing)} were not pushed here.", hint="Build them: make images")
     return found
-
-
-def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str]) -> dict[str, Any]:
-    """The chart's values here."""
-    catalog = layout.state / "catalog"
-    least = {
-        "requests": {"cpu": "50m", "memory": "128Mi"},
-        "limits": {"memory": "1Gi"},
-    }  # room for people, on two cores
-    database = {"storageClass": STORAGE_CLASS}
-    package_index = {
-        "to": [{"ipBlock": {"cidr": f"{NODE_ADDRESS}/32"}}],
-        "ports": [{"port": PACKAGE_INDEX_PORT}],
-    }
-    site = {"service": {"externalIPs": [NODE_ADDRESS]}} if deployment.has_site else {}
-    sign_in = provider_values(layout) if deployment.has_site else ANYBODY
-    values = {
-        "publicUrl": deployment.url,
-        **sign_in,
-        "catalogs": {
-            "environments": environments_here((catalog / ENVIRONMENTS_FILE).read_text(encoding="utf-8")),
-            "hardware": hardware_here((catalog / HARDWARE_FILE).read_text(encoding="utf-8")),
-        },
-        "hub": {"image": _image(images["hub"]), "resources": least, "database": database},
-        "proxy": {
-            "image": _image(images["proxy"]),
-            "resources": least,
-            "https": {"enabled": True, "secret": {"name": "site-certificate"}},
-            **site,
-        },
-        "services": {"resources": least, "database": database},
-        "homes": {
-            "storageClass": STORAGE_CLASS,
-            "size": "1Gi",
-            "quota": "1Gi",
-            "teamFolders": True,
-            "service": {"enabled": True, "existingClaim": f"{deployment.release}-{WHOLE}", "resources": least},
-        },
-        "workspaces": {"networkPolicy": {"egress": [package_index]}},
-        "logs": {"level": "debug"},  # tests look for what no log may have, and people here want to see what happens
-    }
-    return _on_top(values, deployment.values)
-
-
-def provider_values(layout: Layout) -> dict[str, Any]:
-    """How people sign in at the cluster's own identity provider, each in a domain of their own.
-
-    Raises ClusterError where there is no provider.
-    """
-    if not layout.identity_record.is_file():
-        raise ClusterError("The cluster has no identity provider yet.", hint="This adds what is new: make cluster")
-    identity = load_identity(layout.identity_record)
-    return {
-        "domainPerPerson": True,
-        "auth": {
-            "kind": "oidc",
-            "oidc": {
-                "issuer": identity.issuer,
-                "clientId": identity.client_id,
-                "existingSecret": IDENTITY,
-                "caConfigMap": IDENTITY,
-                "name": "Example Lab",
-                "allowedTeams": ["vision", "research"],
-                "adminTeam": "admins",
-                "refreshEvery": "10s",  # tests wait for a right to end
-            },
-        },
-    }
-
-
-def environments_here(text: str) -> str:
-    """The catalog of environments, one of them for one team alone: so one sees here what a team is."""
-    catalog = yaml.safe_load(text)
-    for name, environment in catalog["environments"].items():
-        if name == FOR_ONE_TEAM:
-            environment["teams"] = [THAT_TEAM]
-    return yaml.safe_dump(catalog, sort_keys=False, allow_unicode=True)
-
-
-def hardware_here(text: str) -> str:
-    """The hardware catalog with shapes that this machine has room for. Names, titles and GPUs stay."""
-    catalog = yaml.safe_load(text)
-    for shape in catalog["hardware"].values():
-        cores = shape["cpu"]["limit"] if isinstance(shape["cpu"], dict) else shape["cpu"]
-        shape["cpu"] = {"request": 0.2, "limit": min(cores, MOST_CORES)}
-        shape["memory"] = f"{min(int(str(shape['memory']).removesuffix('Gi')), MOST_MEMORY_GIB)}Gi"
-    return yaml.safe_dump(catalog, sort_keys=False, allow_unicode=True)
 
 
 def preparation(layout: Layout, deployment: Deployment) -> Iterator[dict[str, Any]]:
@@ -400,18 +292,3 @@ def _volume(layout: Layout, deployment: Deployment, part: str, *, namespace: str
             "hostPath": {"path": str(folder), "type": "Directory"},
         },
     }
-
-
-def _image(reference: str) -> dict[str, str]:
-    name, _, digest = reference.partition("@")
-    return {"name": name, "digest": digest}
-
-
-def _on_top(values: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, section by section; what is in `more` wins."""
-    merged = dict(values)
-    for name, value in more.items():
-        before = merged.get(name)
-        both = isinstance(before, dict) and isinstance(value, dict)
-        merged[name] = _on_top(before, value) if both else value  # type: ignore[arg-type]  # dicts, as just seen
-    return merged

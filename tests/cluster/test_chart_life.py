@@ -20,11 +20,11 @@ from deploy.cluster.deployment import (
     helm,
     helm_upgrade,
     pushed_images,
-    values_of,
     volume_name,
     wait_until_rolled_out,
 )
 from deploy.cluster.layout import layout_here
+from deploy.cluster.site_values import values_of
 from hub.passwords import ADMIN
 from hub.roles import SERVICE_PREFIX
 from spawner.installation import JOVYAN

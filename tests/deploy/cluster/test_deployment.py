@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -16,15 +17,14 @@ from deploy.cluster.deployment import (
     PARTS,
     Deployment,
     claim_of_all_homes,
-    hardware_here,
     how_to_open,
     preparation,
     pushed_images,
-    values_of,
 )
 from deploy.cluster.errors import ClusterError
 from deploy.cluster.identity.record import new_record, save
 from deploy.cluster.layout import CHECKOUT, NODE_ADDRESS, Layout
+from deploy.cluster.site_values import hardware_here, values_of
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 IMAGES = {name: f"{NODE_ADDRESS}:5000/studiolo/{name}:tag@{DIGEST}" for name in ("hub", "proxy")}
@@ -61,6 +61,14 @@ def test_the_node_s_port_belongs_to_one_installation(layout: Layout) -> None:
     other = replace(Deployment(), namespace="other", has_site=False)
     assert values_of(layout, Deployment(), IMAGES)["proxy"]["service"] == {"externalIPs": [NODE_ADDRESS]}
     assert "service" not in values_of(layout, other, IMAGES)["proxy"]
+
+
+def test_models_go_to_the_cluster_s_registry_which_workspaces_do_not_reach(layout: Layout) -> None:
+    values = values_of(layout, replace(Deployment(), namespace="there"), IMAGES)
+    assert values["models"]["registry"] == {"host": f"{NODE_ADDRESS}:5000", "prefix": "there", "allowHttp": True}
+    index = urlsplit(values["packages"]["indexUrl"])
+    ports = [port["port"] for rule in values["workspaces"]["networkPolicy"]["egress"] for port in rule["ports"]]
+    assert (index.hostname, [index.port]) == (NODE_ADDRESS, ports)
 
 
 def test_values_of_a_deployment_stand_on_top_section_by_section(layout: Layout) -> None:
