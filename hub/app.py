@@ -22,7 +22,14 @@ from hub.builder.actions import Models
 from hub.builder.layers_below import LayersBelow
 from hub.builder.pages import DeleteModelPage, ModelPage, ModelsPage
 from hub.builder.places import Places
-from hub.builder.routes import ImageHandler, ModelsHandler, OneModelHandler, PlanHandler
+from hub.builder.routes import (
+    FilesHandler,
+    ImageHandler,
+    ModelsHandler,
+    OneModelHandler,
+    OriginHandler,
+    PlanHandler,
+)
 from hub.credentials.actions import Credentials
 from hub.credentials.pages import AlwaysPage, CredentialsPage, RemovePage, RotatePage
 from hub.credentials.routes import (
@@ -128,6 +135,8 @@ def make_app(services: Services) -> web.Application:
         ("api/models/plan", PlanHandler),
         ("api/models/([^/]+)/([^/]+)", OneModelHandler),
         ("api/models/([^/]+)/([^/]+)/image", ImageHandler),
+        ("api/models/([^/]+)/([^/]+)/files", FilesHandler),
+        ("api/package-origins/([^/]+)/([^/]+)/([^/]+)", OriginHandler),
         ("api/homes", HomesHandler),
         ("api/home-archives", PanelHandler),
         ("api/homes/([^/]+)/deleted", DeletedHandler),

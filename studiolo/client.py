@@ -65,7 +65,7 @@ from studiolo.wire import (
     WorkspaceState,
     WorkspaceView,
 )
-from studiolo.wire_models import ModelPackageView, ModelPackageViews, ModelPlanView
+from studiolo.wire_models import ModelPackageView, ModelPackageViews, ModelPlanView, PackageOrigin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
@@ -345,6 +345,11 @@ class Studiolo:
         path = f"/models/{_part(name)}/{_part(version)}/image{_of_team(team)}"
         return await self._services.save(path, target, seconds=self._slow)
 
+    async def save_model_files(self, name: str, version: str, target: IO[bytes], *, team: str = "") -> int:
+        """Write the files that went into a version, a tar archive; how many bytes it has."""
+        path = f"/models/{_part(name)}/{_part(version)}/files{_of_team(team)}"
+        return await self._services.save(path, target, seconds=self._slow)
+
     # -- people and teams (administrators) -----------------------------------------------------------------------
 
     async def create_user(self, name: str, *, admin: bool = False) -> UserView:
@@ -414,6 +419,11 @@ class Studiolo:
         """Remember that a workspace got them (with the hub's own token)."""
         path = f"/credentials/{_part(user)}/mounted"
         await self._services.tell("POST", path, body=wanted.model_dump(mode="json"), seconds=self._seconds)
+
+    async def package_origin(self, user: str, name: str, version: str, *, team: str = "") -> PackageOrigin:
+        """What a package of a person, or of a team of theirs, stands on (with the hub's own token). Raises NotFound."""
+        path = f"/package-origins/{_part(user)}/{_part(name)}/{_part(version)}{_of_team(team)}"
+        return await self._services.call("GET", path, PackageOrigin, seconds=self._seconds)
 
     async def forget_credentials(self, user: str) -> None:
         """Remove all credentials of a person who is deleted (with the hub's own token)."""

@@ -140,3 +140,23 @@ class ModelPackageViews(Received):
     """All that a person may see."""
 
     models: tuple[ModelPackageView, ...] = ()
+
+
+class PackageOrigin(Received):
+    """What a package stands on: what the hub asks before it starts a workspace with it."""
+
+    name: str
+    version: str
+    digest: str
+    """Of its image."""
+    source: str = ""
+    """The notebook or module, in its folder."""
+    environment: str
+    environment_sha256: str = ""
+    """Of the lock file that the environment had."""
+    base: str = ""
+    """The image of the environment as the catalog named it then; "": none."""
+    base_digest: str = ""
+    """Of the image that it stands on; "": none."""
+    has_lock: bool = False
+    """Whether something is installed beside the environment."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from hub.builder.model_package import ModelPackage
-    from studiolo.packaging.stores import Store
+    from studiolo.packaging.stores import Manifest, Store
 
 BLOCK: Final = 512
 END: Final = b"\0" * (2 * BLOCK)
@@ -56,12 +56,7 @@ class ImageArchive:
 
 async def content_of(package: ModelPackage, store: Store) -> ImageArchive:
     """What is in a package's archive. Raises StoreError."""
-    manifest = await store.manifest(package.digest)
-    if manifest is None:
-        raise StoreRefused(
-            f"The image of {package.name} {package.version} is not where it was kept.",
-            hint="Delete this version, and package the model again.",
-        )
+    manifest = await manifest_of(package, store)
     described = as_object(manifest.content)
     blobs = {
         one["digest"]: Blob(digest=one["digest"], size=one["size"], media_type=one["mediaType"])
@@ -76,6 +71,17 @@ async def content_of(package: ModelPackage, store: Store) -> ImageArchive:
         (_path(package.digest), manifest.content),
     )
     return ImageArchive(small=small, blobs=tuple(kept), store=store)
+
+
+async def manifest_of(package: ModelPackage, store: Store) -> Manifest:
+    """Its image's manifest. Raises StoreError."""
+    manifest = await store.manifest(package.digest)
+    if manifest is None:
+        raise StoreRefused(
+            f"The image of {package.name} {package.version} is not where it was kept.",
+            hint="Delete this version, and package the model again.",
+        )
+    return manifest
 
 
 def _path(digest: str) -> str:

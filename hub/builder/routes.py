@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tornado import web
 
+from hub.auth import HubOnlyHandler
 from hub.builder.actions import Wish
 from hub.builder.callers import STATUS, CallerOfModels
 from hub.builder.download import content_of
-from hub.builder.errors import TooManyPackages, UploadRefused
+from hub.builder.errors import NoSuchModel, TooManyPackages, UploadRefused
+from hub.builder.opening import project_of
 from hub.builder.receiving import Receiving, largest_archive
 from hub.builder.rules import Action, may
-from hub.builder.view import plan_view_of, view_of
+from hub.builder.view import origin_of, plan_view_of, view_of
+from hub.credentials.credential import Owner
 from hub.credentials.rights import Answer
 from studiolo.errors import StudioloError
 from studiolo.wire_models import ModelPackageViews
@@ -192,3 +195,38 @@ class ImageHandler(ModelHandler):
             async for piece in content.pieces():
                 self.write(piece)
                 await self.flush()
+
+
+class FilesHandler(ModelHandler):
+    """`GET api/models/NAME/VERSION/files`: the files that went in, in a tar archive. Nothing of the base, no module."""
+
+    async def get(self, name: str, version: str) -> None:
+        """All of it; the ETag is the digest of the image that it comes from."""
+        package = await self.models.named(await self.owner(self.team, Action.SEE), name, version)
+        async with (
+            self.models.image(package) as images,
+            project_of(package, images, most_bytes=self.models.limits.most_bytes) as archive,
+        ):
+            self.set_header("Content-Type", TAR)
+            self.set_header("Content-Length", str(archive.size))
+            self.set_header("Etag", f'"{package.digest}"')
+            async for piece in archive.pieces():
+                self.write(piece)
+                await self.flush()
+
+
+class OriginHandler(HubOnlyHandler):
+    """`GET api/package-origins/USER/NAME/VERSION`: what a package of that person stands on, for a start.
+
+    With `?team=`, of a team that the hub says they are in.
+    """
+
+    async def get(self, user: str, name: str, version: str) -> None:
+        """404 where there is none."""
+        team = self.get_query_argument("team", "", strip=False)
+        owner = Owner.of_team(team) if team else Owner.person(user)
+        try:
+            package = await self.services.models.named(owner, name, version)
+        except NoSuchModel as error:
+            raise web.HTTPError(HTTPStatus.NOT_FOUND, "%s", error) from None
+        self.write(origin_of(package).model_dump_json())

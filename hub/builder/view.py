@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from hub.builder.rules import place_of
 from studiolo.packaging.images import as_bytes
-from studiolo.wire_models import CellView, FoundSecretView, LeftOutView, ModelPackageView, ModelPlanView
+from studiolo.wire_models import (
+    CellView,
+    FoundSecretView,
+    LeftOutView,
+    ModelPackageView,
+    ModelPlanView,
+    PackageOrigin,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +67,22 @@ def view_of(
         overridden=package.overridden,
         warnings=package.warnings,
         same_content=same_content(package, beside),
+    )
+
+
+def origin_of(package: ModelPackage) -> PackageOrigin:
+    """What the hub asks, to start a workspace with it."""
+    lineage = package.lineage
+    return PackageOrigin(
+        name=package.name,
+        version=package.version,
+        digest=package.digest,
+        source=lineage.source,
+        environment=lineage.environment,
+        environment_sha256=lineage.environment_sha256,
+        base=lineage.base_name,
+        base_digest=lineage.base_digest,
+        has_lock=bool(lineage.lock_sha256),
     )
 
 
