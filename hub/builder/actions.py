@@ -23,7 +23,6 @@ from hub.builder.rules import (
     kept_diff,
     must_wait,
     name_from,
-    place_of,
     problems_with_lock,
     problems_with_name,
     problems_with_secrets,
@@ -300,7 +299,7 @@ class Models:
             layer_bytes=made.project.size,
             sent_bytes=made.sent_bytes,
             seconds=round(seconds, 3),
-            overridden=tuple(place_of(one) for one in planned.secrets),
+            overridden=tuple(one.place for one in planned.secrets),
             warnings=planned.warnings,
         )
 

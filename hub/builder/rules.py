@@ -136,18 +136,12 @@ def version_of(asked: str, *, commit: str, diff: str, planned: str) -> str:
     return asked or (commit[:COMMIT_DIGITS] if is_clean else planned)
 
 
-def place_of(secret: FoundSecret) -> str:
-    """How a place that looks like a secret is named: `keys.py:3`, and `iris.ipynb:2:3` for a line of a cell."""
-    where = f"{secret.cell}:{secret.line}" if secret.cell else f"{secret.line}"
-    return f"{secret.path}:{where}"
-
-
 def problems_with_secrets(found: Iterable[FoundSecret], *, allowed: Collection[str]) -> tuple[str, ...]:
     """What looks like a secret and was not allowed."""
     return tuple(
-        f"{secret} Take it out, or name {place_of(secret)} as allowed if it is none."
+        f"{secret} Take it out, or name {secret.place} as allowed if it is none."
         for secret in found
-        if place_of(secret) not in allowed
+        if secret.place not in allowed
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hub.builder.rules import place_of
 from studiolo.packaging.images import as_bytes
 from studiolo.wire_models import (
     CellView,
@@ -114,7 +113,7 @@ def plan_view_of(planned: Planned, *, team: str) -> ModelPlanView:
         files=len(project.files),
         size=project.size,
         left_out=tuple(LeftOutView(path=one.path, why=one.why) for one in project.left_out[:MOST_LEFT_OUT]),
-        secrets=tuple(FoundSecretView(place=place_of(one), text=str(one)) for one in planned.secrets),
+        secrets=tuple(FoundSecretView(place=one.place, text=str(one)) for one in planned.secrets),
         warnings=planned.warnings,
         problems=planned.problems,
         is_packaged=planned.is_packaged,

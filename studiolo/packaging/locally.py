@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
-import subprocess
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,14 +15,15 @@ import platformdirs
 
 from studiolo.names import home_name, is_slug, slug_like
 from studiolo.packaging.assemble import assemble
-from studiolo.packaging.dependency_layer import dependency_layer, lock_of
+from studiolo.packaging.dependency_layer import dependency_layer
 from studiolo.packaging.errors import ContractRefused, ProjectRefused, StoreConflict
+from studiolo.packaging.git_state import git_state
 from studiolo.packaging.images import Base, as_bytes
 from studiolo.packaging.inspection import inspect_file
 from studiolo.packaging.layout_store import LayoutStore
 from studiolo.packaging.plan import Plan
-from studiolo.packaging.project import Limits, collect
-from studiolo.packaging.requirements import LOCKS, requirements_of
+from studiolo.packaging.project import Limits, collect, folder_of
+from studiolo.packaging.requirements_beside import lock_for, requirements_beside
 from studiolo.packaging.runner_layer import runner_layer
 from studiolo.packaging.secret_scan import scan
 from studiolo.packaging.stores import TAG
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from studiolo.packaging.requirements import Needed
 
 RECORDS: Final = "records"
-LONGEST_DIFF: Final = 1_000_000
-"""Characters of uncommitted changes that are kept."""
-
-TEXTS: Final = (*LOCKS, "requirements.txt", "pyproject.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +76,7 @@ async def package_locally(
 ) -> LocalPackage:
     """The package of a notebook or module. Raises PackagingError with everything that stands against it, or OSError."""
     began = time.monotonic()
-    folder = path.parent.resolve()
-    if folder == Path.home().resolve():
-        raise ProjectRefused(
-            (f"{path.name} lies at the top of your home: all of that would go in. Give it a folder of its own.",)
-        )
+    folder = folder_of(path)
     inspection = inspect_file(path)
     if inspection.problems:
         raise ContractRefused(inspection.problems)
@@ -92,16 +84,8 @@ async def package_locally(
     secrets = scan(project)
     if secrets and not allow_secrets:
         raise ProjectRefused(tuple(str(one) for one in secrets))
-    texts = {name: (folder / name).read_text(encoding="utf-8") for name in TEXTS if (folder / name).is_file()}
-    wanted = requirements_of(
-        texts,
-        pip_installs=inspection.pip_installs,
-        imports=inspection.imports,
-        modules=[file.path.partition("/")[0].removesuffix(".py") for file in project.files],
-        base=python.installed,
-        kernel=python.installed,
-    )
-    lock = wanted.locked if wanted.lock else lock_of(wanted.needed, python, index_url=index_url)
+    wanted = requirements_beside(project, inspection, base=python.installed, kernel=python.installed)
+    lock = lock_for(wanted, python, index_url=index_url)
     plan = Plan(inspection=inspection, project=project, source=path.name, lock=lock)
     below = [runner_layer()]
     if lock.strip():
@@ -170,7 +154,7 @@ def _write_record(
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "notebook": plan.source,
         "notebook_sha256": hashlib.sha256((folder / plan.source).read_bytes()).hexdigest(),
-        "git": _git(folder),
+        "git": git_state(folder).as_json(),
         "base": {"kind": "local", "python": python.version, "machine": python.machine, "freeze": python.freeze},
         "lock": plan.lock,
         "contract": plan.contract,
@@ -192,26 +176,3 @@ def _write_record(
 
 def _record_path(store: LayoutStore, digest: str) -> Path:
     return store.folder / RECORDS / f"{digest.removeprefix('sha256:')}.json"
-
-
-def _git(folder: Path) -> dict[str, Any]:
-    """The commit that a folder stands on, and what is not committed; empty where it is no repository."""
-    commit = _asked(folder, "rev-parse", "HEAD")
-    if not commit:
-        return {}
-    diff = _asked(folder, "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--", ".")
-    return {
-        "commit": commit.strip(),
-        "diff": diff[:LONGEST_DIFF],
-        "untracked": _asked(folder, "ls-files", "--others", "--exclude-standard", "--", ".").splitlines(),
-    }
-
-
-def _asked(folder: Path, *words: str) -> str:
-    try:
-        # Nothing that a repository configures is run: no file system monitor, no hooks.
-        command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *words]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=30)
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
-        return ""
-    return done.stdout if done.returncode == 0 else ""

@@ -98,6 +98,16 @@ class Project:
         return content
 
 
+def folder_of(path: Path) -> Path:
+    """The folder that goes in with a notebook or module. Raises ProjectRefused where that is the whole home."""
+    folder = path.parent.resolve()
+    if folder == Path.home().resolve():
+        raise ProjectRefused(
+            (f"{path.name} lies at the top of your home: all of that would go in. Give it a folder of its own.",)
+        )
+    return folder
+
+
 def collect(folder: Path, *, limits: Limits = Limits()) -> Project:
     """What of a folder goes in. Raises ProjectRefused with all that is wrong with it, and OSError."""
     walk = _Walk(limits, Ignored(_own_lines(folder)))

@@ -32,6 +32,12 @@ class FoundSecret:
     cell: int = 0
     """Of a notebook, from 1; 0 in other files."""
 
+    @property
+    def place(self) -> str:
+        """How it is named where somebody allows it: `keys.py:3`, and `iris.ipynb:2:3` for a line of a cell."""
+        where = f"{self.cell}:{self.line}" if self.cell else f"{self.line}"
+        return f"{self.path}:{where}"
+
     def __str__(self) -> str:
         where = f"cell {self.cell}, line {self.line}" if self.cell else f"line {self.line}"
         return f"{self.path}, {where}: this looks like a key, a token or a password."

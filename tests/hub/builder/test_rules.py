@@ -18,7 +18,6 @@ from hub.builder.rules import (
     may,
     must_wait,
     name_from,
-    place_of,
     problems_with_lock,
     problems_with_name,
     problems_with_secrets,
@@ -187,7 +186,7 @@ SECRETS = (FoundSecret(path="keys.py", line=3), FoundSecret(path="iris.ipynb", l
 
 
 def test_what_looks_like_a_secret_stands_in_the_way_unless_its_place_is_allowed() -> None:
-    assert [place_of(one) for one in SECRETS] == ["keys.py:3", "iris.ipynb:2:4"]
+    assert [one.place for one in SECRETS] == ["keys.py:3", "iris.ipynb:2:4"]
     (problem,) = problems_with_secrets(SECRETS, allowed=("keys.py:3", "other.py:1"))
     assert "cell 2, line 4" in problem
     assert problems_with_secrets(SECRETS, allowed=("keys.py:3", "iris.ipynb:2:4")) == ()

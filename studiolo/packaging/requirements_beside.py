@@ -1,0 +1,47 @@
+"""What the files of a folder say that a model needs, and its lock: for the command line and JupyterLab alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from studiolo.packaging.errors import ProjectRefused
+from studiolo.packaging.requirements import LOCKS, Installed, Requirements, requirements_of
+
+if TYPE_CHECKING:
+    from studiolo.packaging.dependency_layer import PythonFacts
+    from studiolo.packaging.inspection import Inspection
+    from studiolo.packaging.project import Project
+
+TEXTS: Final = (*LOCKS, "requirements.txt", "pyproject.toml")
+"""At the top of the folder."""
+
+
+def requirements_beside(
+    project: Project, inspection: Inspection, *, base: Installed, kernel: Installed
+) -> Requirements:
+    """What a model needs and its base lacks. Raises ProjectRefused with everything that no image can be made from."""
+    wanted = {file.path: file for file in project.files if file.path in TEXTS}
+    texts: dict[str, str] = {}
+    for path, file in wanted.items():
+        try:
+            texts[path] = project.read(file).decode()
+        except UnicodeDecodeError:
+            raise ProjectRefused((f"{path} is no text in UTF-8. Save it as such.",)) from None
+    return requirements_of(
+        texts,
+        pip_installs=inspection.pip_installs,
+        imports=inspection.imports,
+        modules=[file.path.partition("/")[0].removesuffix(".py") for file in project.files],
+        base=base,
+        kernel=kernel,
+    )
+
+
+def lock_for(wanted: Requirements, python: PythonFacts, *, index_url: str | None = None) -> str:
+    """Versions and hashes of all that is needed: as a lock in the folder says, else as uv finds them now.
+
+    Raises DependenciesRefused.
+    """
+    from studiolo.packaging.dependency_layer import lock_of  # noqa: PLC0415 - looking at a folder needs none of it
+
+    return wanted.locked if wanted.lock else lock_of(wanted.needed, python, index_url=index_url)
