@@ -4,8 +4,8 @@
 SHELL := /bin/bash
 ARGS ?=
 CLUSTER = deploy/local/bootstrap.sh test && exec .venv/bin/python -P -m deploy.cluster.commands
-# Our part of JupyterLab, made ahead of the first workspace that would wait for it.
-LAB = .venv/bin/python -P -m spawner.environment_lab >/dev/null
+# What of this checkout is in every environment, made ahead of the first workspace that would wait for it.
+WHEELS = .venv/bin/python -P -m spawner.environment_studiolo >/dev/null
 NAME ?=
 ONLY ?=
 
@@ -13,10 +13,10 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 up: ## Start Studiolo here, in the foreground (options: make up ARGS="--port 8123 --data DIR"; all of them: ARGS=--help)
-	@deploy/local/bootstrap.sh up && $(LAB) && exec .venv/bin/studiolo up $(ARGS)
+	@deploy/local/bootstrap.sh up && $(WHEELS) && exec .venv/bin/studiolo up $(ARGS)
 
 test: ## Run every check: lint, types, import contracts, unit, integration and browser tests
-	@deploy/local/bootstrap.sh test && $(LAB) && exec deploy/local/check.sh test
+	@deploy/local/bootstrap.sh test && $(WHEELS) && exec deploy/local/check.sh test
 
 lint: ## Run the checks that need no test: ruff, mypy, import contracts
 	@deploy/local/bootstrap.sh test && exec deploy/local/check.sh lint

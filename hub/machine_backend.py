@@ -9,7 +9,7 @@ from hub.homes.wiring import HomesHere, measurements_here
 from hub.pages.machine_place import MachinePlace
 from spawner.catalogs import CatalogHolder
 from spawner.credential_refresh import EVERY_SECONDS, refresh_credentials
-from spawner.environment_lab import LabWheel
+from spawner.environment_studiolo import own_wheels
 from spawner.environments import EnvironmentStore
 from spawner.gpu_watch import WatchedGpus
 from spawner.gpus import NvmlGpus, SimulatedGpus
@@ -110,7 +110,7 @@ def _parts(
             data.environments,
             index_url=settings.packages.index_url,
             workspaces=data.workspaces,
-            lab=LabWheel(),
+            wheels=own_wheels(),
             log=log,
         ),
         starts=starts,

@@ -15,8 +15,9 @@ lock() {
         --override images/overrides.txt "$@"
 }
 
+# Beside its own, each environment has what the wheel `studiolo` depends on, which is installed there without asking.
 for requirements in images/*/requirements.in; do
-    lock "$@" "$requirements" --output-file "${requirements%.in}.lock"
+    lock "$@" "$requirements" pyproject.toml --output-file "${requirements%.in}.lock"
 done
 lock "$@" deploy/cluster/go.in --output-file deploy/cluster/go.lock
 lock "$@" tests/cluster/data/clients.in --output-file tests/cluster/data/clients.lock

@@ -80,7 +80,7 @@ class Build:
                 *uv, "venv", "--relocatable", "--python", str(self.recipe.interpreter.executable), self.tree
             )
             await self._run(*uv, "pip", "install", *self._install_options(), "--requirements", self.recipe.lock)
-            await self._install_lab(uv)
+            await self._install_own(uv)
             downloaded = self._reader.started
             await asyncio.to_thread(lay_over, self.tree, self.recipe.overlays)
             await self._compile()
@@ -89,12 +89,11 @@ class Build:
                 raise BuildFailed(" ".join(broken), self.log, hint="This is a fault of the lock or of Studiolo.")
         return Built(packages=self._installed(), seconds_after_download=time.monotonic() - downloaded)
 
-    async def _install_lab(self, uv: tuple[str, ...]) -> None:
-        if self.recipe.lab is None:
-            return
-        wheel = await asyncio.to_thread(self.recipe.lab.made)
+    async def _install_own(self, uv: tuple[str, ...]) -> None:
+        wheels = [await asyncio.to_thread(wheel.made) for wheel in self.recipe.wheels]
         options = ("--python", str(self.tree / "bin" / "python"), "--no-deps", "--no-index", "--link-mode", "copy")
-        await self._run(*uv, "pip", "install", *options, wheel)
+        if wheels:
+            await self._run(*uv, "pip", "install", *options, *wheels)
 
     def _install_options(self) -> tuple[str, ...]:
         # The lock is complete: nothing is resolved (--no-deps), nothing is built from source (--only-binary), nothing

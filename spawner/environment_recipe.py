@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from spawner.environment_lab import LabWheel
+    from spawner.own_wheel import OwnWheel
 
 BUILDER_VERSION: Final = 1
 """Part of every digest: raise it when the builder makes something else of the same lock."""
@@ -67,8 +67,8 @@ class Recipe:
     overlays: tuple[Path, ...]
     """Folders copied over the environment, later ones over earlier ones; those that do not exist add nothing."""
     interpreter: Interpreter
-    lab: LabWheel | None = None
-    """Our part of JupyterLab, installed beside the packages of the lock."""
+    wheels: tuple[OwnWheel, ...] = ()
+    """What of this checkout is installed beside the packages of the lock."""
 
     def identify(self) -> EnvironmentId:
         """The digest of everything named here, contents included. OSError where a file cannot be read."""
@@ -77,8 +77,8 @@ class Recipe:
         for part in (str(BUILDER_VERSION), *facts):
             _add(digest, part.encode())
         _add(digest, self.lock.read_bytes())
-        if self.lab is not None:
-            _add(digest, self.lab.inputs().encode())
+        for wheel in self.wheels:
+            _add(digest, wheel.inputs().encode())
         for overlay in self.overlays:
             for path in overlay_files(overlay):
                 _add(digest, path.relative_to(overlay).as_posix().encode())
@@ -91,14 +91,14 @@ def recipe_for(
     *,
     base_files: Path = BASE_FILES,
     interpreter: Interpreter | None = None,
-    lab: LabWheel | None = None,
+    wheels: tuple[OwnWheel, ...] = (),
 ) -> Recipe:
     """The recipe of a lock: the folder `files` beside it comes over what every environment gets."""
     return Recipe(
         lock=lock,
         overlays=(base_files, lock.parent / "files"),
         interpreter=interpreter or Interpreter.running(),
-        lab=lab,
+        wheels=wheels,
     )
 
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
-    from spawner.environment_lab import LabWheel
     from spawner.environment_recipe import Recipe
+    from spawner.own_wheel import OwnWheel
     from studiolo.catalog import Environment
 
 __all__ = ["BuildFailed", "BuildProgress", "BuildStep", "BuiltEnvironment", "EnvironmentId", "EnvironmentStore"]
@@ -76,18 +76,18 @@ class EnvironmentStore:
         index_url: str | None = None,
         workspaces: Path | None = None,
         base_files: Path = BASE_FILES,
-        lab: LabWheel | None = None,
+        wheels: tuple[OwnWheel, ...] = (),
         log: Any,
     ) -> None:
         """`cache`: uv's, None for its default; `workspaces`: where running ones leave their records.
-        `lab`: our part of JupyterLab, None to leave it out.
+        `wheels`: what of this checkout is in each of them.
         """
         self._shelf = Shelf(root)
         self._cache = cache
         self._index_url = index_url
         self._workspaces = workspaces
         self._base_files = base_files
-        self._lab = lab
+        self._wheels = wheels
         self._log = log
         self._builds: dict[str, tuple[asyncio.Task[Path], _Running]] = {}
 
@@ -174,7 +174,7 @@ class EnvironmentStore:
                 (),
                 hint="Name a lock under `requirements` in environments.yaml.",
             )
-        return recipe_for(environment.requirements, base_files=self._base_files, lab=self._lab)
+        return recipe_for(environment.requirements, base_files=self._base_files, wheels=self._wheels)
 
     async def _build(self, recipe: Recipe, identity: EnvironmentId, name: str, running: _Running) -> Path:
         shelf = self._shelf

@@ -20,10 +20,15 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.images.errors import StepFailedError, ToolMissingError
 from spawner.environment_failure import BuildFailed
-from spawner.environment_lab import WHEEL, LabWheel
+from spawner.environment_lab import WHEEL as LAB_WHEEL
+from spawner.environment_lab import LabWheel
+from spawner.environment_studiolo import WHEEL as STUDIOLO_WHEEL
+from spawner.environment_studiolo import StudioloWheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from spawner.own_wheel import OwnWheel
 
 SUITE: Final = "bookworm"
 """Debian 12, on which everything here was tried. `images/*/Containerfile` name the same one for docker."""
@@ -51,7 +56,7 @@ def ingredients(checkout: Path) -> dict[str, Ingredient]:
     images = checkout / "images"
     debian, pause = images / "debian", images / "pause" / "pause.c"
     compile_all = images / "base" / "compile_all.py"
-    lab = LabWheel(source=checkout / "lab")
+    lab, studiolo = LabWheel(source=checkout / "lab"), StudioloWheel(source=checkout)
     npm_files = (checkout / "package.json", checkout / "package-lock.json")
     return {
         "debian.tar": Ingredient(
@@ -60,11 +65,14 @@ def ingredients(checkout: Path) -> dict[str, Ingredient]:
             ),
             make=lambda target: _make_debian(target, debian, compile_all),
         ),
-        f"lab/{WHEEL}": Ingredient(inputs=lab.inputs(), make=lambda target: _make_lab(target, lab)),
+        f"lab/{LAB_WHEEL}": Ingredient(inputs=lab.inputs(), make=lambda target: _make_wheel(target, lab)),
         "node_modules": Ingredient(inputs=_hash(npm_files), make=lambda target: _make_node_modules(target, npm_files)),
         "pause": Ingredient(
             inputs=_hash([pause], platform.machine()),
             make=lambda target: _compile(pause, target),
+        ),
+        f"studiolo/{STUDIOLO_WHEEL}": Ingredient(
+            inputs=studiolo.inputs(), make=lambda target: _make_wheel(target, studiolo)
         ),
         "tools/uv": Ingredient(inputs=f"{version('uv')}-{platform.machine()}", make=_copy_uv),
     }
@@ -160,11 +168,11 @@ def _make_node_modules(target: Path, npm_files: Iterable[Path]) -> None:
         shutil.copytree(Path(folder, "node_modules"), target, symlinks=True)
 
 
-def _make_lab(target: Path, lab: LabWheel) -> None:
+def _make_wheel(target: Path, wheel: OwnWheel) -> None:
     try:
-        shutil.copyfile(lab.made(), target)
+        shutil.copyfile(wheel.made(), target)
     except BuildFailed as failed:
-        raise StepFailedError("Making our part of JupyterLab", exit_code=1, log_tail=failed.log_tail) from failed
+        raise StepFailedError(f"Making {target.name}", exit_code=1, log_tail=failed.log_tail) from failed
 
 
 def _copy_uv(target: Path) -> None:

@@ -10,7 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from spawner.environment_lab import WHEEL
+from spawner.environment_lab import WHEEL as LAB_WHEEL
+from spawner.environment_studiolo import WHEEL as STUDIOLO_WHEEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,7 +86,7 @@ def recipes(checkout: Path) -> tuple[Recipe, ...]:
                 ("workspace_server", images / "base" / "workspace_server"),
                 ("lock/requirements.lock", minimal),
             ),
-            ingredients=("tools/uv", f"lab/{WHEEL}"),
+            ingredients=("tools/uv", f"lab/{LAB_WHEEL}", f"studiolo/{STUDIOLO_WHEEL}"),
             locks=(minimal,),
             parent="debian",
             parent_argument="DEBIAN",
@@ -176,16 +177,19 @@ def _key(recipe: Recipe, parent_key: str, ingredients: Mapping[str, str]) -> str
 
 def step_digests(recipe: Recipe, ingredients: Mapping[str, str]) -> dict[str, str]:
     """What the ARGs say that stand before RUN steps: buildah's layers are found by them, not by what a step mounts."""
-    made_tools = (ingredients[name] for name in recipe.ingredients if not name.startswith("lab/"))
-    made_lab = (ingredients[name] for name in recipe.ingredients if name.startswith("lab/"))
-    tools, lock = hashlib.sha256("".join(made_tools).encode()), hashlib.sha256()
+
+    def made(where: str) -> hashlib._Hash:
+        found = (ingredients[name] for name in recipe.ingredients if name.startswith(where))
+        return hashlib.sha256("".join(found).encode())
+
+    tools, lock = made("tools/"), hashlib.sha256()
     for place, source in context_files(recipe):
         if place.startswith("tools/"):
             _add(tools, source.read_bytes())
         elif place.startswith("lock/"):
             _add(lock, source.read_bytes())
-    lab = hashlib.sha256("".join(made_lab).encode())
-    return {"TOOLS": tools.hexdigest(), "LOCK": lock.hexdigest(), "LAB": lab.hexdigest()}
+    digests = {"TOOLS": tools, "LOCK": lock, "LAB": made("lab/"), "STUDIOLO": made("studiolo/")}
+    return {name: digest.hexdigest() for name, digest in digests.items()}
 
 
 def lock_digest(recipe: Recipe) -> str:

@@ -122,7 +122,7 @@ def prune(*, data: Path, catalog: Path | None, as_json: bool) -> None:
 def _open(data: Path, catalog: Path | None) -> tuple[Catalog, EnvironmentStore]:
     # Settings and the store bring the hub's libraries; `studiolo --help` starts without them.
     from hub.settings import effective  # noqa: PLC0415 - see above
-    from spawner.environment_lab import LabWheel  # noqa: PLC0415 - see above
+    from spawner.environment_studiolo import own_wheels  # noqa: PLC0415 - see above
     from spawner.environments import EnvironmentStore  # noqa: PLC0415 - see above
     from studiolo.catalog import load_catalog  # noqa: PLC0415 - see above
 
@@ -131,7 +131,7 @@ def _open(data: Path, catalog: Path | None) -> tuple[Catalog, EnvironmentStore]:
         settings.data.environments,
         index_url=settings.packages.index_url or None,
         workspaces=settings.data.workspaces,
-        lab=LabWheel(),
+        wheels=own_wheels(),
         log=logging.getLogger(__name__),
     )
     return load_catalog(settings.catalog_directory), store

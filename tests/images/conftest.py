@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from spawner.environment_lab import LabWheel
+from spawner.environment_studiolo import own_wheels
 from spawner.environments import EnvironmentStore
 from studiolo.catalog import Environment
 from tests.fakes.hub_of_servers import SERVER_TOKEN, HubOfServers, running_hub
@@ -168,7 +168,7 @@ def wait_until_it_answers(server: RunningServer) -> None:
 
 def build(environment: Environment) -> Path:
     """The Python of an environment. Kept from run to run: what is built already is used at once, as in life."""
-    store = EnvironmentStore(SHARED, lab=LabWheel(), log=logging.getLogger(__name__))
+    store = EnvironmentStore(SHARED, wheels=own_wheels(), log=logging.getLogger(__name__))
     asyncio.run(store.build(environment, lambda _: None))
     return store.python(environment)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,12 @@ def test_workspaces_run_the_hub_of_the_hub(name: str) -> None:
     hub = versions((CHECKOUT / "requirements.lock").read_text())
     assert versions(lock(name))["jupyterhub"] == hub["jupyterhub"] == {"6.1.1"}
     assert "jupyterlab" in versions(lock(name))
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_every_environment_has_what_the_wheel_of_studiolo_depends_on(name: str) -> None:
+    needed = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert {re.split("[^a-z-]", one)[0] for one in [*needed, "uv"]} <= set(versions(lock(name)))
 
 
 @pytest.mark.parametrize("name", ["deep-learning", "pytorch"])
