@@ -111,17 +111,18 @@ def what_fits(hardware: Iterable[Hardware], state: MachineState) -> dict[str, Fi
 
 def alternatives(hardware: Iterable[Hardware], state: MachineState, asked: Hardware) -> tuple[Hardware, ...]:
     """Other hardware that fits now, nearest to what was asked first: by number of GPUs, then memory, then cores."""
-
-    def distance(entry: Hardware) -> tuple[int, int, float, str]:
-        return (
-            abs(entry.gpu_count - asked.gpu_count),
-            abs(entry.memory_bytes - asked.memory_bytes),
-            abs(entry.cpu.request - asked.cpu.request),
-            entry.name,
-        )
-
     fitting = (entry for entry in hardware if entry.name != asked.name and isinstance(admit(entry, state), Fits))
-    return tuple(sorted(fitting, key=distance))
+    return tuple(sorted(fitting, key=lambda entry: distance(entry, asked)))
+
+
+def distance(entry: Hardware, asked: Hardware) -> tuple[int, int, float, str]:
+    """How far a hardware is from the one that was asked for: by number of GPUs, then memory, then cores."""
+    return (
+        abs(entry.gpu_count - asked.gpu_count),
+        abs(entry.memory_bytes - asked.memory_bytes),
+        abs(entry.cpu.request - asked.cpu.request),
+        entry.name,
+    )
 
 
 def choose_gpus(state: MachineState, count: int) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ empty value, never an error: a cluster may run versions that we have not seen.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -117,6 +118,8 @@ class NodeFacts:
     """Resource and Kubernetes quantity: `("memory", "24032Mi")`."""
     is_ready: bool = False
     is_cordoned: bool = False
+    images: tuple[str, ...] = ()
+    """Those it has, by name and digest. A kubelet tells of the fifty largest alone, unless it is told otherwise."""
 
 
 def pod_facts(raw: Mapping[str, Any]) -> PodFacts:
@@ -169,6 +172,7 @@ def node_facts(raw: Mapping[str, Any]) -> NodeFacts:
         allocatable=_pairs(status, "allocatable"),
         is_ready=any(one.get("status") == "True" for one in ready),
         is_cordoned=spec.get("unschedulable") is True,
+        images=_images(status),
     )
 
 
@@ -208,6 +212,12 @@ def _container(status: Mapping[str, Any]) -> ContainerFacts:
 
 def _condition(raw: Mapping[str, Any]) -> Condition:
     return Condition(status=_text(raw, "status"), reason=_text(raw, "reason"), message=_text(raw, "message"))
+
+
+def _images(status: Mapping[str, Any]) -> tuple[str, ...]:
+    names = (name for one in _parts(status, "images") for name in one.get("names") or () if isinstance(name, str))
+    # The same few names on thousands of nodes: kept once.
+    return tuple(sys.intern(name) for name in names if "@sha256:" in name)
 
 
 def _part(raw: Mapping[str, Any], name: str) -> dict[str, Any]:

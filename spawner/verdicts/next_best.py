@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spawner.admission import distance
 from spawner.verdicts.node_fits import what_fits
 from spawner.verdicts.outcomes import NeverFits, NodesCordoned, NodesReserved, NoNodeComes, NoRoomNow
 
@@ -38,7 +39,7 @@ def next_best(
             ]
         case _:
             found = []
-    return tuple(sorted(found, key=lambda entry: _distance(entry, asked)))
+    return tuple(sorted(found, key=lambda entry: distance(entry, asked)))
 
 
 def _is_smaller(entry: Hardware, asked: Hardware) -> bool:
@@ -52,12 +53,3 @@ def _is_smaller(entry: Hardware, asked: Hardware) -> bool:
 
 def _goes_elsewhere(fit: NodeFit, asked: NodeFit) -> bool:
     return not set(fit.usable) <= set(asked.usable)
-
-
-def _distance(entry: Hardware, asked: Hardware) -> tuple[int, int, float, str]:
-    return (
-        abs(entry.gpu_count - asked.gpu_count),
-        abs(entry.memory_bytes - asked.memory_bytes),
-        abs(entry.cpu.request - asked.cpu.request),
-        entry.name,
-    )

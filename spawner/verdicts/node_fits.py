@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from studiolo.quantities import QuantityError, cpu_cores, memory_bytes
+from spawner.amounts import amount_of, needs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,14 +42,16 @@ def what_fits(hardware: Iterable[Hardware], nodes: Sequence[NodeFacts]) -> dict[
 
 
 def _fit(hardware: Hardware, nodes: Sequence[NodeFacts]) -> NodeFit:
-    fitting = [node for node in nodes if _is_of_kind(node, hardware) and _is_large_enough(node, hardware)]
+    needs = needs_of(hardware)
+    fitting = [node for node in nodes if is_of_kind(node, hardware) and amount_of(node.allocatable).holds(needs)]
     return NodeFit(
         usable=tuple(node.name for node in fitting if node.is_ready and not node.is_cordoned),
         out_of_use=tuple(node.name for node in fitting if not node.is_ready or node.is_cordoned),
     )
 
 
-def _is_of_kind(node: NodeFacts, hardware: Hardware) -> bool:
+def is_of_kind(node: NodeFacts, hardware: Hardware) -> bool:
+    """Whether the scheduler would look at that node for it: its labels are wanted, and its taints are borne."""
     labels = dict(node.labels)
     hard = [taint for taint in node.taints if taint[0] not in _PASSING_TAINTS and taint[2] != _SOFT]
     return (
@@ -83,25 +85,3 @@ def _tolerates(one: Toleration, taint: tuple[str, str, str]) -> bool:
     key, value, effect = taint
     is_of_value = one.operator == "Exists" or one.value == value
     return one.key in {"", key} and one.effect in {"", effect} and is_of_value
-
-
-def _is_large_enough(node: NodeFacts, hardware: Hardware) -> bool:
-    has = dict(node.allocatable)
-    if _memory(has.get("memory", "")) < hardware.memory_bytes or _cores(has.get("cpu", "")) < hardware.cpu.request:
-        return False
-    return hardware.gpu is None or _cores(has.get(hardware.gpu.resource, "")) >= hardware.gpu.count
-
-
-def _memory(text: str) -> int:
-    try:
-        return memory_bytes(text)
-    except QuantityError:
-        return 0
-
-
-def _cores(text: str) -> float:
-    """Cores or devices; none where the node says nothing that can be read."""
-    try:
-        return cpu_cores(text)
-    except QuantityError:
-        return 0

@@ -1,0 +1,287 @@
+"""How long a start would take, for one environment on one hardware, or why it cannot be now, and what could. Pure.
+
+`view.py` says where there is room, `spawner/admission.py` the same of one machine; `stage_times.py` says how long each
+stage takes. Here the two become a promise to a person; `forecast_words.py` puts it into words, from these values alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from spawner.admission import distance
+from spawner.stages import PHASE_OF, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from hub.capacity.stage_times import Spread, StageTimes
+    from hub.capacity.view import HardwareRoom, View
+    from spawner.amounts import Amount
+    from spawner.progress import Phase
+    from studiolo.catalog import Hardware
+
+MOSTLY: Final = 0.5
+"""Of the places where it may go, the share with the image from which on it counts as there: a scheduler rather takes
+those."""
+
+SOON_SECONDS: Final = 30.0
+"""What starts within this time is as good as at once: then the nearest in size is the best offer, else the soonest."""
+
+SLOWER_BY: Final = 2.0
+"""An offer that is nearer in size may take this much longer than the fastest and is still the better one."""
+
+
+class Kind(StrEnum):
+    """What the wait is about. Kept in the database and told over the wire: names do not change."""
+
+    READY = "ready"
+    """Room and software are there."""
+    PULL = "pull"
+    """The image must be fetched, or on one machine the software installed."""
+    NODE = "node"
+    """A node must come."""
+    NOT_NOW = "not_now"
+    """Somebody else has to end first."""
+    NEVER = "never"
+    """Waiting does not help."""
+
+
+CAN_START: Final = frozenset({Kind.READY, Kind.PULL, Kind.NODE})
+
+
+class Why(StrEnum):
+    """What stands in the way."""
+
+    NOTHING = ""
+    FULL = "full"
+    TOO_LARGE = "too_large"
+    """No machine is large enough and of the kind."""
+    OUT_OF_USE = "out_of_use"
+    """Those that are, are cordoned or silent."""
+    QUOTA = "quota"
+    SOFTWARE = "software"
+    """The software cannot run here."""
+
+
+class Place(StrEnum):
+    """Where the room comes from."""
+
+    FREE = "free"
+    GIVING_WAY = "giving_way"
+    NEW_NODE = "new_node"
+    FULL = "full"
+    OUT_OF_USE = "out_of_use"
+    TOO_LARGE = "too_large"
+    UNKNOWN = "unknown"
+    """Nobody may look: then it is taken to be free, as the cluster alone can say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Whether one hardware has room for one environment."""
+
+    place: Place
+    has_software: bool = True
+    """Whether the image is there, or the software installed."""
+    used: int = 0
+    """Devices that nobody gives up."""
+    total: int = 0
+    groups: tuple[str, ...] = ()
+    """The sorts of nodes it may go to."""
+    next_free: datetime | None = None
+    said: str = ""
+    """What is short, in the words of whoever counted it: "needs 4 GPUs, 1 of 4 is free"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What may still be used, of all that somebody may use."""
+
+    title: str
+    """Whose it is: "your team's quota"."""
+    left: Amount
+
+    def allows(self, asked: Amount) -> bool:
+        """Whether so much may be used. What the quota does not speak of, it does not limit."""
+        left = dict(self.left.devices)
+        return (
+            asked.cpu_millis <= self.left.cpu_millis
+            and asked.memory_bytes <= self.left.memory_bytes
+            and asked.pods <= self.left.pods
+            and all(count <= left.get(name, count) for name, count in asked.devices)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageForecast:
+    """One stage that the start will come to."""
+
+    stage: Stage
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What will come of a click."""
+
+    environment: str
+    hardware: str
+    kind: Kind
+    seconds: float | None = None
+    """Until it is ready; None where it does not start."""
+    stages: tuple[StageForecast, ...] = ()
+    is_measured: bool = False
+    """Whether earlier starts say so, for every stage. Else some number is from experience."""
+    why: Why = Why.NOTHING
+    used: int = 0
+    total: int = 0
+    asked: int = 0
+    """Devices, where devices are what is short."""
+    next_free: datetime | None = None
+    quota: str = ""
+    said: str = ""
+    is_install: bool = False
+    """Whether software is installed, not an image pulled."""
+    instead: str = ""
+    """The hardware that is the best offer for the same software, where this one does not start."""
+
+    @property
+    def can_start(self) -> bool:
+        """Whether a click begins a start."""
+        return self.kind in CAN_START
+
+    def phase_seconds(self) -> dict[Phase, float]:
+        """The same for the waiting page, whose phases are wider."""
+        seconds: dict[Phase, float] = {}
+        for entry in self.stages:
+            phase = PHASE_OF[entry.stage]
+            seconds[phase] = seconds.get(phase, 0.0) + entry.seconds
+        return seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One choice."""
+
+    environment: str
+    digest: str
+    """The image, or the digest of the lock."""
+    hardware: Hardware
+    needs: Amount
+    is_install: bool = False
+
+
+def forecast(asked: Asked, room: Room, times: StageTimes, *, quotas: Sequence[Quota] = ()) -> Forecast:
+    """What will come of this choice. Best offers are added where all choices are known: `with_offers`."""
+    exhausted = next((quota for quota in quotas if not quota.allows(asked.needs)), None)
+    base = Forecast(
+        environment=asked.environment,
+        hardware=asked.hardware.name,
+        kind=Kind.READY,
+        is_install=asked.is_install,
+        said=room.said,
+        used=room.used,
+        total=room.total,
+        asked=asked.hardware.gpu_count,
+    )
+    if exhausted is not None:
+        return replace(base, kind=Kind.NEVER, why=Why.QUOTA, quota=exhausted.title)
+    match room.place:
+        case Place.TOO_LARGE:
+            return replace(base, kind=Kind.NEVER, why=Why.TOO_LARGE)
+        case Place.OUT_OF_USE:
+            return replace(base, kind=Kind.NOT_NOW, why=Why.OUT_OF_USE)
+        case Place.FULL:
+            return replace(base, kind=Kind.NOT_NOW, why=Why.FULL, next_free=room.next_free)
+        case _:
+            return _starting(base, asked, room, times)
+
+
+def _starting(base: Forecast, asked: Asked, room: Room, times: StageTimes) -> Forecast:
+    first = {Place.GIVING_WAY: Stage.GIVING_WAY, Place.NEW_NODE: Stage.NODE}.get(room.place, Stage.SCHEDULING)
+    pulls = (Stage.PULL,) if not room.has_software else ()
+    stages = [
+        (stage, _spread(asked, room.groups, times, stage))
+        for stage in (first, *pulls, Stage.CONTAINERS, Stage.SERVER, Stage.LAB)
+        if not (asked.is_install and stage is Stage.CONTAINERS)
+    ]
+    kind = Kind.NODE if first is Stage.NODE else Kind.PULL if pulls else Kind.READY
+    return replace(
+        base,
+        kind=kind,
+        seconds=round(sum(spread.usual for _, spread in stages), 3),
+        stages=tuple(StageForecast(stage=stage, seconds=spread.usual) for stage, spread in stages),
+        is_measured=all(spread.weight > 0 for _, spread in stages),
+    )
+
+
+def _spread(asked: Asked, groups: Sequence[str], times: StageTimes, stage: Stage) -> Spread:
+    return times.of(
+        stage, digest=asked.digest, environment=asked.environment, hardware=asked.hardware.name, groups=groups
+    )
+
+
+def cluster_room(hardware: Hardware, found: HardwareRoom, view: View, *, with_image: int, times: StageTimes) -> Room:
+    """Whether a hardware has room on the nodes of a view, for an environment whose image the nodes `with_image` have.
+
+    That an autoscaler brings nodes is learned: a start on this hardware has waited for one before.
+    """
+    if found.free or found.giving_way:
+        place, candidates = (Place.FREE, found.free) if found.free else (Place.GIVING_WAY, found.giving_way)
+        present = (candidates & with_image).bit_count() / candidates.bit_count()
+        return _room(place, found, view.groups(candidates), has_software=present >= MOSTLY)
+    if times.has_measured(Stage.NODE, hardware=hardware.name):
+        return _room(Place.NEW_NODE, found, view.groups(found.usable), has_software=False)
+    if found.usable:
+        return _room(Place.FULL, found, view.groups(found.usable), has_software=True)
+    return _room(Place.OUT_OF_USE if found.out_of_use else Place.TOO_LARGE, found, (), has_software=True)
+
+
+def _room(place: Place, found: HardwareRoom, groups: tuple[str, ...], *, has_software: bool) -> Room:
+    return Room(
+        place=place,
+        has_software=has_software,
+        used=found.devices_used,
+        total=found.devices,
+        groups=groups,
+        next_free=found.next_free,
+    )
+
+
+def with_offers(forecasts: Iterable[Forecast], hardware: Sequence[Hardware]) -> tuple[Forecast, ...]:
+    """Each forecast, and where it does not start, the hardware on which the same software best would."""
+    known = tuple(forecasts)
+    return tuple(
+        entry
+        if entry.can_start
+        else replace(entry, instead=next(iter(best_offers(entry.environment, entry.hardware, known, hardware)), ""))
+        for entry in known
+    )
+
+
+def best_offers(
+    environment: str, asked: str, forecasts: Iterable[Forecast], hardware: Sequence[Hardware]
+) -> tuple[str, ...]:
+    """Hardware on which the software starts, best first: of those about as fast as the fastest the nearest in size."""
+    entries = {entry.name: entry for entry in hardware}
+    wanted = entries.get(asked)
+    able = {
+        entry.hardware: entry.seconds or 0.0
+        for entry in forecasts
+        if entry.environment == environment
+        and entry.hardware != asked
+        and entry.hardware in entries
+        and entry.can_start
+    }
+    if wanted is None or not able:
+        return ()
+    quick = max(SOON_SECONDS, SLOWER_BY * min(able.values()))
+
+    def rank(name: str) -> tuple[bool, float, tuple[int, int, float, str]]:
+        is_slow = able[name] > quick
+        return (is_slow, able[name] if is_slow else 0.0, distance(entries[name], wanted))
+
+    return tuple(sorted(able, key=rank))
