@@ -26,6 +26,7 @@ CHART_DECIDES: Final = (
     "kubernetes.homes",
     "kubernetes.kubeconfig",
     "kubernetes.release",
+    "models.registry.caFile",
     "models.registry.credentialsFile",
     "proxy.apiUrl",
     "proxy.host",
@@ -116,6 +117,8 @@ class RegistryValues(Section):
 
     existing_secret: str = ""
     """A Secret of type `kubernetes.io/dockerconfigjson` with who may push there. Only the services process sees it."""
+    ca_config_map: str = ""
+    """A ConfigMap whose key `ca.crt` is the authority of registries' certificates, where it is your own."""
 
 
 class ModelsValues(Section):

@@ -21,6 +21,7 @@ from studiolo.registry_sign_in import credentials_in
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection
     from pathlib import Path
+    from ssl import SSLContext
 
     from hub.settings import Settings
     from studiolo.catalog_model import Environment
@@ -59,7 +60,7 @@ class Places:
         self._registry = settings.models.registry
         self._is_cluster = settings.kubernetes is not None
         self._bases: dict[str, Base] = {}
-        self._base_stores: dict[ImageReference, RegistryStore] = {}
+        self._base_stores: dict[tuple[ImageReference, SSLContext], RegistryStore] = {}
 
     @property
     def host(self) -> str:
@@ -120,10 +121,11 @@ class Places:
         return offered[name]
 
     def _base_store(self, reference: ImageReference) -> RegistryStore:
-        store = self._base_stores.get(reference)
+        place = self._registry_place(reference.api_host)
+        which = reference, place.trust  # another one, once the file with the authority has changed
+        store = self._base_stores.get(which)
         if store is None:
-            store = RegistryStore(self._registry_place(reference.api_host), reference.repository)
-            self._base_stores[reference] = store
+            self._base_stores[which] = store = RegistryStore(place, reference.repository)
         return store
 
     async def _base(self, store: Store, reference: str, *, name: str) -> Base:
@@ -144,7 +146,13 @@ class Places:
         return base
 
     def _registry_place(self, host: str) -> RegistryPlace:
-        return RegistryPlace(host=host, credentials=self._credentials, allow_http=self._registry.allow_http)
+        return RegistryPlace(
+            host=host,
+            credentials=self._credentials,
+            allow_http=self._registry.allow_http,
+            ca_file=self._registry.ca_file,
+            ca_setting="models.registry.caFile",
+        )
 
     def _credentials(self, host: str) -> Credentials | None:
         path = self._registry.credentials_file

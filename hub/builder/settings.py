@@ -21,6 +21,9 @@ class RegistrySettings(Section):
     """Put before `models/OWNER/MODEL`, where a registry gives each project a name of its own."""
     allow_http: bool = False
     """Speak plain HTTP with it where it is this machine or has a private address."""
+    ca_file: Path | None = Field(default=None, strict=False)
+    """A file with the certificate authority of registries that have one of their own, in PEM form; the usual ones are
+    trusted beside it. Nodes have to trust it, too: docs/kubernetes.md."""
     credentials_file: Path | None = Field(default=None, strict=False)
     """A file as `docker login` writes it, such as a mounted Secret of type `kubernetes.io/dockerconfigjson`. It may
     also hold who reads base images elsewhere. Nobody but the services process reads it."""

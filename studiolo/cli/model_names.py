@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studiolo.errors import StudioloError
@@ -79,5 +81,6 @@ def registry_store(text: str, *, allow_http: bool) -> tuple[RegistryStore, str]:
     from studiolo.registry import ImageReference  # noqa: PLC0415 - see above
 
     reference = ImageReference.parse(text)
-    place = RegistryPlace(host=reference.api_host, allow_http=allow_http)
+    named = os.environ.get("SSL_CERT_FILE")
+    place = RegistryPlace(host=reference.api_host, allow_http=allow_http, ca_file=Path(named) if named else None)
     return RegistryStore(place, reference.repository), reference.tag

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 import httpx
 
 from studiolo.packaging.errors import StoreAway, StoreConflict, StoreRefused
 from studiolo.packaging.images import digest_of
+from studiolo.packaging.registry_answers import arrived, location, pause_before, with_query
+from studiolo.packaging.registry_trust import trust, untrusted
 from studiolo.packaging.stores import DIGEST, Manifest
 from studiolo.registry import MANIFEST_TYPES
 from studiolo.registry_errors import RegistryError
@@ -22,6 +22,7 @@ from studiolo.registry_sign_in import RegistrySignIn, docker_credentials, is_pri
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from studiolo.packaging.errors import StoreError
     from studiolo.packaging.images import Blob
@@ -32,15 +33,10 @@ CHUNK_BYTES: Final = 8 * 2**20
 """Sent at once. A larger blob goes in several, and goes on where it broke off."""
 
 TRIES: Final = 5
-LONGEST_PAUSE_SECONDS: Final = 10.0
-"""Also where a registry wants to be left alone for longer: people wait for the answer."""
-
 PATIENCE_SECONDS: Final = 30.0
 
 AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Answers of a registry that is busy, or is being restarted."""
-
-_RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +47,15 @@ class RegistryPlace:
     credentials: Callable[[str], Credentials | None] = docker_credentials
     allow_http: bool = False
     """Speak plain HTTP with it, on this machine and in private networks."""
+    ca_file: Path | None = None
+    """Authorities that are trusted beside those that every machine trusts."""
+    ca_setting: str = "SSL_CERT_FILE"
+    """What names that file, for whoever has to correct it."""
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """Whose certificates count. Raises StoreRefused where the file cannot be read."""
+        return trust(self.ca_file, setting=self.ca_setting)
 
     @property
     def url(self) -> str:
@@ -78,7 +83,7 @@ class RegistryStore:
         self._chunk_bytes = chunk_bytes
         self._pause = pause
         self._http = httpx.AsyncClient(
-            verify=_trusted(), timeout=PATIENCE_SECONDS, transport=transport, trust_env=False
+            verify=place.trust, timeout=PATIENCE_SECONDS, transport=transport, trust_env=False
         )
         self._sign_in = RegistrySignIn(self._http, allow_http=place.allow_http, credentials=place.credentials)
         self._tokens: dict[tuple[str, ...], str] = {}
@@ -116,7 +121,7 @@ class RegistryStore:
                         f"{self._place.host} broke off {TRIES} times while {blob.digest} was sent.",
                         hint="Try again: what arrived whole is not sent a second time.",
                     ) from broken
-                await self._pause(_pause_before(attempt))
+                await self._pause(pause_before(attempt))
                 if await self.has(blob):  # the last answer was lost, not the bytes
                     return sent
         raise AssertionError  # the loop has ended one way or another
@@ -206,7 +211,7 @@ class RegistryStore:
         begun = await self._ask("POST", "blobs/uploads/")
         if begun.status_code != HTTPStatus.ACCEPTED:
             raise self._refusal(begun)
-        place = _location(begun)
+        place = location(begun)
         sent = 0
         with opened() as source:
             while blob.size - sent > self._chunk_bytes:
@@ -226,17 +231,17 @@ class RegistryStore:
         for attempt in range(TRIES):
             response = await self._once("PATCH", place, headers=headers, content=chunk)
             if response is not None and response.status_code in {HTTPStatus.ACCEPTED, HTTPStatus.NO_CONTENT}:
-                return _location(response), _arrived(response, sent + len(chunk))
+                return location(response), arrived(response, sent + len(chunk))
             if response is not None and response.status_code not in AGAIN | {416}:
                 raise self._refusal(response)
-            await self._pause(_pause_before(attempt, response))
+            await self._pause(pause_before(attempt, response))
             there = await self._once("GET", place)
             if there is None:
                 continue
             if there.status_code == HTTPStatus.NO_CONTENT:
-                arrived = _arrived(there, sent)
-                if arrived != sent:
-                    return _location(there), arrived
+                so_far = arrived(there, sent)
+                if so_far != sent:
+                    return location(there), so_far
             elif there.status_code == HTTPStatus.NOT_FOUND:  # the registry forgot the upload: from the start
                 raise _BrokenOff(sent + len(chunk))
         raise _BrokenOff(sent + len(chunk))
@@ -245,7 +250,7 @@ class RegistryStore:
         headers = {"Content-Type": "application/octet-stream"}
         if sent:
             headers["Content-Range"] = f"{sent}-{sent + len(rest) - 1}"
-        url = _with_query(place, digest=blob.digest)
+        url = with_query(place, digest=blob.digest)
         response = await self._once("PUT", url, headers=headers, content=rest)
         if response is None or response.status_code in AGAIN or response.status_code == HTTPStatus.NOT_FOUND:
             raise _BrokenOff(sent + len(rest))
@@ -253,7 +258,7 @@ class RegistryStore:
             raise self._refusal(response)
 
     async def _abandon(self, begun: httpx.Response) -> None:
-        await self._once("DELETE", _location(begun))  # an upload that nobody ends is collected some day
+        await self._once("DELETE", location(begun))  # an upload that nobody ends is collected some day
 
     async def _ask(
         self,
@@ -272,7 +277,7 @@ class RegistryStore:
             if response is not None and response.status_code not in AGAIN:
                 return response
             if attempt < TRIES - 1:
-                await self._pause(_pause_before(attempt, response))
+                await self._pause(pause_before(attempt, response))
         if response is None:
             raise StoreAway(
                 f"The registry {self._place.host} does not answer.", hint="Look at it and at the network; try again."
@@ -296,7 +301,9 @@ class RegistryStore:
                 response = await self._http.request(
                     method, url, headers=signed, content=content, follow_redirects=method in {"GET", "HEAD"}
                 )
-            except httpx.HTTPError:
+            except httpx.HTTPError as error:
+                if (refused := self._untrusted(error)) is not None:
+                    raise refused from error
                 return None
             if response.status_code != HTTPStatus.UNAUTHORIZED or is_last:
                 return response
@@ -325,8 +332,14 @@ class RegistryStore:
             raise self._refusal(response)
         return True
 
-    def _away(self, error: httpx.HTTPError) -> StoreAway:
-        return StoreAway(f"The registry {self._place.host} cannot be reached ({error or type(error).__name__}).")
+    def _untrusted(self, error: httpx.HTTPError) -> StoreRefused | None:
+        return untrusted(error, setting=self._place.ca_setting)
+
+    def _away(self, error: httpx.HTTPError) -> StoreError:
+        refused = self._untrusted(error)
+        return refused or StoreAway(
+            f"The registry {self._place.host} cannot be reached ({error or type(error).__name__})."
+        )
 
     def _refusal(self, response: httpx.Response) -> StoreError:
         match response.status_code:
@@ -345,12 +358,6 @@ class RegistryStore:
                 return StoreAway(f"{self._place.host} answered {status}, and nobody knows what to make of it.")
 
 
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Whose certificates count. Read once: that takes a sixth of what a whole package does."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
 class _BrokenOff(Exception):
     """An upload that has to begin anew."""
 
@@ -363,37 +370,3 @@ def _checked(digest: str) -> str:
     if not DIGEST.fullmatch(digest):
         raise StoreRefused(f"{digest[:80]!r} is no digest.")
     return digest
-
-
-def _location(response: httpx.Response) -> str:
-    """Where an upload goes on: absolute or not, both are allowed. Never at another host than the registry's own."""
-    place = urljoin(str(response.request.url), response.headers.get("Location", ""))
-    asked, told = urlsplit(str(response.request.url)), urlsplit(place)
-    if not response.headers.get("Location"):
-        raise StoreAway(f"{asked.netloc} does not say where an upload goes on.")
-    if told.hostname != asked.hostname:  # it would be told our token
-        raise StoreRefused(f"{asked.netloc} sends uploads to {told.netloc}, which is another host.")
-    if asked.scheme == "https" and told.scheme != "https":
-        raise StoreRefused(f"{asked.netloc} sends uploads to an address without encryption.")
-    return str(place)
-
-
-def _arrived(response: httpx.Response, otherwise: int) -> int:
-    """How many bytes of an upload are there; `0-0` is what an empty one is called, too."""
-    found = _RANGE.fullmatch(response.headers.get("Range", ""))
-    if found is None:
-        return otherwise
-    last = int(found[1])
-    return last + 1 if last else 0
-
-
-def _with_query(url: str, **more: str) -> str:
-    query = parse_qsl(urlsplit(url).query, keep_blank_values=True)
-    return str(urlsplit(url)._replace(query=urlencode([*query, *more.items()])).geturl())
-
-
-def _pause_before(attempt: int, response: httpx.Response | None = None) -> float:
-    """How long until the next try: as long as the registry says, or twice as long as before."""
-    told = response.headers.get("Retry-After", "") if response is not None else ""
-    wanted = float(told) if told.isdecimal() else 0.25 * 2**attempt
-    return min(wanted, LONGEST_PAUSE_SECONDS)

@@ -217,6 +217,7 @@ def test_only_services_sees_the_secret_that_images_of_models_are_pushed_with_and
     assert found == {"Deployment studiolo-services"}
     registry = load_settings(settings_in(objects, tmp_path)).models.registry
     assert str(registry.credentials_file) == "/etc/studiolo/registry/config.json"
+    assert registry.ca_file is None
     assert registry.host == "registry.example.org:5000"
 
     def ports(values: dict[str, Any]) -> list[list[int]]:
@@ -227,6 +228,17 @@ def test_only_services_sees_the_secret_that_images_of_models_are_pushed_with_and
     index = {"packages": {"indexUrl": "http://packages.example.org:8080/simple"}}
     assert ports(merged(merged(LEAST, MODELS), index))[-1] == [5000, 8080, 443]
     assert ports(merged(LEAST, index)) == ports(LEAST)
+
+
+def test_services_trust_the_authority_of_the_registry_that_a_config_map_holds(tmp_path: Path) -> None:
+    objects = render(merged(MODELS, merged(LEAST, {"models": {"registry": {"caConfigMap": "authority"}}})))
+    services = pod_specs(objects)["Deployment studiolo-services"]
+    (container,) = services["containers"]
+    (volume,) = (one["name"] for one in services["volumes"] if one.get("configMap", {}).get("name") == "authority")
+    (folder,) = (mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == volume)
+    registry = load_settings(settings_in(objects, tmp_path)).models.registry
+    assert str(registry.ca_file) == f"{folder}/ca.crt"
+    assert registry.credentials_file is not None
 
 
 def test_one_database_for_both_is_refused() -> None:

@@ -27,9 +27,14 @@
 {{- if .Values.homes.service.enabled -}}
   {{- $_ := set $decided "homes" (dict "service" (dict "url" (include "studiolo.url.homes" .) "host" "0.0.0.0" "root" "/homes")) -}}
 {{- end -}}
+{{- $registry := dict -}}
 {{- if .Values.models.registry.existingSecret -}}
-  {{- $_ := set $decided "models" (dict "registry" (dict "credentialsFile" "/etc/studiolo/registry/config.json")) -}}
+  {{- $_ := set $registry "credentialsFile" "/etc/studiolo/registry/config.json" -}}
 {{- end -}}
+{{- if .Values.models.registry.caConfigMap -}}
+  {{- $_ := set $registry "caFile" "/etc/studiolo/registry-authority/ca.crt" -}}
+{{- end -}}
+{{- if $registry }}{{ $_ := set $decided "models" (dict "registry" $registry) }}{{ end -}}
 {{- range $part := list "hub" "services" -}}
   {{- if (index $.Values $part).database.existingSecret -}}
     {{- $_ := set (index $decided $part) "database" (dict "urlFile" (printf $database $part)) -}}
