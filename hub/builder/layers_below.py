@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hub.builder.errors import ModelRefused
+from studiolo.packaging.base_images import other_python
 from studiolo.packaging.dependency_layer import ask_python, dependency_layer
 from studiolo.packaging.images import Blob
 from studiolo.packaging.runner_layer import runner_layer
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 SHARED: Final = "models/shared"
 """The repository from which every other has these layers. No owner's is called so: theirs have one part more."""
-
-PYTHON_VERSION: Final = "PYTHON_VERSION="
-"""The variable in which images of Python say which one they have."""
 
 
 class LayersBelow:
@@ -52,7 +50,7 @@ class LayersBelow:
 
     async def _dependencies(self, lock: str, standing: Standing) -> ReadyLayer:
         python = await asyncio.to_thread(_own_python)
-        other = _other_python(standing, python)
+        other = other_python(standing.base, python.version)
         if other:
             sentence = (
                 f"lock: {standing.environment} has Python {other}, and packages are installed here for "
@@ -81,10 +79,3 @@ class LayersBelow:
 @cache
 def _own_python() -> PythonFacts:
     return ask_python(Path(sys.executable))
-
-
-def _other_python(standing: Standing, python: PythonFacts) -> str:
-    """The Python of a base that says so, where its compiled files differ from ours; "" where they do not."""
-    env = (standing.base.config.get("config") or {}).get("Env") or ()
-    said = [line.removeprefix(PYTHON_VERSION) for line in env if str(line).startswith(PYTHON_VERSION)]
-    return said[0] if said and said[0].split(".")[:2] != python.version.split(".")[:2] else ""

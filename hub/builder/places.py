@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hub.builder.errors import ModelRefused, NoPlaceForModels
 from studiolo.catalog import Platform, load_catalog
-from studiolo.packaging.errors import StoreAway, StoreRefused
-from studiolo.packaging.images import Base, as_object, read_base
+from studiolo.packaging.base_images import NamesBase, fetch_base
+from studiolo.packaging.errors import StoreAway
+from studiolo.packaging.images import Base
 from studiolo.packaging.layout_store import LayoutStore
 from studiolo.packaging.registry_store import RegistryPlace, RegistryStore
 from studiolo.problems import perhaps, quoted
@@ -19,18 +20,14 @@ from studiolo.registry import ImageReference
 from studiolo.registry_sign_in import credentials_in
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import Collection
     from pathlib import Path
     from ssl import SSLContext
 
     from hub.settings import Settings
     from studiolo.catalog_model import Environment
-    from studiolo.packaging.images import Blob
-    from studiolo.packaging.stores import Manifest, Opened, Store
+    from studiolo.packaging.stores import Store
     from studiolo.registry_sign_in import Credentials
-
-PLATFORM: Final = ("linux", "amd64")
-"""Of an image for several kinds of machine, the one that is taken."""
 
 MOST_BASES: Final = 64
 """That are remembered: a digest always means the same one."""
@@ -110,7 +107,7 @@ class Places:
 
     def named(self, store: Store, standing: Standing) -> Store:
         """The store to put an image into: a folder names the layers of its base, and does not keep them."""
-        return store if self.host else _NamesBase(store, {layer.digest for layer in standing.base.layers})
+        return store if self.host else NamesBase(store, {layer.digest for layer in standing.base.layers})
 
     def _offered(self, name: str, teams: Collection[str]) -> Environment:
         platform = Platform.KUBERNETES if self._is_cluster else Platform.LOCAL
@@ -131,15 +128,7 @@ class Places:
     async def _base(self, store: Store, reference: str, *, name: str) -> Base:
         if (known := self._bases.get(name)) is not None:
             return known
-        manifest = await store.manifest(reference)
-        if manifest is not None and (one := _of_platform(manifest)):
-            manifest = await store.manifest(one)
-        if manifest is None:
-            raise StoreRefused(
-                f"The base image {name} is not there.", hint="Ask an administrator to look at the catalog."
-            )
-        config = await store.get(str(as_object(manifest.content).get("config", {}).get("digest")))
-        base = read_base(manifest.content, config, digest=manifest.digest, name=name)
+        base = await fetch_base(store, reference, name=name, hint="Ask an administrator to look at the catalog.")
         if len(self._bases) >= MOST_BASES:
             self._bases.clear()
         self._bases[name] = base
@@ -157,55 +146,6 @@ class Places:
     def _credentials(self, host: str) -> Credentials | None:
         path = self._registry.credentials_file
         return None if path is None else credentials_in(path, host)
-
-
-class _NamesBase:
-    """A store that takes the layers of a base for granted (decisions: packages on one machine)."""
-
-    def __init__(self, store: Store, digests: Collection[str]) -> None:
-        self._store = store
-        self._digests = digests
-
-    async def has(self, blob: Blob) -> bool:
-        return blob.digest in self._digests or await self._store.has(blob)
-
-    async def mount(self, blob: Blob, *, source: str) -> bool:
-        return await self._store.mount(blob, source=source)
-
-    async def put(self, blob: Blob, opened: Callable[[], Opened]) -> int:
-        return await self._store.put(blob, opened)
-
-    async def get(self, digest: str) -> bytes:
-        return await self._store.get(digest)
-
-    def read(self, digest: str) -> AsyncIterator[bytes]:
-        return self._store.read(digest)
-
-    async def manifest(self, reference: str) -> Manifest | None:
-        return await self._store.manifest(reference)
-
-    async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "") -> str:
-        return await self._store.put_manifest(content, media_type=media_type, tag=tag)
-
-    async def tags(self) -> tuple[str, ...]:
-        return await self._store.tags()
-
-    async def delete(self, digest: str) -> None:
-        await self._store.delete(digest)
-
-    async def close(self) -> None:
-        await self._store.close()
-
-
-def _of_platform(manifest: Manifest) -> str:
-    """The digest of the image for our kind of machine, in a list for several; "" where it is no list."""
-    listed: Any = as_object(manifest.content).get("manifests")
-    for one in listed if isinstance(listed, list) else []:
-        match one:
-            case {"digest": str(digest), "platform": {"os": os, "architecture": architecture}}:
-                if (os, architecture) == PLATFORM:
-                    return digest
-    return ""
 
 
 @lru_cache(maxsize=MOST_BASES)
