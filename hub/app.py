@@ -30,6 +30,7 @@ from hub.builder.routes import (
     OriginHandler,
     PlanHandler,
 )
+from hub.capacity.actions import Lessons
 from hub.credentials.actions import Credentials
 from hub.credentials.pages import AlwaysPage, CredentialsPage, RemovePage, RotatePage
 from hub.credentials.routes import (
@@ -193,6 +194,7 @@ class RunningServices:
             models=Models(
                 self._database, self._places, LayersBelow(self._settings, self._places), self._settings.models
             ),
+            lessons=Lessons(self._database),
             standings=Standings(self._hub),
             metrics=ServicesMetrics(lambda: not self._watch.is_away),
             hub_auth=hub_oauth(self._settings, self._keys),

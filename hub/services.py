@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hub.archives.actions import Archives
     from hub.builder.actions import Models
+    from hub.capacity.actions import Lessons
     from hub.credentials.actions import Credentials
     from hub.credentials.standing import Standings
     from hub.database import Database
@@ -26,6 +27,8 @@ class Services:
     credentials: Credentials
     archives: Archives
     models: Models
+    lessons: Lessons
+    """Knows how long starts took, and how good their forecasts were."""
     standings: Standings
     """Says who is in which team, and leads it."""
     metrics: ServicesMetrics

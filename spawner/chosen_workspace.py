@@ -24,6 +24,7 @@ from spawner.plan import make_plan
 from spawner.progress import Phase, StartProgress
 from spawner.progress_board import ProgressBoard
 from spawner.refusals import public_error, to_spawn_exception
+from spawner.stages import Stage
 from spawner.start_report import READY, StartReport
 from studiolo.choice import Choice
 from studiolo.names import check_server_name, workspace_key
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from spawner.errors import Offer, StartError
     from spawner.lasting import StopReason
     from spawner.meter import Meter
-    from spawner.parts import StartHistory
+    from spawner.parts import Forecasts, StartHistory
     from spawner.plan import LaunchPlan
 
 START_SECONDS: Final = 3600
@@ -63,6 +64,10 @@ class Parts(Protocol):
     @property
     def credentials(self) -> CredentialSource:
         """Who knows of people's credentials."""
+
+    @property
+    def forecasts(self) -> Forecasts:
+        """Who says how long a start will take."""
 
     def quota_of(self, teams: Collection[str], /) -> int | None:
         """How many bytes the home of somebody in these teams may hold."""
@@ -247,9 +252,30 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
             self.log.warning("The workspace %s starts, but: %s", self._log_name, sentence)
         return plan.with_credentials(chosen.mounted)
 
-    def _expect(self, seconds: Mapping[Phase, float]) -> None:
-        """A new start is on the board: what its phases should take, and what its person should know."""
-        self._board.show(StartProgress.expecting(seconds).noticing(*self._notices))
+    def _expect(self, plan: LaunchPlan, known: Mapping[Phase, float]) -> None:
+        """A new start is on the board: what its phases should take, and what its person should know.
+
+        `known`: what starts of this software took, for where nobody makes a forecast.
+        """
+        forecast = self.parts.forecasts.at_click(plan.choice, plan.identity.teams)
+        seconds = {**known, **forecast.phase_seconds()}
+        self._board.begin_anew(StartProgress.expecting(seconds).noticing(*self._notices), forecast)
+
+    def _node_group(self) -> str:
+        """The sort of node that it came to; "" where there is none, or nobody knows."""
+        return ""
+
+    def _send_report(self, outcome: str) -> None:
+        if self._report is None:
+            return
+        board = self._board
+        self._report.send(
+            board.progress,
+            outcome,
+            stages=board.stage_seconds(),
+            forecast=board.forecast,
+            node_group=self._node_group(),
+        )
 
     def _check_choice(self, user_options: Any) -> None:
         """Makes the plan of what was asked for; nothing asked for means the same as last time.
@@ -281,6 +307,7 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
     def _wait_for_lab(self) -> None:
         """The last phase is JupyterHub's: it looks whether the server answers, and adds the route."""
         self._board.begin(Phase.LAB)
+        self._board.enter(Stage.LAB)
         whole_start = self._spawn_future
         if whole_start is None:  # started by a program of the hub's, not by a request: nobody watches this phase
             self._lab_is_open()
@@ -307,12 +334,12 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
 
     def _lab_is_open(self) -> None:
         self._board.finish(Phase.LAB)
+        self._board.leave()
         took = ", ".join(
             f"{phase} {seconds:.2f} s" for phase, seconds in self._board.progress.measured_seconds().items()
         )
         self.log.info("The workspace %s is ready: %s", self._log_name, took)
-        if self._report is not None:
-            self._report.send(self._board.progress, READY)
+        self._send_report(READY)
         self._count_start(READY)
 
     def _note_failure(self, failure: StartError) -> None:
@@ -323,8 +350,7 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
             *(self._log_name, failure.reference, failure.text),
             extra={"reference": failure.reference, "verdict": failure.code},
         )
-        if self._report is not None:
-            self._report.send(self._board.progress, failure.code)
+        self._send_report(failure.code)
         self._count_start(failure.code)
 
     def _count_start(self, outcome: str) -> None:

@@ -227,7 +227,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         for name, value in pod_traits(plan, self.parts.installation).items():
             setattr(self, name, value)
         expected = dict(self.parts.starts.expected(plan.shape.environment.image or ""))
-        self._expect(expected)
+        self._expect(plan, expected)
         self._report = StartReport(
             starts=self.parts.starts,
             plan=plan,
@@ -252,6 +252,12 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         url = await start.run()
         await self._settle_cpu(plan)
         return url
+
+    def _node_group(self) -> str:
+        """The sort of node that it came to."""
+        pod = self.parts.pods.get(self.pod_name)
+        node = self._node_of(pod.node) if pod is not None and pod.node else None
+        return node.group if node is not None else ""
 
     def _node_of(self, name: str) -> NodeFacts | None:
         return None if self.parts.nodes is None else self.parts.nodes.get(name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spawner.credentials import NO_CREDENTIALS
-from spawner.parts import no_quota
+from spawner.parts import NoForecasts, no_quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spawner.installation import Installation
     from spawner.kube import Kube
     from spawner.node_watch import NodeWatch
-    from spawner.parts import StartHistory
+    from spawner.parts import Forecasts, StartHistory
     from spawner.pod_watch import PodWatch
 
 
@@ -35,6 +35,7 @@ class ClusterParts:
     installation: Installation
     homes: HomeService | None = None
     """None: the node makes the folder of a home, or homes end with their pods."""
+    forecasts: Forecasts = field(default_factory=NoForecasts)
     credentials: CredentialSource = NO_CREDENTIALS
     quota_of: Callable[[Collection[str]], int | None] = no_quota
     """How many bytes the home of somebody in these teams may hold."""

@@ -29,6 +29,7 @@ from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRe
 from spawner.manifest import HOME, secret_manifest
 from spawner.notices import notices_variable, with_variables
 from spawner.progress import Phase, PhaseState
+from spawner.stages import Stage, stage_of
 from spawner.team_mounts import SHARED, shared_folders, without_shared
 from spawner.verdicts.create_refusals import judge_refusal
 from spawner.verdicts.errors import error_of
@@ -105,6 +106,7 @@ class ClusterStart:
     async def run(self) -> str:
         """The address of a server that answers. Raises StartError; cancelled or failed, no pod is left behind."""
         self.board.begin(Phase.ROOM)
+        self.board.enter(Stage.SCHEDULING)
         try:
             prepared = await self._prepare_home()
             manifest = with_variables(prepared, notices_variable(self.board.progress.notices))
@@ -244,6 +246,7 @@ class ClusterStart:
 
         url = await follow_until_serving(self.pods, created.name, running, self.probe_path)
         self.board.finish(Phase.SERVER)
+        self.board.leave()
         return url
 
     async def _judge(self, pod: PodFacts, began: float, patience: Patience) -> bool:
@@ -251,9 +254,11 @@ class ClusterStart:
         match outcome := self._outcome(pod, began, patience):
             case Waiting():
                 self._reach(outcome.phase, outcome.detail)
+                self.board.enter(stage_of(outcome))
                 return False
             case Running():
                 self._reach(Phase.SERVER, "")
+                self.board.enter(stage_of(outcome))
                 return True
         log_tail = await last_log_lines(self.kube, pod) if pod.node else ()
         # Once more: why a program could not run may stand in its log alone.
@@ -295,6 +300,7 @@ class ClusterStart:
             self.board.detail(reached, detail)
 
     def _show_failure(self) -> None:
+        self.board.leave()
         running = (entry.phase for entry in self.board.progress.phases if entry.state is PhaseState.RUNNING)
         self.board.fail(next(running, Phase.ROOM))
 

@@ -136,7 +136,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
             expected = dict(self.parts.starts.expected(digest))
         if is_installed:
             expected[Phase.SOFTWARE] = 0.0
-        self._expect(expected)
+        self._expect(plan, expected)
         self._report = StartReport(
             starts=self.parts.starts,
             plan=plan,
@@ -153,6 +153,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
             board=self._board,
             hub_env=self._env_on_port,
             seconds=self.start_timeout * OUR_SHARE,
+            is_installed=is_installed,
         )
 
     def _env_on_port(self, port: int) -> dict[str, str]:

@@ -40,6 +40,7 @@ from spawner.limits import scope_command
 from spawner.process import render_process
 from spawner.progress import Phase
 from spawner.record import WorkspaceRecord
+from spawner.stages import Stage
 from spawner.team_links import link_teams
 from spawner.workspace_process import KeeperJob, StillRunningError
 
@@ -80,17 +81,26 @@ class LocalStart:
     """What JupyterHub wants its server on a given port to know."""
     seconds: float
     """How long all of it may take."""
+    is_installed: bool = True
+    """Whether the software was there before."""
 
     async def run(self) -> str:
         """The address of a server that answers. Raises StartError; cancelled or failed, it gives everything back."""
         try:
+            self.board.enter(Stage.SCHEDULING)
             with self.board.phase(Phase.ROOM):
                 held = self._find_room()
+            if not self.is_installed:  # a look whether it is there takes no time that anybody could forecast
+                self.board.enter(Stage.PULL)
             with self.board.phase(Phase.SOFTWARE):
                 python = await self._prepare_software()
+            self.board.enter(Stage.SERVER)
             with self.board.phase(Phase.SERVER):
-                return await self._start_server(held, python)
+                url = await self._start_server(held, python)
+            self.board.leave()
+            return url  # noqa: TRY300 - what follows is for failures alone
         except BaseException:
+            self.board.leave()
             self.parts.machine.release(self.plan.identity.key)
             raise
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from spawner.credentials import NO_CREDENTIALS
 from spawner.home_checks import HomeChecks
+from spawner.start_forecast import UNKNOWN_FORECAST
 from studiolo.wire import StartRecord
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
     from spawner.gpu_watch import WatchedGpus
     from spawner.machine import Machine
     from spawner.progress import Phase
+    from spawner.start_forecast import StartForecast
+    from studiolo.catalog import Hardware
+    from studiolo.choice import Choice
 
-__all__ = ["NoHistory", "SpawnerParts", "StartHistory", "StartRecord", "no_quota"]
+__all__ = ["Forecasts", "NoForecasts", "NoHistory", "SpawnerParts", "StartHistory", "StartRecord", "no_quota"]
 
 
 def no_quota(_teams: Collection[str]) -> int | None:
@@ -56,6 +60,28 @@ class NoHistory:
         """Forgets it."""
 
 
+class Forecasts(Protocol):
+    """Who says how long a start will take. Never raises and never waits: a start goes on the same without it."""
+
+    def at_click(self, choice: Choice, teams: Collection[str]) -> StartForecast:
+        """What will come of this choice for somebody in these teams."""
+
+    def instead(self, choice: Choice, teams: Collection[str]) -> tuple[Hardware, ...]:
+        """Hardware that starts the same software, best first; nothing where nobody knows."""
+
+
+class NoForecasts:
+    """Promises nothing: for a spawner without a hub."""
+
+    def at_click(self, choice: Choice, teams: Collection[str]) -> StartForecast:  # noqa: ARG002 - the protocol's
+        """Nothing."""
+        return UNKNOWN_FORECAST
+
+    def instead(self, choice: Choice, teams: Collection[str]) -> tuple[Hardware, ...]:  # noqa: ARG002 - the protocol's
+        """Nothing."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpawnerParts:
     """Everything outside JupyterHub that a start needs."""
@@ -71,4 +97,5 @@ class SpawnerParts:
     """How many bytes the home of somebody in these teams may hold."""
     package_index: str | None = None
     """Where pip and uv in a workspace find packages. None: where they always do."""
+    forecasts: Forecasts = field(default_factory=NoForecasts)
     home_checks: HomeChecks = field(default_factory=HomeChecks)

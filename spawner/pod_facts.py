@@ -19,6 +19,16 @@ CONTAINER: Final = "notebook"
 """KubeSpawner's name for the container with the server."""
 
 
+GROUP_LABELS: Final = (
+    "karpenter.sh/nodepool",
+    "cloud.google.com/gke-nodepool",
+    "eks.amazonaws.com/nodegroup",
+    "kubernetes.azure.com/agentpool",
+    "node.kubernetes.io/instance-type",
+)
+"""What nodes of one sort have in common; the first that a node carries names its group."""
+
+
 class ContainerState(StrEnum):
     """Where the container with the server is."""
 
@@ -120,6 +130,12 @@ class NodeFacts:
     is_cordoned: bool = False
     images: tuple[str, ...] = ()
     """Those it has, by name and digest. A kubelet tells of the fifty largest alone, unless it is told otherwise."""
+
+    @property
+    def group(self) -> str:
+        """The sort of node that it is; "" where nothing says."""
+        labels = dict(self.labels)
+        return next((labels[name] for name in GROUP_LABELS if name in labels), "")
 
 
 def pod_facts(raw: Mapping[str, Any]) -> PodFacts:

@@ -6,10 +6,15 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
+from spawner.stages import StageClock
+from spawner.start_forecast import NOTICED, UNKNOWN_FORECAST
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
 
     from spawner.progress import Phase, StartProgress
+    from spawner.stages import Stage
+    from spawner.start_forecast import StartForecast
 
 TELL_AGAIN_SECONDS: Final = 1.0
 """A page that hears nothing counts on by itself; it hears the truth this often."""
@@ -18,10 +23,46 @@ TELL_AGAIN_SECONDS: Final = 1.0
 class ProgressBoard:
     """The progress of one start. Its times are of the running loop, which is the machine's monotonic clock."""
 
-    def __init__(self, progress: StartProgress) -> None:
+    def __init__(self, progress: StartProgress, *, forecast: StartForecast = UNKNOWN_FORECAST) -> None:
         """Begins with `progress`, usually a start that only has expectations."""
         self._progress = progress
         self._changed = asyncio.Event()
+        self.forecast = forecast
+        """What was promised of it."""
+        self._stages = StageClock()
+        self._told: frozenset[Phase] = frozenset()
+        """Phases that say themselves how long they go on: they know better."""
+
+    def begin_anew(self, progress: StartProgress, forecast: StartForecast) -> None:
+        """Another start, with what is promised of it."""
+        self.forecast, self._stages, self._told = forecast, StageClock(), frozenset()
+        self.show(progress)
+
+    def enter(self, stage: Stage) -> None:
+        """The start is in that stage from now on: its time is measured, and the promise put right where it is new."""
+        if stage is not self._stages.running:
+            self._stages = self._stages.enter(stage, self._now())
+            self.correct()
+
+    def leave(self) -> None:
+        """The stage that ran is over, and another is not known yet."""
+        self._stages = self._stages.end(self._now())
+
+    def stage_seconds(self) -> dict[Stage, float]:
+        """How long each stage took that was entered."""
+        return self._stages.measured(self._now())
+
+    def correct(self) -> None:
+        """Puts right what is expected of the phase that runs."""
+        now = self._now()
+        if (found := self.forecast.corrected(self._stages, now)) is None:
+            return
+        phase, seconds = found
+        if phase in self._told:
+            return
+        known = self._progress.of(phase).expected_seconds
+        if known is None or abs(known - seconds) > NOTICED:
+            self.show(self._progress.expect(phase, seconds, now))
 
     @property
     def progress(self) -> StartProgress:
@@ -65,6 +106,7 @@ class ProgressBoard:
         if printed:
             progress = progress.printed(printed)
         if seconds_left is not None:
+            self._told |= {phase}
             now = self._now()
             progress = progress.expect(phase, progress.of(phase).elapsed(now) + seconds_left, now)
         self.show(progress)
@@ -77,6 +119,7 @@ class ProgressBoard:
     async def events(self) -> AsyncGenerator[dict[str, Any]]:
         """The start as events for a page: at once, on each change and each second, until it is done or has failed."""
         while True:
+            self.correct()
             changed = self._changed
             progress = self._progress
             yield progress.as_event(self._now())

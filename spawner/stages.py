@@ -49,6 +49,9 @@ PHASE_OF: Final[Mapping[Stage, Phase]] = MappingProxyType(
 )
 """Where on the waiting page the time of a stage is counted."""
 
+LATE_BY: Final = 1.25
+"""How much more is expected of a stage that has taken longer than nearly all before it."""
+
 _STAGE_OF: Final[Mapping[WaitingKind, Stage]] = MappingProxyType(
     {
         WaitingKind.PREEMPTION: Stage.GIVING_WAY,
@@ -66,6 +69,24 @@ def stage_of(outcome: Waiting | Running) -> Stage:
         return Stage.SERVER
     usual = Stage.SCHEDULING if outcome.phase is Phase.ROOM else Stage.CONTAINERS
     return _STAGE_OF.get(outcome.kind, usual)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How long a stage took: half of the starts less than `usual`, and so on."""
+
+    usual: float
+    """The median."""
+    slow: float
+    """Three of four took less."""
+    slowest: float
+    """Nine of ten took less."""
+    weight: float = 0.0
+    """How many starts say so, counted by their age. 0: none, it is a number from experience."""
+
+    def after(self, elapsed: float) -> float:
+        """All that the stage takes, now that it has gone on for so long."""
+        return next((known for known in (self.usual, self.slow, self.slowest) if elapsed < known), elapsed * LATE_BY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from spawner.parts import StartRecord
 from spawner.progress import Phase
+from spawner.start_forecast import UNKNOWN_FORECAST
+from studiolo.wire import StartForecast as SentForecast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from spawner.parts import StartHistory
     from spawner.plan import LaunchPlan
     from spawner.progress import StartProgress
+    from spawner.stages import Stage
+    from spawner.start_forecast import StartForecast
 
 READY: Final = "ready"
 """The outcome of a start that did not fail; of any other it is the failure's code."""
+
+
+NO_STAGES: Final[Mapping[Stage, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +40,15 @@ class StartReport:
     """Whether the software was there already."""
     started_at: datetime
 
-    def send(self, progress: StartProgress, outcome: str) -> None:
+    def send(
+        self,
+        progress: StartProgress,
+        outcome: str,
+        *,
+        stages: Mapping[Stage, float] = NO_STAGES,
+        forecast: StartForecast = UNKNOWN_FORECAST,
+        node_group: str = "",
+    ) -> None:
         """Remembers it. How long installing takes is learned from the starts that had to install."""
         if not self.environment_digest:
             return
@@ -49,5 +66,15 @@ class StartReport:
                 phases=phases,
                 outcome=outcome,
                 started_at=self.started_at,
+                stages={stage.value: round(seconds, 3) for stage, seconds in stages.items()},
+                node_group=node_group[:255],
+                forecast=_as_sent(forecast),
             )
         )
+
+
+def _as_sent(forecast: StartForecast) -> SentForecast | None:
+    if not forecast.kind:
+        return None
+    stages = {stage.value: round(seconds, 3) for stage, seconds in forecast.stages}
+    return SentForecast(kind=forecast.kind, seconds=forecast.seconds, stages=stages)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -187,6 +187,15 @@ Seconds = Annotated[float, Interval(ge=0, le=86_400, lt=float("inf"))]
 Word = Annotated[str, Len(1, 255)]
 
 
+class StartForecast(Sent):
+    """What was promised before a start: how long, and why so long."""
+
+    kind: Word
+    seconds: Seconds | None = None
+    """None: it was said that it would not start."""
+    stages: Annotated[dict[Word, Seconds], Len(0, 20)] = Field(default_factory=dict)
+
+
 class StartRecord(Sent):
     """One start as it went: what the next one of the same environment is expected to take."""
 
@@ -200,12 +209,54 @@ class StartRecord(Sent):
     outcome: Word
     """`ready`, or the code of what went wrong."""
     started_at: datetime
+    stages: Annotated[dict[Word, Seconds], Len(0, 20)] = Field(default_factory=dict)
+    """Finer than the phases: seconds by stage, of those that were come to."""
+    node_group: Annotated[str, Len(0, 255)] = ""
+    """The sort of node that it came to."""
+    forecast: StartForecast | None = None
+    """What was promised before the click; None where nobody was asked."""
+
+
+class StageSpread(Received):
+    """How long one stage took in starts that have something in common; "" where it does not matter."""
+
+    stage: str
+    software: str = ""
+    hardware: str = ""
+    group: str = ""
+    usual: Annotated[float, Ge(0)]
+    slow: Annotated[float, Ge(0)]
+    slowest: Annotated[float, Ge(0)]
+    weight: Annotated[float, Ge(0)]
+
+
+class AccuracyOfDay(Received):
+    """How well starts of one day were forecast."""
+
+    day: date
+    starts: int
+    median_error: float
+    """A share of what the start then took: 0.2 is a fifth."""
+    within_30_percent: float
+
+
+class ForecastAccuracy(Received):
+    """How well starts were forecast, all in all and by day, the oldest day first."""
+
+    starts: int = 0
+    median_error: float | None = None
+    """None: there was no start to measure by."""
+    within_30_percent: float | None = None
+    days: tuple[AccuracyOfDay, ...] = ()
 
 
 class Expectations(Received):
-    """Seconds that each phase of a start is expected to take, by environment digest."""
+    """What services know of earlier starts, and the hub asks for."""
 
     environments: dict[str, dict[str, Annotated[float, Ge(0)]]] = Field(default_factory=dict)
+    """Seconds that each phase of a start is expected to take, by environment digest."""
+    stages: tuple[StageSpread, ...] = ()
+    accuracy: ForecastAccuracy = ForecastAccuracy()
 
 
 class Health(Received):

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from hub.capacity.stage_times import Spread, StageTimes
+    from hub.capacity.stage_times import StageTimes
     from hub.capacity.view import HardwareRoom, View
     from spawner.amounts import Amount
     from spawner.progress import Phase
+    from spawner.stages import Spread
     from studiolo.catalog import Hardware
 
 MOSTLY: Final = 0.5

@@ -13,7 +13,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from spawner.stages import Stage
+from spawner.stages import Spread, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,9 +25,6 @@ not make everything unknown."""
 
 ENOUGH: Final = 3.0
 """Starts, counted by their age, from which on a narrow group is believed before a wider one."""
-
-LATE_BY: Final = 1.25
-"""How much more is expected of a stage that has taken longer than nearly all before it."""
 
 QUARTILES: Final = (0.5, 0.75, 0.9)
 
@@ -53,24 +50,6 @@ class Measured:
     hardware: str
     group: str
     stages: Mapping[Stage, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """How long a stage took: half of the starts less than `usual`, and so on."""
-
-    usual: float
-    """The median."""
-    slow: float
-    """Three of four took less."""
-    slowest: float
-    """Nine of ten took less."""
-    weight: float = 0.0
-    """How many starts say so, counted by their age. 0: none, it is a number from experience."""
-
-    def after(self, elapsed: float) -> float:
-        """All that the stage takes, now that it has gone on for so long."""
-        return next((known for known in (self.usual, self.slow, self.slowest) if elapsed < known), elapsed * LATE_BY)
 
 
 PRIORS: Final[Mapping[Stage, Spread]] = MappingProxyType(

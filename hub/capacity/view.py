@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 GIVES_WAY_BELOW: Final = 0
 """Pods of a lower priority end when a workspace needs their place. Placeholders have -10, workspaces 0 and more."""
 
-GROUP_LABELS: Final = (
-    "karpenter.sh/nodepool",
-    "cloud.google.com/gke-nodepool",
-    "eks.amazonaws.com/nodegroup",
-    "kubernetes.azure.com/agentpool",
-    "node.kubernetes.io/instance-type",
-)
-"""What nodes of one sort have in common; the first that a node carries names its group."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
@@ -67,17 +58,6 @@ class NodeRoom:
     def is_in_use(self) -> bool:
         """Whether anything new goes there."""
         return self.facts.is_ready and not self.facts.is_cordoned
-
-    @property
-    def group(self) -> str:
-        """The sort of node that it is; "" where nothing says."""
-        return group_of(self.facts)
-
-
-def group_of(node: NodeFacts) -> str:
-    """The sort of node that it is; "" where nothing says."""
-    labels = dict(node.labels)
-    return next((labels[name] for name in GROUP_LABELS if name in labels), "")
 
 
 def room_on(facts: NodeFacts, placed: Iterable[Placed] = ()) -> NodeRoom:
@@ -124,7 +104,7 @@ class View:
 
     def groups(self, nodes: int) -> tuple[str, ...]:
         """The sorts of the nodes whose bit is set, most frequent first."""
-        counted = Counter(node.group for _, node in self.picked(nodes) if node.group)
+        counted = Counter(node.facts.group for _, node in self.picked(nodes) if node.facts.group)
         return tuple(group for group, _ in sorted(counted.items(), key=lambda entry: (-entry[1], entry[0])))
 
 

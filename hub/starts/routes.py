@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from tornado import web
 
 from hub.auth import HubOnlyHandler
+from hub.capacity.actions import remember
 from hub.starts.actions import expectations, record_start
 from studiolo.wire import Expectations, StartRecord
 
@@ -21,6 +22,7 @@ class StartsHandler(HubOnlyHandler):
             problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
             raise web.HTTPError(400, "This is not a start: %s", problems) from error
         await record_start(self.services.database, start)
+        await remember(self.services.database, start)
         self.set_status(201)
 
 
@@ -28,6 +30,9 @@ class ExpectationsHandler(HubOnlyHandler):
     """`GET api/expectations`: how long starts are expected to take."""
 
     async def get(self) -> None:
-        """Seconds by phase, by environment digest."""
-        answer = Expectations(environments=await expectations(self.services.database))
+        """Seconds by phase, by environment digest; how long each stage took; and how good the forecasts were."""
+        learned = await self.services.lessons.learned()
+        answer = Expectations(
+            environments=await expectations(self.services.database), stages=learned.stages, accuracy=learned.accuracy
+        )
         self.write(answer.model_dump_json())

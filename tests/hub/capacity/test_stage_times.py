@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from hub.capacity.stage_times import HALF_LIFE, PRIORS, Measured, Spread, StageTimes, spread_of, sum_up
-from spawner.stages import Stage
+from hub.capacity.stage_times import HALF_LIFE, PRIORS, Measured, StageTimes, spread_of, sum_up
+from spawner.stages import Spread, Stage
 from tests.hub.capacity.shapes import IMAGE, NOW
 
 

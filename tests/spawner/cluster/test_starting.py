@@ -16,6 +16,7 @@ from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
 from spawner.kube import Kube, KubeAway
 from spawner.pod_facts import NodeFacts
 from spawner.progress import Phase, PhaseState
+from spawner.stages import Stage
 from spawner.verdicts.evidence import Patience
 from studiolo.catalog import Catalog
 from tests.fakes.fake_kubernetes import NAMESPACE
@@ -263,3 +264,10 @@ async def test_a_pod_is_gone_only_when_the_server_says_so(cluster: Cluster) -> N
 
 def test_no_two_installations_share_a_label() -> None:
     assert replace(INSTALLATION, release="other").labels != INSTALLATION.labels
+
+
+async def test_each_stage_of_a_start_is_measured(cluster: Cluster) -> None:
+    begun = await run(cluster)
+    cluster.is_running()
+    await begun
+    assert {Stage.SCHEDULING, Stage.SERVER} <= set(cluster.board.stage_seconds())

@@ -196,6 +196,8 @@ async def test_start_goes_through_its_phases_and_is_remembered(hub: Any) -> None
     assert progress.of(Phase.SERVER).expected_seconds == 2.0
     (told,) = hub.starts.told
     assert (told.outcome, told.environment_digest, told.hardware) == ("ready", "digest-of-python", "small")
+    assert set(told.stages) == {"scheduling", "server", "lab"}
+    assert told.forecast is None
     assert set(told.phases) == {"room", "server", "lab"}
 
 

@@ -1,0 +1,46 @@
+"""Queries about measured starts; each is called inside a transaction of `hub.database`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import delete, func, select
+
+from hub.capacity.tables import MeasuredStartRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+READY: Final = "ready"
+"""The outcome of a start that succeeded."""
+
+
+def add(session: Session, row: MeasuredStartRow) -> None:
+    """Remember one start."""
+    session.add(row)
+
+
+def newest_id(session: Session) -> int:
+    """Of the start that was remembered last; 0 where there is none."""
+    return session.scalar(select(func.max(MeasuredStartRow.id))) or 0
+
+
+def recent_successes(session: Session, *, since: datetime, limit: int) -> Sequence[MeasuredStartRow]:
+    """The last starts that became ready, newest first."""
+    return session.scalars(
+        select(MeasuredStartRow)
+        .where(MeasuredStartRow.outcome == READY, MeasuredStartRow.started_at >= since)
+        .order_by(MeasuredStartRow.started_at.desc(), MeasuredStartRow.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def forget(session: Session, *, before: datetime, beyond: int) -> None:
+    """Remove what is older than the moment, and the oldest where there are more than so many."""
+    session.execute(delete(MeasuredStartRow).where(MeasuredStartRow.started_at < before))
+    last = session.scalar(select(MeasuredStartRow.id).order_by(MeasuredStartRow.id.desc()).offset(beyond).limit(1))
+    if last is not None:
+        session.execute(delete(MeasuredStartRow).where(MeasuredStartRow.id <= last))
