@@ -60,7 +60,7 @@ def test_phases_of_the_waiting_page_take_what_their_stages_take() -> None:
         pytest.param(
             PULL,
             [(Stage.CONTAINERS, 1), (Stage.PULL, 1.5), (Stage.CONTAINERS, 41.5)],
-            42,
+            41.9,
             (Phase.SOFTWARE, 41),
             id="it was quicker",
         ),
