@@ -30,6 +30,7 @@ from hub.builder.routes import (
     OriginHandler,
     PlanHandler,
 )
+from hub.builder.turns import Turns, turns_among
 from hub.capacity.actions import Lessons
 from hub.credentials.actions import Credentials
 from hub.credentials.pages import AlwaysPage, CredentialsPage, RemovePage, RotatePage
@@ -185,6 +186,7 @@ class RunningServices:
         self._hub = Studiolo(self._settings.hub_url, self._keys.services_token)
         archives = Archives(self._database, self._hub, after=self._settings.homes.archive_after)
         self._places = Places(self._settings)
+        self._turns = turns_among(url, self._settings.data.root / "model-turns")
         services = Services(
             settings=self._settings,
             keys=self._keys,
@@ -192,7 +194,11 @@ class RunningServices:
             credentials=self._credentials,
             archives=archives,
             models=Models(
-                self._database, self._places, LayersBelow(self._settings, self._places), self._settings.models
+                self._database,
+                self._places,
+                LayersBelow(self._settings, self._places),
+                self._settings.models,
+                turns=Turns(self._turns),
             ),
             lessons=Lessons(self._database),
             standings=Standings(self._hub),
@@ -227,6 +233,7 @@ class RunningServices:
         await JupyterHubHTTPClient.instance().close()
         await self._credentials.close()
         await self._places.close()
+        await asyncio.to_thread(self._turns.close)
         self._database.close()
         self._watch.stop()
         log.info("The services process has stopped")

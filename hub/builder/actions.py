@@ -10,23 +10,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
-from weakref import WeakValueDictionary
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 
 from hub.builder import store
 from hub.builder.errors import ModelRefused, NoSuchModel, TooManyPackages, VersionTaken
 from hub.builder.looking import look
 from hub.builder.model_package import Lineage, ModelPackage
+from hub.builder.quota import Quota
 from hub.builder.rules import (
     LATEST,
     kept_diff,
-    must_wait,
     name_from,
     problems_with_lock,
     problems_with_name,
     problems_with_secrets,
-    problems_with_space,
     problems_with_version,
     repository_of,
     version_of,
@@ -42,9 +41,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from sqlalchemy.orm import Session
+
     from hub.builder.layers_below import LayersBelow
     from hub.builder.places import Places, Standing
     from hub.builder.settings import ModelsSettings
+    from hub.builder.turns import Turns
     from hub.credentials.credential import Owner
     from hub.database import Database
     from studiolo.packaging.assemble import Packaged
@@ -112,15 +114,19 @@ class Models:
         below: LayersBelow,
         settings: ModelsSettings,
         *,
+        turns: Turns,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
-        """`places` keeps the images; the database, what is known of them; `below` makes what all of them have."""
+        """`places` keeps the images; the database, what is known of them; `below` makes what all of them have.
+
+        `turns` keeps other services processes apart from this one.
+        """
         self._database = database
         self._places = places
         self._below = below
         self._settings = settings
+        self._turns = turns
         self._clock = clock
-        self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def limits(self) -> Limits:
@@ -192,19 +198,29 @@ class Models:
                 if planned.is_packaged:
                     return planned.there, False
                 raise VersionTaken(planned.name, planned.version)
-            await self._look_at_quota(wish, planned)
+            size = planned.plan.project.size
+            quota = Quota(by=wish.by, owner=wish.owner, size=size, settings=self._settings)
+            now = self._clock()
+            quota.look_at(await self._database.run(lambda session: store.used(session, quota.by, quota.owner, now=now)))
             made = await self._assemble(planned, images)
             package = self._described(wish, planned, made, repository, seconds=time.monotonic() - began)
-            await self._database.run(lambda session: store.add_package(session, package))
+            try:
+                await self._remember(package, quota)
+            except (ModelRefused, TooManyPackages):
+                await self._let_go(images, package)
+                raise
+            except IntegrityError:  # another process was here all the same: our turn had gone with its session
+                there = await self._version(wish.owner, planned.name, planned.version)
+                if there is not None and there.digest == package.digest:
+                    return there, False
+                raise VersionTaken(planned.name, planned.version) from None
         return package, True
 
     async def delete(self, owner: Owner, name: str, version: str) -> None:
         """Image and record are gone. Raises NoSuchModel, or StoreError: then it is listed, and can be deleted again."""
         package = await self.named(owner, name, version)
         async with self._repository(owner, name) as (_, images):
-            others = [one for one in await self.versions(owner, name) if one.digest == package.digest]
-            if len(others) <= 1:  # another version may be the very same image
-                await images.delete(package.digest)
+            await self._let_go(images, package)
             await self._database.run(lambda session: store.remove_package(session, package))
 
     async def forget(self, owner: Owner) -> None:
@@ -245,21 +261,22 @@ class Models:
             raise VersionTaken(planned.name, planned.version) from None
         return replace(made, sent_bytes=made.sent_bytes + sent)
 
-    async def _look_at_quota(self, wish: Wish, planned: Planned) -> None:
+    async def _remember(self, package: ModelPackage, quota: Quota) -> None:
+        """Limits are looked at once more: other packages of the same person may have come meanwhile."""
         now = self._clock()
-        used = await self._database.run(lambda session: store.used(session, wish.by, wish.owner, now=now))
-        wait = must_wait(used, per_hour=self._settings.per_hour)
-        if wait is not None:
-            seconds = max(1, round(wait.total_seconds()))
-            raise TooManyPackages(
-                f"You have made {used.packages_in_hour} packages in the last hour, and {self._settings.per_hour} are "
-                f"allowed. The next one can be made in {-(-seconds // 60)} min.",
-                retry_after_seconds=seconds,
-            )
-        size = planned.plan.project.size
-        most = self._settings.bytes_per_owner
-        if problems := problems_with_space(used, size, most_bytes=most, owner=wish.owner):
-            raise ModelRefused(problems)
+
+        def remember(session: Session) -> None:
+            store.alone(session)
+            quota.look_at(store.used(session, quota.by, quota.owner, now=now))
+            store.add_package(session, package)
+
+        await self._database.run(remember)
+
+    async def _let_go(self, images: Store, package: ModelPackage) -> None:
+        """The image goes, unless another version is the very same one."""
+        versions = await self.versions(package.owner, package.name)
+        if all(one.version == package.version for one in versions if one.digest == package.digest):
+            await images.delete(package.digest)
 
     async def _version(self, owner: Owner, name: str, version: str) -> ModelPackage | None:
         found = (one for one in await self.versions(owner, name) if one.version == version)
@@ -305,12 +322,9 @@ class Models:
 
     @asynccontextmanager
     async def _repository(self, owner: Owner, name: str) -> AsyncGenerator[tuple[str, Store]]:
-        """One change at a time of each: two would write one index."""
+        """One change at a time of each."""
         repository = repository_of(owner, name, prefix=self._places.prefix)
-        lock = self._changing.get(repository)
-        if lock is None:
-            self._changing[repository] = lock = asyncio.Lock()
-        async with lock:
+        async with self._turns.of(repository):
             images = self._places.open(repository)
             try:
                 yield repository, images

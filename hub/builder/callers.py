@@ -9,6 +9,7 @@ from tornado import web
 
 from hub.auth import PersonHandler
 from hub.builder.errors import (
+    BeingChanged,
     ModelRefused,
     NoPlaceForModels,
     NoSuchModel,
@@ -43,6 +44,7 @@ STATUS: Final[Mapping[type[StudioloError], HTTPStatus]] = {
     VersionTaken: HTTPStatus.CONFLICT,
     StoreConflict: HTTPStatus.CONFLICT,
     TooManyPackages: HTTPStatus.TOO_MANY_REQUESTS,
+    BeingChanged: HTTPStatus.TOO_MANY_REQUESTS,
     CatalogError: HTTPStatus.SERVICE_UNAVAILABLE,
     NoPlaceForModels: HTTPStatus.SERVICE_UNAVAILABLE,
     StandingUnknown: HTTPStatus.SERVICE_UNAVAILABLE,

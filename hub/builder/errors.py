@@ -51,6 +51,13 @@ class TooManyPackages(StudioloError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class BeingChanged(TooManyPackages):
+    """Another services process makes or deletes a package of the same model, and does not come to an end."""
+
+    def __init__(self) -> None:
+        super().__init__("Another package of this model is being made at this moment.", retry_after_seconds=30)
+
+
 class NoSuchModel(StudioloError):
     """There is none of that name and version that the person may see."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, false, func, select, text
 
 from hub.builder.model_package import Lineage, ModelPackage
 from hub.builder.rules import HOUR, Used
@@ -36,6 +36,14 @@ def packages_of_teams(session: Session) -> tuple[ModelPackage, ...]:
 def versions_of(session: Session, owner: Owner, name: str) -> tuple[ModelPackage, ...]:
     """All of one model, newest first."""
     return _in_order(session.scalars(select(ModelPackageRow).where(*_is(owner, name))))
+
+
+def alone(session: Session) -> None:
+    """Until this transaction ends nobody else adds or removes packages: what it counts stays true."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE model_package IN SHARE ROW EXCLUSIVE MODE"))
+    else:
+        session.execute(delete(ModelPackageRow).where(false()))  # SQLite locks all of it with the first change
 
 
 def add_package(session: Session, package: ModelPackage) -> None:

@@ -145,8 +145,12 @@ def _make(lock: str, python: PythonFacts, place: Path, *, index_url: str | None,
             layer = write_layer(_files(tree), target, compression=compression)
         known = {name: getattr(layer, name) for name in ("digest", "size", "diff_id", "media_type")}
         (ready / "layer.json").write_text(json.dumps(known), encoding="utf-8")
-        shutil.rmtree(place, ignore_errors=True)
-        ready.rename(place)
+        try:
+            ready.rename(place)
+        except OSError:
+            if not (place / "layer.json").is_file():  # no other process was faster: what is there is broken
+                shutil.rmtree(place)
+                ready.rename(place)
 
 
 def _compile(tree: Path, python: PythonFacts) -> None:
