@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from studiolo.packaging.apt import APT, read_apt
 from studiolo.packaging.errors import ProjectRefused
 from studiolo.packaging.locks import PYLOCK, lock_text, read_lock
 from studiolo.problems import quoted
@@ -68,6 +69,8 @@ class Requirements:
     locked: str = ""
     """What of that lock the base has not: lines of versions and hashes."""
     warnings: tuple[str, ...] = ()
+    apt: tuple[str, ...] = ()
+    """Debian packages, which no layer of ours holds: only a slow build installs them (docs/models-service.md)."""
 
 
 def requirements_of(
@@ -87,11 +90,12 @@ def requirements_of(
     if not lock and _HASHED.search(files.get("requirements.txt", "")):
         lock = "requirements.txt"
     problems: list[str] = []
+    apt = read_apt(files.get(APT, ""), problems)
     if lock:
         packages = read_lock(lock, files[lock], problems)
         if problems:
             raise ProjectRefused(tuple(problems))
-        return Requirements(lock=lock, locked=lock_text(packages, base.versions))
+        return Requirements(lock=lock, locked=lock_text(packages, base.versions), apt=apt)
     warnings: list[str] = []
     found: dict[str, Needed] = {}
     for source, lines in (
@@ -111,7 +115,7 @@ def requirements_of(
     if any(one.source in {Source.REQUIREMENTS, Source.PYPROJECT} for one in found.values()):
         warnings.clear()  # which package an import comes from is only known where it is installed
     lacking = [one for name, one in sorted(found.items()) if not _has(base, name, Requirement(one.requirement))]
-    return Requirements(needed=tuple(lacking), warnings=tuple(warnings))
+    return Requirements(needed=tuple(lacking), warnings=tuple(warnings), apt=apt)
 
 
 def _has(base: Installed, name: str, requirement: Requirement) -> bool:

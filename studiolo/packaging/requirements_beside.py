@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from studiolo.packaging.apt import APT
 from studiolo.packaging.errors import ProjectRefused
 from studiolo.packaging.requirements import LOCKS, Installed, Requirements, requirements_of
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from studiolo.packaging.inspection import Inspection
     from studiolo.packaging.project import Project
 
-TEXTS: Final = (*LOCKS, "requirements.txt", "pyproject.toml")
+TEXTS: Final = (*LOCKS, "requirements.txt", "pyproject.toml", APT)
 """At the top of the folder."""
 
 
