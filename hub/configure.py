@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from aiohttp import ClientTimeout
 
@@ -12,6 +13,8 @@ from hub.idle.limits import report_every
 from hub.logs.hub import log_hub_request
 from hub.roles import SERVICE, USER_SCOPES, WORKSPACE_SCOPES, roles
 from hub.sign_in import configure_sign_in
+from spawner.hub_env import SERVICES_URL
+from studiolo.address import is_loopback
 
 if TYPE_CHECKING:
     from hub.keys import Keys
@@ -95,7 +98,22 @@ def _configure_workspaces(c: Any, settings: Settings) -> None:
     c.JupyterHub.named_server_limit_per_user = settings.workspaces.named_limit
     c.JupyterHub.implicit_spawn_seconds = 0  # a link alone never starts anything
     c.JupyterHub.last_activity_interval = 60
-    c.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": f"{report_every(settings.idle).total_seconds():.0f}"}
+    c.Spawner.environment = {
+        "JUPYTERHUB_ACTIVITY_INTERVAL": f"{report_every(settings.idle).total_seconds():.0f}",
+        **_services_for_workspaces(settings),
+    }
+
+
+def _services_for_workspaces(settings: Settings) -> dict[str, str]:
+    """Where workspaces ask the services: directly, as they ask the hub.
+
+    The public address may have a certificate that no workspace knows, or lie where none may go. A hub beside a cluster
+    has its services on its own loopback, which means another machine in a pod.
+    """
+    url = settings.services.url
+    if settings.kubernetes is not None and is_loopback(urlsplit(url).hostname or ""):
+        return {}
+    return {SERVICES_URL: url}
 
 
 def _configure_pages(c: Any, settings: Settings) -> None:

@@ -17,6 +17,7 @@ from spawner.cluster_start import ClusterStart
 from spawner.data_mounts import among_homes
 from spawner.ending import Ending, EndingKind, from_json, to_json
 from spawner.errors import DataNotUsable, offer_without
+from spawner.hub_env import SERVICES_URL
 from spawner.kube import KubeError
 from spawner.lasting import Lasting
 from spawner.manifest import pod_env, pod_traits, secret_values, settled_cpu
@@ -84,7 +85,8 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
     def get_env(self) -> dict[str, Any]:
         """The container's variables. The token's value is kept apart: it reaches the container by the pod's Secret."""
         env: dict[str, Any] = super().get_env()
-        self._hub_env = {name: value for name, value in env.items() if name.startswith(("JUPYTERHUB_", "JPY_"))}
+        told = ("JUPYTERHUB_", "JPY_", SERVICES_URL)
+        self._hub_env = {name: value for name, value in env.items() if name.startswith(told)}
         if self.plan is None:
             return dict(self._hub_env)
         index = self.parts.installation.package_index

@@ -12,6 +12,7 @@ from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
 from spawner.credential_files import remove_credentials
 from spawner.ending import EndingKind
 from spawner.environments import BuildFailed
+from spawner.hub_env import SERVICES_URL
 from spawner.local_start import SERVER_SECONDS, LocalStart
 from spawner.probe import answers
 from spawner.progress import Phase
@@ -54,7 +55,7 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
     def get_env(self) -> dict[str, str]:
         """What JupyterHub's server has to know: nothing of the hub's own environment."""
         env: Mapping[str, str] = super().get_env()
-        return {name: value for name, value in env.items() if name.startswith("JUPYTERHUB_")}
+        return {name: value for name, value in env.items() if name.startswith("JUPYTERHUB_") or name == SERVICES_URL}
 
     async def start(self) -> str:
         """The address of a server that answers. Everything that goes wrong is a SpawnException with its reason."""

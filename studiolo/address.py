@@ -29,6 +29,8 @@ class HubAddress:
     """What people open, and the name under which a token is kept."""
     hub_api: str
     services_api: str
+    is_inside: bool = False
+    """Whether both are asked where they run, past whatever stands between people and them."""
 
     @classmethod
     def parse(cls, text: str) -> HubAddress:
@@ -41,10 +43,16 @@ class HubAddress:
 
     @classmethod
     def of_workspace(cls, environ: Mapping[str, str]) -> HubAddress:
-        """The hub that started this workspace: its API directly, the rest as people reach it."""
+        """The hub that started this workspace: it and its services directly, where that is told; links as people's."""
         api = environ["JUPYTERHUB_API_URL"].rstrip("/")
         public = _base(environ.get("JUPYTERHUB_PUBLIC_HUB_URL") or api)
-        return cls(public=public, hub_api=api, services_api=f"{public}{SERVICE_PATH}/api")
+        services = environ.get("STUDIOLO_SERVICES_URL", "").rstrip("/")
+        return cls(
+            public=public,
+            hub_api=api,
+            services_api=f"{services or public}{SERVICE_PATH}/api",
+            is_inside=bool(services),
+        )
 
     @property
     def is_loopback(self) -> bool:

@@ -129,7 +129,8 @@ class Studiolo:
         self.address = url if isinstance(url, HubAddress) else HubAddress.parse(url)
         self._seconds = timeout
         self._me: Identity | None = None
-        self._http = new_http(token=_checked_token(token), is_local=self.address.is_loopback, transport=transport)
+        is_near = self.address.is_loopback or self.address.is_inside
+        self._http = new_http(token=_checked_token(token), is_near=is_near, transport=transport)
         where = self.address.public
         self._hub = Door(self._http, base=self.address.hub_api, where=where, who="The hub", away=HubAway)
         self._services = Door(

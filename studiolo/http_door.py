@@ -245,13 +245,13 @@ class Door:
         )
 
 
-def new_http(*, token: str, is_local: bool, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+def new_http(*, token: str, is_near: bool, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """Connections that carry the token, and never follow a redirect with it."""
     headers = {"Accept": "application/json", "User-Agent": f"studiolo/{__version__}"}
     if token:
         headers["Authorization"] = f"token {token}"
-    # A proxy server of the network cannot know what 127.0.0.1 means here.
-    return httpx.AsyncClient(headers=headers, follow_redirects=False, trust_env=not is_local, transport=transport)
+    # A proxy server of the network cannot know what 127.0.0.1 means here, or a name inside a cluster.
+    return httpx.AsyncClient(headers=headers, follow_redirects=False, trust_env=not is_near, transport=transport)
 
 
 def _content_type(response: httpx.Response) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -41,7 +42,7 @@ TOKEN_NOTE: Final = "studiolo on the command line"  # noqa: S105 - what the toke
 @click.option("--no-browser", is_flag=True, help="Only print the address of the token page.")
 @click.option("--admin", is_flag=True, help="Ask for an administrator's rights too.")
 def login(url: str | None, *, token_stdin: bool, no_browser: bool, admin: bool) -> None:
-    """Sign in to the hub at URL (the last one, or this machine's) with a token from its token page.
+    """Sign in to the hub at URL (the last one, this workspace's, or this machine's) with a token from its token page.
 
     The token is never taken from the command line, where other people on the machine could read it.
     """
@@ -102,7 +103,9 @@ def _last_url() -> str:
         last = load_login(credentials_path())
     except NotSignedIn:  # a file that cannot be used is replaced by this login
         return DEFAULT_URL
-    return last.url if last is not None else DEFAULT_URL
+    if last is not None:
+        return last.url
+    return HubAddress.of_workspace(os.environ).public if "JUPYTERHUB_API_URL" in os.environ else DEFAULT_URL
 
 
 def _from_stdin() -> str:

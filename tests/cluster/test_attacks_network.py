@@ -1,4 +1,4 @@
-"""Attack group 19: from a workspace only the hub's API, the proxy and names are reached; nothing reaches a workspace.
+"""Attack group 19: from a workspace only hub, services, proxy and names are reached; nothing reaches one.
 
 The policies are the chart's own. Before they are there everything is reached: a policy that no network enforces is a
 comment, and then the first test here fails.
@@ -21,8 +21,8 @@ from tests.cluster.conftest import run_apart
 from tests.cluster.kube import connect
 
 MAY_REACH: dict[str, set[str]] = {
-    "alice": {"hub:8081", "proxy:8000"},
-    "bob": {"hub:8081", "proxy:8000"},
+    "alice": {"hub:8081", "services:8083", "proxy:8000"},
+    "bob": {"hub:8081", "services:8083", "proxy:8000"},
     "proxy": {"hub:8081", "services:8083", "alice:8888", "bob:8888"},
     "hub": {"proxy:8001", "services:8083", "alice:8888", "bob:8888"},
     "services": {"hub:8081"},
@@ -129,7 +129,6 @@ async def test_a_name_leads_no_further_than_an_address(shut_in: AttackedNetwork)
     ours = shut_in.namespaces["hub"]
     closed = {
         "proxy's API": (f"{shut_in.release}-proxy-api.{ours}.svc.cluster.local", 8001),
-        "services": (f"{shut_in.release}-services.{ours}.svc.cluster.local", 8083),
         "Kubernetes": ("kubernetes.default.svc.cluster.local", 443),
     }
     # The service's name is the same for whoever may reach it, and so this is not about names that do not resolve.

@@ -51,7 +51,11 @@ def test_a_workspaces_token_starts_and_stops_nothing(c: Config) -> None:
 
 
 def test_servers_report_their_use_often_enough_for_a_notice(c: Config) -> None:
-    assert c.Spawner.environment == {"JUPYTERHUB_ACTIVITY_INTERVAL": "300"}
+    assert c.Spawner.environment["JUPYTERHUB_ACTIVITY_INTERVAL"] == "300"
+
+
+def test_workspaces_ask_the_services_where_they_run(c: Config) -> None:
+    assert c.Spawner.environment["STUDIOLO_SERVICES_URL"] == c.JupyterHub.services[0]["url"]
 
 
 def test_a_hanging_server_holds_a_call_of_the_hub_for_seconds_only(c: Config) -> None:
@@ -61,14 +65,27 @@ def test_a_hanging_server_holds_a_call_of_the_hub_for_seconds_only(c: Config) ->
 
 @pytest.fixture
 def on_kubernetes(settings: Settings, keys: Keys) -> Config:
+    return configured_on_kubernetes(settings, keys, services="http://services.studiolo:8083")
+
+
+def configured_on_kubernetes(settings: Settings, keys: Keys, *, services: str) -> Config:
     raw = {
         **settings.model_dump(by_alias=True),
         "kubernetes": {"namespace": "workspaces", "release": "studiolo"},
         "hub": {"host": "0.0.0.0", "port": 8081, "connectUrl": "http://hub.studiolo:8081"},
+        "services": {"url": services, "host": "0.0.0.0"},
     }
     config = Config()
     configure(config, Settings.model_validate(raw), keys)
     return config
+
+
+def test_a_pod_is_told_the_services_in_the_cluster_and_never_a_loopback(
+    on_kubernetes: Config, settings: Settings, keys: Keys
+) -> None:
+    assert on_kubernetes.Spawner.environment["STUDIOLO_SERVICES_URL"] == "http://services.studiolo:8083"
+    beside = configured_on_kubernetes(settings, keys, services="http://127.0.0.1:8083")
+    assert "STUDIOLO_SERVICES_URL" not in beside.Spawner.environment
 
 
 def test_on_kubernetes_workspaces_are_pods_that_reach_the_hub_by_its_name(on_kubernetes: Config) -> None:

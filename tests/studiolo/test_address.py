@@ -89,6 +89,17 @@ def test_a_workspace_that_is_not_told_the_public_address_uses_the_hubs() -> None
     assert address.public == "http://hub:8081"
 
 
+def test_a_workspace_asks_the_services_where_they_run_where_it_is_told() -> None:
+    told = {
+        "JUPYTERHUB_API_URL": "http://hub:8081/hub/api",
+        "JUPYTERHUB_PUBLIC_HUB_URL": "https://x.org/hub/",
+        "STUDIOLO_SERVICES_URL": "http://services:8083",
+    }
+    address = HubAddress.of_workspace(told)
+    assert (address.services_api, address.is_inside) == ("http://services:8083/services/studiolo/api", True)
+    assert address.public == "https://x.org"
+
+
 def test_a_full_link_stays_as_it_is() -> None:
     address = HubAddress.parse("https://x.org")
     assert address.absolute("https://alice.x.org/user/alice/") == "https://alice.x.org/user/alice/"

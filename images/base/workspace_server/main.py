@@ -13,6 +13,7 @@ from workspace_server.home_links import link_into_home
 from workspace_server.home_refuses import keep_signatures_out
 from workspace_server.saving import save_whole_files
 from workspace_server.startup import Startup, in_background, once_settled, server_class
+from workspace_server.terminals import with_our_terminals
 
 CHECKED_JUPYTERHUB = (6, 1)
 """The JupyterHub whose code was read for this folder; another one is started the stock way."""
@@ -37,7 +38,7 @@ def main() -> None:
     startup = Startup()
     is_known = is_known_jupyterhub()
     single_user, is_short = import_single_user(is_known=is_known)
-    single_user.serverapp_class = server_class(startup)
+    single_user.serverapp_class = with_our_terminals(server_class(startup))
     save_whole_files()
     keep_checkpoints_elsewhere_if_need_be()
     if is_short:

@@ -83,6 +83,12 @@ def test_without_an_address_the_last_one_is_meant(run: Run) -> None:
     assert "http://127.0.0.1:8000 as bob" in run("login", "--token-stdin", typed="token-bob\n").stderr
 
 
+def test_in_a_workspace_its_own_hub_is_meant(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUPYTERHUB_API_URL", "http://hub:8081/hub/api")
+    monkeypatch.setenv("JUPYTERHUB_PUBLIC_HUB_URL", "https://x.example.org/hub/")
+    assert "https://x.example.org as bob" in run("login", "--token-stdin", typed="token-bob\n").stderr
+
+
 def test_logout_forgets_and_says_what_the_hub_still_knows(run: Run) -> None:
     run("login", "--token-stdin", typed="token-alice\n")
     assert "revoke it" in run("logout").stderr
