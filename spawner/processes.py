@@ -7,10 +7,12 @@ tree of one process must not cost more where thousands run. Elsewhere psutil ans
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +24,12 @@ START_ID_VARIABLE: Final = "STUDIOLO_START_ID"
 """Marks every process of one start. Where no keeper holds the tree together any more, it is how the rest is found."""
 
 _PROC: Final = Path("/proc")
+BECOMING_SECONDS: Final = 0.5
+"""How long a look for marked processes waits for those that are just becoming another program. It takes under 1 ms
+unless the machine is very busy; one that hangs in it, on a dead network disk, must not hold whoever looks."""
+
+LOOK_AGAIN_SECONDS: Final = 0.001
+
 _READS_CHILDREN: Final = (_PROC / "thread-self/children").exists()
 """False outside Linux, and on the rare kernel without CONFIG_PROC_CHILDREN."""
 
@@ -75,7 +83,16 @@ def descendants(pid: int) -> tuple[int, ...]:
 def started_as(start_id: str) -> tuple[ProcessIdentity, ...]:
     """Every process of ours that carries this start's mark in its environment, whoever its parent is now."""
     mark = f"{START_ID_VARIABLE}={start_id}"
-    marked = (pid for pid in _all_pids() if mark in _environment(pid))
+    marked: list[int] = []
+    unread = list(_all_pids())
+    deadline = time.monotonic() + BECOMING_SECONDS
+    while unread:
+        environments = {pid: _environment(pid) for pid in unread}
+        marked += [pid for pid, environment in environments.items() if environment and mark in environment]
+        unread = [pid for pid, environment in environments.items() if environment is None]
+        if not unread or time.monotonic() > deadline:
+            break
+        time.sleep(LOOK_AGAIN_SECONDS)
     return tuple(process for pid in marked if (process := identify(pid)) is not None)
 
 
@@ -186,12 +203,18 @@ def _all_pids() -> Iterator[int]:
     return iter(psutil.pids())
 
 
-def _environment(pid: int) -> frozenset[str]:
+def _environment(pid: int) -> frozenset[str] | None:
+    """The variables of a process; None while it becomes another program (execve) and has none that can be read."""
     if sys.platform == "linux":
         try:
-            return frozenset((_PROC / str(pid) / "environ").read_bytes().decode(errors="replace").split("\0"))
+            text = (_PROC / str(pid) / "environ").read_bytes()
+            if not text:
+                if _is_becoming_another_program(pid):
+                    return None
+                text = (_PROC / str(pid) / "environ").read_bytes()  # it may have become it between the two looks
         except OSError:  # ended, or another person's
             return frozenset()
+        return frozenset(text.decode(errors="replace").split("\0"))
     import psutil  # noqa: PLC0415 - as in _start_elsewhere
 
     try:
@@ -200,10 +223,23 @@ def _environment(pid: int) -> frozenset[str]:
         return frozenset()
 
 
+def _is_becoming_another_program(pid: int) -> bool:
+    stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    _state, *fields = stat.rpartition(")")[2].split()
+    has_memory, end_of_environment = fields[19] != "0", fields[47]  # vsize and env_end in proc_pid_stat(5)
+    return has_memory and end_of_environment == "0"
+
+
 @contextlib.contextmanager
 def pidfd(pid: int) -> Iterator[int]:
-    """A descriptor that stands for whoever has this number now, while it is open. OSError where nobody has."""
-    descriptor = os.pidfd_open(pid)
+    """A descriptor that stands for whoever has this number now, while it is open. ProcessLookupError: nobody has."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError as error:
+        # A thread has the number now, or who had it is just being collected: Linux says either, by its version.
+        if error.errno in {errno.EINVAL, errno.ENOENT}:
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from error
+        raise
     try:
         yield descriptor
     finally:

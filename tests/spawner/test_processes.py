@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from spawner.processes import (
     identify,
     is_running,
     kill_all,
+    pidfd,
     process_name,
     resident_bytes,
     send_signal,
@@ -89,6 +91,38 @@ def test_children_are_found_below_their_parents(child: subprocess.Popen[str]) ->
 def test_processes_of_a_start_are_found_by_their_mark(child: subprocess.Popen[str]) -> None:
     assert started_as("the-start") == (identify(child.pid),)
     assert started_as("another") == ()
+
+
+def test_processes_of_a_start_are_found_while_they_become_their_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Linux returns from a start before the new program has its variables: who looks at once would miss one of four.
+    for number in range(60):
+        env = {START_ID_VARIABLE: f"start-{number}"}
+        command = (sys.executable, "-S", "-c", WAITS)
+        with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            monkeypatch.setattr(processes, "_all_pids", lambda pid=process.pid: (pid,))  # a look at all takes longer
+            found = started_as(f"start-{number}")
+            process.kill()
+        assert [each.pid for each in found] == [process.pid]
+
+
+def test_process_without_a_variable_is_nobody_s() -> None:
+    with subprocess.Popen((sys.executable, "-S", "-c", WAITS), env={}, stdin=subprocess.PIPE) as process:
+        assert started_as("the-start") == ()
+        process.kill()
+
+
+def test_number_of_a_thread_is_no_process() -> None:
+    ends = threading.Event()
+    thread = threading.Thread(target=ends.wait)
+    thread.start()
+    number = thread.native_id
+    assert number is not None
+    try:
+        with pytest.raises(ProcessLookupError), pidfd(number):
+            pass
+    finally:
+        ends.set()
+        thread.join()
 
 
 def test_process_has_a_name_for_people(child: subprocess.Popen[str]) -> None:

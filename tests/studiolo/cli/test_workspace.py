@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -222,6 +224,15 @@ def test_a_hub_that_goes_away_while_starting_has_its_exit_code(fake_hub: FakeHub
     assert run("workspace", "start").exit_code == ExitCode.UNREACHABLE
 
 
+@pytest.fixture
+def in_a_terminal() -> Iterator[None]:
+    """Ctrl-C reaches the program. Where a shell runs the tests behind itself (`&`), they are started to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_a_terminal")
 def test_ctrl_c_ends_the_waiting_and_not_the_start(fake_hub: FakeHub, run: Run) -> None:
     fake_hub.starts = PressesControlC()
     result = run("workspace", "start")
