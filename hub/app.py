@@ -29,6 +29,7 @@ from hub.builder.routes import (
     OneModelHandler,
     OriginHandler,
     PlanHandler,
+    ProvenanceHandler,
 )
 from hub.builder.turns import Turns, turns_among
 from hub.capacity.actions import Lessons
@@ -137,6 +138,7 @@ def make_app(services: Services) -> web.Application:
         ("api/models/plan", PlanHandler),
         ("api/models/([^/]+)/([^/]+)", OneModelHandler),
         ("api/models/([^/]+)/([^/]+)/image", ImageHandler),
+        ("api/models/([^/]+)/([^/]+)/provenance", ProvenanceHandler),
         ("api/models/([^/]+)/([^/]+)/files", FilesHandler),
         ("api/package-origins/([^/]+)/([^/]+)/([^/]+)", OriginHandler),
         ("api/homes", HomesHandler),

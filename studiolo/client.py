@@ -65,13 +65,13 @@ from studiolo.wire import (
     WorkspaceState,
     WorkspaceView,
 )
-from studiolo.wire_models import ModelPackageView, ModelPackageViews, ModelPlanView, PackageOrigin
+from studiolo.wire_models import ModelPackageView, ModelPackageViews, ModelPlanView, PackageOrigin, ProvenanceView
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
-    from typing import IO
+    from typing import IO, Any
 
     import httpx
 
@@ -335,6 +335,11 @@ class Studiolo:
     async def package_model(self, new: NewModelPackage, project: Project) -> ModelPackageView:
         """A package of these files; `is_new` says whether this call made it. Raises Refused with every reason."""
         return await self._send_model("/models", ModelPackageView, new, project)
+
+    async def model_provenance(self, name: str, version: str, *, team: str = "") -> tuple[dict[str, Any], ...]:
+        """What is said beside the image of a version: in-toto statements."""
+        path = f"/models/{_part(name)}/{_part(version)}/provenance{_of_team(team)}"
+        return (await self._services.call("GET", path, ProvenanceView, seconds=self._slow)).statements
 
     async def delete_model(self, name: str, version: str, *, team: str = "") -> None:
         """Delete a version, and its image. Of a team, only who leads it may."""

@@ -136,6 +136,12 @@ class ModelPackageView(Received):
     """Other versions that are the very same image."""
 
 
+class ProvenanceView(Received):
+    """What is said beside an image: in-toto statements, one for each version that is this image."""
+
+    statements: tuple[dict[str, Any], ...] = ()
+
+
 class ModelPackageViews(Received):
     """All that a person may see."""
 

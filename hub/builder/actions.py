@@ -18,6 +18,7 @@ from hub.builder import store
 from hub.builder.errors import ModelRefused, NoSuchModel, TooManyPackages, VersionTaken
 from hub.builder.looking import look
 from hub.builder.model_package import Lineage, ModelPackage
+from hub.builder.provenance import origin_of
 from hub.builder.quota import Quota
 from hub.builder.rules import (
     LATEST,
@@ -35,6 +36,7 @@ from studiolo.packaging.assemble import assemble
 from studiolo.packaging.errors import StoreConflict
 from studiolo.packaging.plan import Plan
 from studiolo.packaging.project import Limits
+from studiolo.packaging.provenance import attach
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -204,6 +206,8 @@ class Models:
             quota.look_at(await self._database.run(lambda session: store.used(session, quota.by, quota.owner, now=now)))
             made = await self._assemble(planned, images)
             package = self._described(wish, planned, made, repository, seconds=time.monotonic() - began)
+            # Before it is remembered: whatever ends this early, the next try says what is not said yet.
+            await attach(images, package.digest, origin_of(package))
             try:
                 await self._remember(package, quota)
             except (ModelRefused, TooManyPackages):

@@ -6,14 +6,16 @@ import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from studiolo.packaging.attachments import INDEX, blobs_of, entry_of
 from studiolo.packaging.errors import StoreRefused
-from studiolo.packaging.images import MANIFEST, Blob, as_bytes, as_object, blob_of
-from studiolo.packaging.layout_store import INDEX, TAG_ANNOTATION
+from studiolo.packaging.images import MANIFEST, as_bytes, blob_of
+from studiolo.packaging.layout_store import TAG_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from hub.builder.model_package import ModelPackage
+    from studiolo.packaging.images import Blob
     from studiolo.packaging.stores import Manifest, Store
 
 BLOCK: Final = 512
@@ -57,18 +59,16 @@ class ImageArchive:
 async def content_of(package: ModelPackage, store: Store) -> ImageArchive:
     """What is in a package's archive. Raises StoreError."""
     manifest = await manifest_of(package, store)
-    described = as_object(manifest.content)
-    blobs = {
-        one["digest"]: Blob(digest=one["digest"], size=one["size"], media_type=one["mediaType"])
-        for one in (described["config"], *described["layers"])
-    }
+    said = await store.attached(package.digest)
+    blobs = {blob.digest: blob for one in (manifest, *said) for blob in blobs_of(one.content)}
     kept = [blob for blob in blobs.values() if await store.has(blob)]
     named = blob_of(manifest.content, MANIFEST).descriptor() | {"annotations": {TAG_ANNOTATION: package.version}}
-    index = as_bytes({"schemaVersion": 2, "mediaType": INDEX, "manifests": [named]})
+    listed = [named, *(entry_of(one.content) for one in said)]
+    index = as_bytes({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed})
     small = (
         ("oci-layout", as_bytes({"imageLayoutVersion": "1.0.0"})),
         ("index.json", index),
-        (_path(package.digest), manifest.content),
+        *((_path(one.digest), one.content) for one in (manifest, *said)),
     )
     return ImageArchive(small=small, blobs=tuple(kept), store=store)
 

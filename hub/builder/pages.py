@@ -68,6 +68,7 @@ class ModelPage(ModelsPage):
         addresses = {
             "address": ADDRESS,
             "delete": f"{ADDRESS}/{package.name}/{package.version}/delete",
+            "provenance": f"{DOWNLOAD}/{package.name}/{package.version}/provenance{query}",
             "download": f"{DOWNLOAD}/{package.name}/{package.version}/image{query}",
         }
         self.show("model.html", view=view, **addresses)

@@ -21,7 +21,8 @@ from hub.builder.view import origin_of, plan_view_of, view_of
 from hub.credentials.credential import Owner
 from hub.credentials.rights import Answer
 from studiolo.errors import StudioloError
-from studiolo.wire_models import ModelPackageViews
+from studiolo.packaging.provenance import statements_of
+from studiolo.wire_models import ModelPackageViews, ProvenanceView
 
 if TYPE_CHECKING:
     from studiolo.wire_models import NewModelPackage
@@ -179,6 +180,17 @@ class OneModelHandler(ModelHandler):
         """204; its image is gone, too."""
         await self.models.delete(await self.owner(self.team, Action.DELETE), name, version)
         self.set_status(HTTPStatus.NO_CONTENT)
+
+
+class ProvenanceHandler(ModelHandler):
+    """`GET api/models/NAME/VERSION/provenance`: what is said beside its image."""
+
+    async def get(self, name: str, version: str) -> None:
+        """In-toto statements, as the image has them."""
+        package = await self.models.named(await self.owner(self.team, Action.SEE), name, version)
+        async with self.models.image(package) as images:
+            said = await statements_of(images, package.digest)
+        self.write(ProvenanceView(statements=said).model_dump_json())
 
 
 class ImageHandler(ModelHandler):

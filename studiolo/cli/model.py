@@ -135,16 +135,19 @@ def show(reference: str) -> None:
     """Show everything that is known of a package, as JSON."""
     from studiolo.packaging.images import as_object  # noqa: PLC0415 - see above
     from studiolo.packaging.locally import record_of  # noqa: PLC0415 - see above
+    from studiolo.packaging.provenance import statements_of  # noqa: PLC0415 - see above
 
     asked = parse_reference(reference)
     store, found = asyncio.run(find_package(asked))
     manifest = as_object(found.content)
+    said = asyncio.run(statements_of(store, found.digest))
     print_json(
         {
             "name": asked.name,
             "digest": found.digest,
             "layers": manifest.get("layers", []),
             "record": record_of(store, found.digest),
+            "provenance": list(said),
         }
     )
 

@@ -8,8 +8,9 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from studiolo.packaging.attachments import blobs_of
 from studiolo.packaging.errors import StoreRefused
-from studiolo.packaging.images import CONFIG, MANIFEST, Blob, as_object, blob_of, config_of, manifest_of
+from studiolo.packaging.images import CONFIG, MANIFEST, Blob, blob_of, config_of, manifest_of
 from studiolo.packaging.layers import Compression, write_layer
 
 if TYPE_CHECKING:
@@ -95,18 +96,18 @@ async def _all(*steps: Coroutine[Any, Any, int]) -> list[int]:
 
 
 async def copy_image(reference: str, source: Store, target: Store, *, tag: str, source_repository: str = "") -> str:
-    """An image of one store in another; its digest, which stays. Raises StoreError."""
+    """An image of one store in another, with what is said of it; its digest, which stays. Raises StoreError."""
     found = await source.manifest(reference)
     if found is None:
         raise StoreRefused(f"There is no image {reference}.")
-    described = as_object(found.content)
-    blobs = [
-        Blob(digest=one["digest"], size=one["size"], media_type=one["mediaType"])
-        for one in [*described.get("layers", []), described.get("config", {})]
-    ]
-    for blob in blobs:
+    for blob in blobs_of(found.content):
         await _bring(blob, target, source_repository, source)
-    return await target.put_manifest(found.content, media_type=found.media_type or MANIFEST, tag=tag)
+    digest = await target.put_manifest(found.content, media_type=found.media_type or MANIFEST, tag=tag)
+    for said in await source.attached(found.digest):
+        for blob in blobs_of(said.content):
+            await _bring(blob, target, source_repository, source)
+        await target.attach(said.content, subject=digest)
+    return digest
 
 
 async def _keep(one: ReadyLayer, store: Store) -> int:

@@ -103,6 +103,12 @@ class NamesBase:
         """As the store does."""
         return await self._store.put_manifest(content, media_type=media_type, tag=tag)
 
+    async def attach(self, content: bytes, *, subject: str) -> str:
+        return await self._store.attach(content, subject=subject)
+
+    async def attached(self, subject: str) -> tuple[Manifest, ...]:
+        return await self._store.attached(subject)
+
     async def tags(self) -> tuple[str, ...]:
         """As the store does."""
         return await self._store.tags()

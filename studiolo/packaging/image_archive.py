@@ -6,6 +6,7 @@ import hashlib
 import tarfile
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from studiolo.packaging.attachments import subject_of
 from studiolo.packaging.errors import StoreRefused
 from studiolo.packaging.images import MANIFEST, Blob, as_object
 from studiolo.packaging.layout_store import TAG_ANNOTATION
@@ -22,7 +23,7 @@ async def keep_archive(archive: IO[bytes], store: Store) -> str:
 
     Layers that the archive does not have are those of a base, which is kept elsewhere.
     """
-    index: dict[str, Any] = {}
+    index: list[dict[str, Any]] = []
     manifests: dict[str, bytes] = {}
     try:
         with tarfile.open(fileobj=archive, mode="r:") as members:
@@ -31,8 +32,8 @@ async def keep_archive(archive: IO[bytes], store: Store) -> str:
                 if opened is None:
                     continue
                 if member.name == "index.json":
-                    index = _first(as_object(opened.read()))
-                elif member.name == f"{_BLOBS}{str(index.get('digest')).removeprefix('sha256:')}":
+                    index = _listed(as_object(opened.read()))
+                elif member.name in {f"{_BLOBS}{one['digest'].removeprefix('sha256:')}" for one in index}:
                     digest = _checked(member.name, opened)
                     manifests[digest] = _again(opened).read()
                 elif member.name.startswith(_BLOBS):
@@ -41,18 +42,22 @@ async def keep_archive(archive: IO[bytes], store: Store) -> str:
                     await store.put(blob, lambda opened=opened: _again(opened))  # type: ignore[misc]  # a lambda with a default
     except tarfile.TarError as error:
         raise StoreRefused(f"This is no image in an archive ({error}).") from error
-    manifest = manifests.get(str(index.get("digest")))
-    if manifest is None:
+    if not index or index[0]["digest"] not in manifests:
         raise StoreRefused("There is no image in this archive.")
-    tag = (index.get("annotations") or {}).get(TAG_ANNOTATION, "")
-    return await store.put_manifest(manifest, media_type=MANIFEST, tag=str(tag))
+    first, *others = index
+    tag = (first.get("annotations") or {}).get(TAG_ANNOTATION, "")
+    digest = await store.put_manifest(manifests[first["digest"]], media_type=MANIFEST, tag=str(tag))
+    for one in others:
+        if (said := manifests.get(one["digest"])) is not None and subject_of(said) == digest:
+            await store.attach(said, subject=digest)
+    return digest
 
 
-def _first(index: dict[str, Any]) -> dict[str, Any]:
-    match index:
-        case {"manifests": [dict(first), *_]}:
-            return first
-    return {}
+def _listed(index: dict[str, Any]) -> list[dict[str, Any]]:
+    """The image first; then what is attached to it."""
+    listed = index.get("manifests")
+    found = listed if isinstance(listed, list) else []
+    return [one for one in found if isinstance(one, dict) and isinstance(one.get("digest"), str)]
 
 
 def _checked(name: str, opened: IO[bytes]) -> str:

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from studiolo.packaging.attachments import INDEX, blobs_of, entry_of, subject_of
 from studiolo.packaging.errors import StoreAway, StoreConflict, StoreRefused
 from studiolo.packaging.images import as_bytes, digest_of
 from studiolo.packaging.stores import DIGEST, Manifest
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from studiolo.packaging.stores import Opened
 
 TAG_ANNOTATION: Final = "org.opencontainers.image.ref.name"
-INDEX: Final = "application/vnd.oci.image.index.v1+json"
 _PIECE: Final = 2**20
 
 
@@ -73,6 +73,20 @@ class LayoutStore:
     async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "") -> str:
         """Writes it into the index. A tag that has another manifest stays: StoreConflict."""
         return await asyncio.to_thread(self._name, content, media_type, tag)
+
+    async def attach(self, content: bytes, *, subject: str) -> str:
+        """Writes it into the index, without a tag."""
+        return await asyncio.to_thread(self._attach, content, subject)
+
+    async def attached(self, subject: str) -> tuple[Manifest, ...]:
+        """Those in the index."""
+        entries = await asyncio.to_thread(self._entries)
+        kept = [
+            Manifest(content=await self.get(entry["digest"]), media_type=entry["mediaType"], digest=entry["digest"])
+            for entry in entries
+            if "artifactType" in entry
+        ]
+        return tuple(one for one in kept if subject_of(one.content) == subject)
 
     async def tags(self) -> tuple[str, ...]:
         """All tags."""
@@ -166,6 +180,17 @@ class LayoutStore:
             self._write_index([*entries, mine])
         return digest
 
+    def _attach(self, content: bytes, subject: str) -> str:
+        if subject_of(content) != subject:
+            raise StoreRefused(f"This says nothing of {subject}.")
+        mine = entry_of(content)
+        with self._beside(self._blob(mine["digest"])) as temporary:
+            temporary.write_bytes(content)
+        entries = self._entries()
+        if mine not in entries:
+            self._write_index([*entries, mine])
+        return str(mine["digest"])
+
     def _write_index(self, entries: list[dict[str, Any]]) -> None:
         with self._beside(self.folder / "oci-layout") as temporary:
             temporary.write_bytes(as_bytes({"imageLayoutVersion": "1.0.0"}))
@@ -173,12 +198,16 @@ class LayoutStore:
             temporary.write_bytes(as_bytes({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}))
 
     def _forget(self, digest: str) -> None:
-        left = [entry for entry in self._entries() if entry["digest"] != digest]
+        left = [
+            entry
+            for entry in self._entries()
+            if entry["digest"] != digest
+            and not ("artifactType" in entry and subject_of(self._read(entry["digest"])) == digest)
+        ]
         self._write_index(left)
         named = {entry["digest"] for entry in left}
         for entry in left:
-            manifest = json.loads(self._read(entry["digest"]))
-            named |= {blob["digest"] for blob in [manifest.get("config", {}), *manifest.get("layers", [])] if blob}
+            named |= {blob.digest for blob in blobs_of(self._read(entry["digest"]))}
         for blob in (self.folder / "blobs" / "sha256").iterdir():
             if f"sha256:{blob.name}" not in named:
                 blob.unlink()

@@ -23,18 +23,20 @@ from studiolo.packaging.inspection import inspect_file
 from studiolo.packaging.layout_store import LayoutStore
 from studiolo.packaging.plan import Plan
 from studiolo.packaging.project import Limits, collect, folder_of
+from studiolo.packaging.provenance import Origin, attach
 from studiolo.packaging.requirements_beside import lock_for, requirements_beside
 from studiolo.packaging.runner_layer import runner_layer
 from studiolo.packaging.secret_scan import scan
 from studiolo.packaging.stores import TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from studiolo.packaging.dependency_layer import PythonFacts
     from studiolo.packaging.requirements import Needed
 
 RECORDS: Final = "records"
+BUILDER: Final = "urn:studiolo:command-line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +112,11 @@ async def package_locally(
         warnings=(*inspection.warnings, *wanted.warnings),
         needed=wanted.needed,
     )
-    if done.is_new:
-        _write_record(store, package, plan, python, [str(one) for one in secrets])
+    record = record_of(store, package.digest)
+    if done.is_new or not record:
+        record = _record(package, plan, python, [str(one) for one in secrets])
+        _write_record(store, package.digest, record)
+    await attach(store, package.digest, _origin(store, plan, tag, record))
     return package
 
 
@@ -142,11 +147,9 @@ def record_of(store: LayoutStore, digest: str) -> dict[str, Any]:
     return found
 
 
-def _write_record(
-    store: LayoutStore, package: LocalPackage, plan: Plan, python: PythonFacts, overridden: Sequence[str]
-) -> None:
+def _record(package: LocalPackage, plan: Plan, python: PythonFacts, overridden: Sequence[str]) -> dict[str, Any]:
     folder = plan.project.folder
-    record = {
+    return {
         "name": package.name,
         "version": package.version,
         "digest": package.digest,
@@ -167,11 +170,37 @@ def _write_record(
         "size": package.size,
         "seconds": round(package.seconds, 3),
     }
-    path = _record_path(store, package.digest)
+
+
+def _write_record(store: LayoutStore, digest: str, record: Mapping[str, Any]) -> None:
+    path = _record_path(store, digest)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".new")
     beside.write_bytes(as_bytes(record))
     beside.replace(path)
+
+
+def _origin(store: LayoutStore, plan: Plan, version: str, record: Mapping[str, Any]) -> Origin:
+    """What of a record is said beside the image."""
+    git = record["git"]
+    diff = git.get("diff", "")
+    return Origin(
+        repository=store.repository,
+        version=version,
+        by=record["by"],
+        made=record["at"],
+        builder=BUILDER,
+        source=record["notebook"],
+        source_sha256=record["notebook_sha256"],
+        tree_sha256=plan.tree_digest,
+        lock_sha256=hashlib.sha256(plan.lock.encode()).hexdigest() if plan.lock else "",
+        commit=git.get("commit", ""),
+        diff_sha256=hashlib.sha256(diff.encode()).hexdigest() if diff else "",
+        contract=record["contract"],
+        cells_kept=tuple(record["cells"]["kept"]),
+        cells_left=tuple(record["cells"]["dropped"]),
+        overridden=tuple(record["overridden_secrets"]),
+    )
 
 
 def _record_path(store: LayoutStore, digest: str) -> Path:

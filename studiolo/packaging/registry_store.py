@@ -10,8 +10,9 @@ from urllib.parse import urlencode, urljoin
 
 import httpx
 
+from studiolo.packaging.attachments import INDEX, fallback_tag, is_fallback_tag, listed_in, subject_of, with_listed
 from studiolo.packaging.errors import StoreAway, StoreConflict, StoreRefused
-from studiolo.packaging.images import digest_of
+from studiolo.packaging.images import MANIFEST, digest_of
 from studiolo.packaging.registry_answers import arrived, location, pause_before, with_query
 from studiolo.packaging.registry_trust import trust, untrusted
 from studiolo.packaging.stores import DIGEST, Manifest
@@ -170,15 +171,33 @@ class RegistryStore:
                 raise StoreConflict(f"{self._named}:{tag} is there already, with other content.")
             if there is not None:
                 return digest
-        response = await self._ask(
-            "PUT", f"manifests/{tag or digest}", headers={"Content-Type": media_type}, content=content
-        )
-        if response.status_code not in {HTTPStatus.CREATED, HTTPStatus.OK, HTTPStatus.ACCEPTED}:
-            raise self._refusal(response)
+        await self._write(content, media_type=media_type, reference=tag or digest)
         found = await self.manifest(tag or digest)
         if found is None or found.digest != digest:
             raise StoreAway(f"{self._named} took the manifest and gives another one back.")
         return digest
+
+    async def attach(self, content: bytes, *, subject: str) -> str:
+        """Keeps it; a registry that does not say that it lists it gets a list of ours, below a tag."""
+        digest = digest_of(content)
+        response = await self._write(content, media_type=MANIFEST, reference=digest)
+        if "OCI-Subject" in response.headers:
+            return digest
+        for _ in range(TRIES):  # somebody else may write the same list at the same time
+            there = await self._fallback_list(subject)
+            listed = with_listed(there, content)
+            if listed == there:
+                return digest
+            await self._write(listed, media_type=INDEX, reference=fallback_tag(subject))
+        raise StoreAway(f"{self._named} does not keep the list of what is said of {subject}.", hint="Try again.")
+
+    async def attached(self, subject: str) -> tuple[Manifest, ...]:
+        """As the registry lists them; else as our list does."""
+        response = await self._ask("GET", f"referrers/{_checked(subject)}", headers={"Accept": INDEX})
+        is_listed = response.status_code == HTTPStatus.OK
+        index = response.content if is_listed else await self._fallback_list(subject)
+        found = [await self.manifest(digest) for digest in listed_in(index)]
+        return tuple(one for one in found if one is not None and subject_of(one.content) == subject)
 
     async def tags(self) -> tuple[str, ...]:
         """All tags."""
@@ -189,19 +208,38 @@ class RegistryStore:
             tags = response.json().get("tags") or ()
         except (ValueError, AttributeError) as error:
             raise StoreAway(f"{self._named} does not say which tags it has.") from error
-        return tuple(sorted(tag for tag in tags if isinstance(tag, str)))
+        return tuple(sorted(tag for tag in tags if isinstance(tag, str) and not is_fallback_tag(tag)))
 
     async def delete(self, digest: str) -> None:
-        """Forgets a manifest, where the registry allows that."""
+        """Forgets a manifest and what is attached, where the registry allows that."""
+        for one in await self.attached(_checked(digest)):
+            await self._forget(one.digest)
+        if index := await self._fallback_list(digest):
+            await self._forget(digest_of(index))
+        await self._forget(digest)
+
+    async def close(self) -> None:
+        """Lets go of the connection."""
+        await self._http.aclose()
+
+    async def _fallback_list(self, subject: str) -> bytes:
+        found = await self.manifest(fallback_tag(subject))
+        return b"" if found is None else found.content
+
+    async def _write(self, content: bytes, *, media_type: str, reference: str) -> httpx.Response:
+        response = await self._ask(
+            "PUT", f"manifests/{reference}", headers={"Content-Type": media_type}, content=content
+        )
+        if response.status_code not in {HTTPStatus.CREATED, HTTPStatus.OK, HTTPStatus.ACCEPTED}:
+            raise self._refusal(response)
+        return response
+
+    async def _forget(self, digest: str) -> None:
         response = await self._ask("DELETE", f"manifests/{_checked(digest)}")
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             raise StoreRefused(f"{self._place.host} deletes nothing.", hint="Its operator can allow that.")
         if response.status_code not in {HTTPStatus.ACCEPTED, HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
             raise self._refusal(response)
-
-    async def close(self) -> None:
-        """Lets go of the connection."""
-        await self._http.aclose()
 
     @property
     def _named(self) -> str:

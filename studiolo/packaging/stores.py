@@ -62,11 +62,17 @@ class Store(Protocol):
     async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "") -> str:
         """Keep it, under a tag too where one is given; its digest, as it is read back."""
 
+    async def attach(self, content: bytes, *, subject: str) -> str:
+        """Keep a manifest that says something of the one with this digest; its own digest."""
+
+    async def attached(self, subject: str) -> tuple[Manifest, ...]:
+        """The manifests that say something of this one."""
+
     async def tags(self) -> tuple[str, ...]:
-        """All tags, in order."""
+        """All tags of images, in order."""
 
     async def delete(self, digest: str) -> None:
-        """Forget a manifest, and with it its tags. What it names goes when the store collects it."""
+        """Forget a manifest, its tags and what is attached. What it names goes when the store collects it."""
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -6,9 +6,13 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass
@@ -32,6 +36,8 @@ class Oddities:
     """Wanted from everybody, and given out at `/token`."""
     other_manifest_back: bool = False
     sends_uploads_to: str = ""
+    referrers: bool = False
+    """It lists what is attached to an image by itself, as OCI 1.1 has it."""
 
 
 class FakeRegistry:
@@ -47,6 +53,7 @@ class FakeRegistry:
         self.manifests: dict[tuple[str, str], tuple[bytes, str]] = {}
         self.uploads: dict[str, bytearray] = {}
         self.requests: list[str] = []
+        self.referrers_for_test: bytes | None = None
         self.scopes: list[tuple[str, ...]] = []
         self.transport = httpx.MockTransport(self._answer)
 
@@ -74,19 +81,22 @@ class FakeRegistry:
         return response
 
     def _do(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.path
-        if found := re.fullmatch(r"/v2/(.+)/blobs/(sha256:\w+)", path):
-            return self._blob(found[1], found[2], request)
-        if found := re.fullmatch(r"/v2/(.+)/blobs/uploads/", path):
-            return self._begin(found[1], request)
-        if found := re.fullmatch(r"/v2/(.+)/blobs/uploads/(\d+)", path):
-            return self._upload(found[1], found[2], request)
-        if found := re.fullmatch(r"/v2/(.+)/manifests/(.+)", path):
-            return self._manifest(found[1], found[2], request)
-        if found := re.fullmatch(r"/v2/(.+)/tags/list", path):
-            tags = [name for repository, name in self.manifests if repository == found[1] and ":" not in name]
-            return httpx.Response(200, json={"tags": tags}) if tags else httpx.Response(404)
+        answers: tuple[tuple[str, Callable[..., httpx.Response]], ...] = (
+            (r"/v2/(.+)/blobs/(sha256:\w+)", self._blob),
+            (r"/v2/(.+)/blobs/uploads/", self._begin),
+            (r"/v2/(.+)/blobs/uploads/(\d+)", self._upload),
+            (r"/v2/(.+)/manifests/(.+)", self._manifest),
+            (r"/v2/(.+)/referrers/(sha256:\w+)", self._referrers),
+            (r"/v2/(.+)/tags/list", self._tags),
+        )
+        for pattern, answer in answers:
+            if found := re.fullmatch(pattern, request.url.path):
+                return answer(*found.groups(), request)
         return httpx.Response(404)
+
+    def _tags(self, repository: str, _: httpx.Request) -> httpx.Response:
+        tags = [name for where, name in self.manifests if where == repository and ":" not in name]
+        return httpx.Response(200, json={"tags": tags}) if tags else httpx.Response(404)
 
     def _blob(self, repository: str, digest: str, request: httpx.Request) -> httpx.Response:
         if digest not in self.blobs.get(repository, ()):
@@ -149,18 +159,32 @@ class FakeRegistry:
     def _range(self, upload: bytearray, headers: dict[str, str]) -> dict[str, str]:
         return {**headers, "Range": f"0-{max(0, len(upload) - 1)}"}
 
+    def _referrers(self, repository: str, subject: str, _: httpx.Request) -> httpx.Response:
+        if not self.odd.referrers:
+            return httpx.Response(404)
+        if self.referrers_for_test is not None:
+            return httpx.Response(200, content=self.referrers_for_test)
+        kept = {name: content for (where, name), (content, _) in self.manifests.items() if where == repository}
+        of_it = [
+            {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": name, "size": len(content)}
+            for name, content in kept.items()
+            if ":" in name and json.loads(content).get("subject", {}).get("digest") == subject
+        ]
+        return httpx.Response(200, json={"schemaVersion": 2, "manifests": of_it})
+
     def _manifest(self, repository: str, name: str, request: httpx.Request) -> httpx.Response:
         key = (repository, name)
         if request.method == "PUT":
             named = json.loads(request.content)
-            wanted = {blob["digest"] for blob in [named["config"], *named["layers"]]}
+            wanted = {blob["digest"] for blob in [named["config"], *named["layers"]]} if "config" in named else set()
             if wanted - self.blobs.get(repository, set()):
                 return httpx.Response(400, json={"errors": [{"code": "MANIFEST_BLOB_UNKNOWN"}]})
             kept = request.content if not self.odd.other_manifest_back else request.content + b" "
             digest = f"sha256:{hashlib.sha256(request.content).hexdigest()}"
             for one in (name, digest):
                 self.manifests[repository, one] = (kept, request.headers["Content-Type"])
-            return httpx.Response(201)
+            knows = self.odd.referrers and "subject" in named
+            return httpx.Response(201, headers={"OCI-Subject": named["subject"]["digest"]} if knows else {})
         if request.method == "DELETE":
             found = self.manifests.pop(key, None)
             self.manifests = {one: value for one, value in self.manifests.items() if value != found}

@@ -19,7 +19,9 @@ from hub.keys import Keys
 from hub.settings import Settings, effective
 from spawner.data_directory import DataDirectory
 from studiolo.client import NotAllowed, NotFound, Refused, Studiolo
+from studiolo.packaging.image_archive import keep_archive
 from studiolo.packaging.layout_store import LayoutStore
+from studiolo.packaging.provenance import statements_of
 from studiolo.packaging.registry_store import RegistryPlace, RegistryStore
 from studiolo.packaging.stores import Store
 from studiolo.packaging.transport import archive_of
@@ -154,6 +156,34 @@ async def test_an_image_can_be_downloaded_and_is_whole(alice: Studiolo, folder: 
     assert found.digest == made.digest
     for blob in json.loads(found.content)["layers"]:
         assert len(await images.get(blob["digest"])) == blob["size"]
+
+
+async def test_beside_its_image_stands_where_it_comes_from_also_where_that_is_downloaded(
+    alice: Studiolo, bob: Studiolo, folder: Path, tmp_path: Path
+) -> None:
+    made = await alice.package_model(wanted(commit="a" * 40, diff="+password = 'hunter2 hunter2'"), files_of(folder))
+    await alice.package_model(wanted(commit="a" * 40, diff="+password = 'hunter2 hunter2'"), files_of(folder))
+    (said,) = await alice.model_provenance("iris", made.version)
+    assert said["subject"] == [{"name": "models/alice/iris", "digest": {"sha256": made.digest[7:]}}]
+    definition = said["predicate"]["buildDefinition"]
+    assert definition["internalParameters"]["by"] == "alice"
+    parts = {part["name"]: part["digest"] for part in definition["resolvedDependencies"]}
+    assert parts["source"] == {"sha256": made.source_sha256}
+    assert parts["files"] == {"studioloTree": made.tree_sha256}
+    assert parts["commit"] == {"gitCommit": "a" * 40}
+    assert list(parts["uncommitted"]) == ["sha256"]
+    assert "hunter2" not in json.dumps(said)
+
+    with (tmp_path / "image.tar").open("w+b") as saved:
+        await alice.save_model_image("iris", made.version, saved)
+        saved.seek(0)
+        here = LayoutStore(tmp_path / "here", "models/alice/iris")
+        assert await keep_archive(saved, here) == made.digest
+    assert await statements_of(here, made.digest) == (said,)
+    assert await here.tags() == (made.version,)
+
+    with pytest.raises(NotFound):
+        await bob.model_provenance("iris", made.version)
 
 
 async def test_everything_that_is_wrong_is_said_at_once(alice: Studiolo, folder: Path) -> None:

@@ -133,6 +133,8 @@ def test_it_goes_to_a_registry_and_comes_back_with_its_digest(
             ("iris", packaged["digest"]),
             ("iris-again", packaged["digest"]),
         }
+        shown = [json.loads(alice.types("show", name).stdout) for name in ("iris:1.0", "iris-again:1.0")]
+        assert shown[1]["provenance"] == shown[0]["provenance"] != []
         deleted = alice.types("delete", "iris-again:1.0", "--yes")
         assert deleted.returncode == 0, deleted.stderr
         assert [one["name"] for one in json.loads(alice.types("list", "--json").stdout)] == ["iris"]
@@ -146,6 +148,9 @@ def test_its_record_says_who_what_and_from_which_notebook(alice: Person, package
     assert record["cells"] == {"kept": [1, 5, 6, 7], "dropped": [2, 3, 4, 8, 9]}
     assert record["contract"]["methods"] == ["train", "init_predict", "predict"]
     assert "scikit-learn==" in record["lock"]
+    (said,) = shown["provenance"]
+    assert said["subject"][0]["digest"] == {"sha256": str(packaged["digest"]).removeprefix("sha256:")}
+    assert said["predicate"]["buildDefinition"]["internalParameters"]["by"] == record["by"]
 
 
 def test_what_stands_against_it_is_said_and_nothing_is_made(alice: Person, tmp_path: Path) -> None:
