@@ -29,7 +29,6 @@ from hub.builder.rules import (
     problems_with_secrets,
     problems_with_version,
     repository_of,
-    version_of,
 )
 from studiolo.errors import StudioloError
 from studiolo.packaging.assemble import assemble
@@ -173,7 +172,7 @@ class Models:
         if isinstance(looked, StudioloError) or isinstance(standing, StudioloError):
             raise next((one for one in failed if not isinstance(one, ModelRefused)), ModelRefused(problems))
         plan = Plan(inspection=looked.inspection, project=looked.project, source=new.source, lock=new.lock)
-        version = version_of(new.version, commit=new.commit, diff=new.diff, planned=plan.version)
+        version = plan.version_at(asked=new.version, commit=new.commit, uncommitted=new.diff)
         return Planned(
             name=name,
             version=version,

@@ -30,9 +30,6 @@ LONGEST_VERSION: Final = 64
 LATEST: Final = "latest"
 """What asks for the newest version. It is kept nowhere, so none may be called so."""
 
-COMMIT_DIGITS: Final = 12
-"""Of a commit, as a version. git itself shows 7 to 12."""
-
 LARGEST_DIFF: Final = 256 * 1024
 """Characters of what was not committed. More of it says that something should be."""
 
@@ -128,12 +125,6 @@ def problems_with_lock(lock: str) -> tuple[str, ...]:
         "stands in a lock: no index, no address, no file."
     )
     return (sentence,)
-
-
-def version_of(asked: str, *, commit: str, diff: str, planned: str) -> str:
-    """What is asked for; else the commit, where everything is committed; else the digest of the files."""
-    is_clean = bool(commit) and not diff
-    return asked or (commit[:COMMIT_DIGITS] if is_clean else planned)
 
 
 def problems_with_secrets(found: Iterable[FoundSecret], *, allowed: Collection[str]) -> tuple[str, ...]:

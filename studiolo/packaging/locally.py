@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from studiolo.packaging.dependency_layer import PythonFacts
+    from studiolo.packaging.git_state import GitState
     from studiolo.packaging.requirements import Needed
 
 RECORDS: Final = "records"
@@ -92,7 +93,8 @@ async def package_locally(
     below = [runner_layer()]
     if lock.strip():
         below.append(dependency_layer(lock, python, index_url=index_url))
-    tag = version or plan.version
+    state = git_state(folder)
+    tag = plan.version_at(asked=version, commit=state.commit, uncommitted=state.uncommitted)
     store = store_of(name, root=root)
     try:
         done = await assemble(plan, store, Base(digest=""), tag=tag, below=below)
@@ -114,7 +116,7 @@ async def package_locally(
     )
     record = record_of(store, package.digest)
     if done.is_new or not record:
-        record = _record(package, plan, python, [str(one) for one in secrets])
+        record = _record(package, plan, python, state, [str(one) for one in secrets])
         _write_record(store, package.digest, record)
     await attach(store, package.digest, _origin(store, plan, tag, record))
     return package
@@ -147,7 +149,9 @@ def record_of(store: LayoutStore, digest: str) -> dict[str, Any]:
     return found
 
 
-def _record(package: LocalPackage, plan: Plan, python: PythonFacts, overridden: Sequence[str]) -> dict[str, Any]:
+def _record(
+    package: LocalPackage, plan: Plan, python: PythonFacts, state: GitState, overridden: Sequence[str]
+) -> dict[str, Any]:
     folder = plan.project.folder
     return {
         "name": package.name,
@@ -157,7 +161,7 @@ def _record(package: LocalPackage, plan: Plan, python: PythonFacts, overridden: 
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "notebook": plan.source,
         "notebook_sha256": hashlib.sha256((folder / plan.source).read_bytes()).hexdigest(),
-        "git": git_state(folder).as_json(),
+        "git": state.as_json(),
         "base": {"kind": "local", "python": python.version, "machine": python.machine, "freeze": python.freeze},
         "lock": plan.lock,
         "contract": plan.contract,

@@ -79,8 +79,13 @@ class Plan:
 
     @property
     def version(self) -> str:
-        """What it is called where nobody calls it otherwise."""
+        """What it is called where nobody calls it otherwise, and no commit does."""
         return self.tree_digest[:VERSION_LENGTH]
+
+    def version_at(self, *, asked: str = "", commit: str = "", uncommitted: str = "") -> str:
+        """What is asked for; else the commit, where everything is committed; else the digest of the files."""
+        is_clean = bool(commit) and not uncommitted
+        return asked or (commit[:VERSION_LENGTH] if is_clean else self.version)
 
     def layer_files(self) -> Iterator[LayerFile]:
         """What the project's own layer holds."""

@@ -24,7 +24,6 @@ from hub.builder.rules import (
     problems_with_space,
     problems_with_version,
     repository_of,
-    version_of,
 )
 from hub.credentials.credential import Owner
 from hub.credentials.rights import Answer, Standing, TeamFacts
@@ -161,19 +160,6 @@ def test_a_lock_of_versions_and_hashes_is_taken(lock: str) -> None:
 def test_whatever_else_a_lock_says_is_refused_with_its_line(line: str) -> None:
     (problem,) = problems_with_lock(f"six==1.17.0 {HASH}\n{line}\n")
     assert "line 2" in problem
-
-
-@pytest.mark.parametrize(
-    ("asked", "commit", "diff", "version"),
-    [
-        pytest.param("1.0", "a" * 40, "", "1.0", id="what is asked for"),
-        pytest.param("", "a" * 40, "", "a" * 12, id="the commit, where everything is committed"),
-        pytest.param("", "a" * 40, "+x", "0123", id="the content, where something is not"),
-        pytest.param("", "", "", "0123", id="the content, without git"),
-    ],
-)
-def test_which_version_it_is(asked: str, commit: str, diff: str, version: str) -> None:
-    assert version_of(asked, commit=commit, diff=diff, planned="0123") == version
 
 
 def test_a_diff_is_kept_without_what_looks_like_a_secret_and_no_longer_than_is_useful() -> None:

@@ -231,3 +231,18 @@ def test_programs_read_the_digest_of_what_was_sent_fetched_and_deleted(alice: Pe
     for name in ("plain", "plain-again"):
         deleted = alice.types("delete", f"{name}:1.0", "--yes", "--json")
         assert json.loads(deleted.stdout) == {"name": name, "digest": digest}
+
+
+def test_a_folder_that_is_committed_is_called_as_its_commit(alice: Person, tmp_path: Path) -> None:
+    notebook = tmp_path / "it" / "clean.ipynb"
+    notebook.parent.mkdir()
+    shutil.copyfile(ZOO / "docstring_of_numpy.ipynb", notebook)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", "-C", str(notebook.parent)]
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "first"]):
+        subprocess.run([*git, *words], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+    clean = json.loads(alice.types("package", str(notebook), "--json").stdout)
+    assert clean["version"] == commit[:12]
+    (notebook.parent / "new.csv").write_text("1\n")
+    dirty = json.loads(alice.types("package", str(notebook), "--json").stdout)
+    assert dirty["version"] not in {commit[:12], ""}

@@ -15,8 +15,11 @@ import zstandard
 from studiolo.packaging.assemble import ReadyLayer, assemble, copy_image
 from studiolo.packaging.errors import PackagingError, ProjectRefused, StoreConflict, StoreRefused
 from studiolo.packaging.images import Base, Blob, as_bytes, stands_on_image
+from studiolo.packaging.inspection import inspect_file
 from studiolo.packaging.layers import Compression, LayerFile, write_layer
 from studiolo.packaging.layout_store import LayoutStore
+from studiolo.packaging.plan import Plan
+from studiolo.packaging.project import collect
 from studiolo.packaging.registry_store import RegistryPlace, RegistryStore
 from tests.fakes.registry import FakeRegistry
 from tests.real_registry import RealRegistry
@@ -287,3 +290,17 @@ async def test_a_real_registry_killed_after_each_layer_has_no_half_tag(
         assert done.is_new
         for one in (bases, store, after):
             await one.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "commit", "diff", "version"),
+    [
+        pytest.param("1.0", "a" * 40, "", "1.0", id="what is asked for"),
+        pytest.param("", "a" * 40, "", "a" * 12, id="the commit, where everything is committed"),
+        pytest.param("", "a" * 40, "+x", "", id="the content, where something is not"),
+        pytest.param("", "", "", "", id="the content, without git"),
+    ],
+)
+def test_which_version_it_is(asked: str, commit: str, diff: str, version: str, folder: Path) -> None:
+    plan = Plan(inspection=inspect_file(folder / "iris.ipynb"), project=collect(folder), source="iris.ipynb")
+    assert plan.version_at(asked=asked, commit=commit, uncommitted=diff) == (version or plan.version)
