@@ -65,8 +65,10 @@ python=$(command -v python || command -v python3)
 if command -v uv >/dev/null; then
   uv pip install --python "$python" --break-system-packages --no-deps --require-hashes --no-cache --link-mode copy \
     --requirement "$lock"
-else
+elif "$python" -m pip --version >/dev/null 2>&1; then
   "$python" -m pip install --no-deps --require-hashes --no-cache-dir --requirement "$lock"
+else
+  echo "The base has neither uv nor pip, so nothing of Python can be installed in it."; exit 100
 fi
 rm "$lock"
 """
