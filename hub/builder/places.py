@@ -107,7 +107,7 @@ class Places:
 
     def named(self, store: Store, standing: Standing) -> Store:
         """The store to put an image into: a folder names the layers of its base, and does not keep them."""
-        return store if self.host else NamesBase(store, {layer.digest for layer in standing.base.layers})
+        return store if self.host else NamesBase(store, standing.base.digests)
 
     def _offered(self, name: str, teams: Collection[str]) -> Environment:
         platform = Platform.KUBERNETES if self._is_cluster else Platform.LOCAL

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from studiolo.cli.model_names import find_package, parse_reference, registry_store, tags_of
-from studiolo.cli.output import json_option, note, print_json, print_table
+from studiolo.cli.model_copies import pull, push
+from studiolo.cli.model_names import find_package, parse_reference, tags_of
+from studiolo.cli.output import json_option, note, plain_http_option, print_json, print_table
 from studiolo.quantities import format_duration, format_memory
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ NOTEBOOK = click.Path(path_type=Path)
 @click.group()
 def model() -> None:
     """Package models: notebooks with a class Model."""
+
+
+model.add_command(push)
+model.add_command(pull)
 
 
 @model.command()
@@ -57,24 +62,54 @@ def inspect(ctx: click.Context, path: Path, *, as_json: bool) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The Python that it will run under, with what is installed there.  [default: this one]",
 )
+@click.option("--base", metavar="IMAGE", help="The image it stands on: HOST/REPOSITORY@sha256:…  [default: none]")
+@click.option("--environment", metavar="NAME", help="The environment whose image it stands on, of a catalog.")
+@click.option(
+    "--catalog",
+    default=".",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where environments.yaml is.  [default: here]",
+)
+@plain_http_option
 @click.option("--allow-secrets", is_flag=True, help="Package what looks like a key or a password; that is recorded.")
 @json_option
-def package(path: Path, name: str, version: str, python: Path | None, *, allow_secrets: bool, as_json: bool) -> None:
-    """Make an image of the notebook or module PATH and its folder, on this machine."""
+def package(
+    path: Path,
+    *,
+    name: str,
+    version: str,
+    python: Path | None,
+    base: str | None,
+    environment: str | None,
+    catalog: Path,
+    plain_http: bool,
+    allow_secrets: bool,
+    as_json: bool,
+) -> None:
+    """Make an image of the notebook or module PATH and its folder, on this machine.
+
+    Of what it stands on, nothing is fetched but its description. What nobody knows to be in an image goes in.
+    """
+    from studiolo.cli.model_bases import chosen_base  # noqa: PLC0415 - see above
     from studiolo.packaging.dependency_layer import ask_python, index_of  # noqa: PLC0415 - see above
     from studiolo.packaging.locally import check_version, name_of, package_locally  # noqa: PLC0415 - see above
 
     check_version(version)
-    done = asyncio.run(
-        package_locally(
+    facts = ask_python(python or Path(sys.executable))
+
+    async def make() -> LocalPackage:
+        return await package_locally(
             _there(path),
             name=name_of(path, name),
             version=version,
-            python=ask_python(python or Path(sys.executable)),
+            python=facts,
+            on=await chosen_base(base, environment, catalog, python=facts, allow_http=plain_http),
             index_url=index_of(os.environ),
             allow_secrets=allow_secrets,
         )
-    )
+
+    done = asyncio.run(make())
     if as_json:
         print_json(_described(done))
         return
@@ -150,68 +185,6 @@ def show(reference: str) -> None:
             "provenance": list(said),
         }
     )
-
-
-@model.command()
-@click.argument("reference", metavar="NAME[:VERSION]")
-@click.argument("target", metavar="HOST/REPOSITORY[:TAG]")
-@click.option("--plain-http", is_flag=True, help="Speak HTTP without TLS with a registry of this machine or network.")
-@json_option
-def push(reference: str, target: str, *, plain_http: bool, as_json: bool) -> None:
-    """Send a package to a registry; its digest stays."""
-    from studiolo.packaging.assemble import copy_image  # noqa: PLC0415 - see above
-    from studiolo.packaging.images import stands_on_image  # noqa: PLC0415 - see above
-
-    async def send() -> str:
-        store, found = await find_package(parse_reference(reference))
-        if not stands_on_image(found.content):
-            note(
-                "warning: this package stands on no image, so no container engine starts it. Who pulls it runs it with "
-                "studiolo model run, under the same Python."
-            )
-        remote, tag = registry_store(target, allow_http=plain_http)
-        try:
-            return await copy_image(found.digest, store, remote, tag=tag)
-        finally:
-            await remote.close()
-
-    digest = asyncio.run(send())
-    if as_json:
-        print_json({"reference": target, "digest": digest})
-    else:
-        note(f"Pushed: {target.partition('@')[0]}@{digest}")
-
-
-@model.command()
-@click.argument("source", metavar="NAME[:VERSION]|HOST/REPOSITORY:TAG")
-@click.option("--name", default="", help="What it is called here.  [default: as there]")
-@click.option("--team", default="", help="The team of the hub that it is of.  [default: you yourself]")
-@click.option("--plain-http", is_flag=True, help="Speak HTTP without TLS with a registry of this machine or network.")
-@json_option
-def pull(source: str, name: str, team: str, *, plain_http: bool, as_json: bool) -> None:
-    """Fetch a package from the hub, by its name, or from a registry; its digest stays."""
-    from studiolo.cli.model_hub import pull_from_hub  # noqa: PLC0415 - see above
-    from studiolo.packaging.assemble import copy_image  # noqa: PLC0415 - see above
-    from studiolo.packaging.locally import name_of, store_of  # noqa: PLC0415 - see above
-
-    async def fetch() -> tuple[str, str]:
-        remote, tag = registry_store(source, allow_http=plain_http)
-        try:
-            called = name_of(Path(remote.repository.rpartition("/")[2]), name)
-            return called, await copy_image(tag, remote, store_of(called), tag=tag)
-        finally:
-            await remote.close()
-
-    if "/" in source:
-        called, digest = asyncio.run(fetch())
-    else:
-        asked = parse_reference(source)
-        called = name_of(Path(asked.name), name)
-        digest = pull_from_hub(asked, team=team, name=called)
-    if as_json:
-        print_json({"name": called, "digest": digest})
-    else:
-        note(f"Pulled: {called}, {digest}")
 
 
 @model.command()

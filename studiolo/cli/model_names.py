@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from studiolo.errors import StudioloError
-from studiolo.problems import listed, perhaps
+from studiolo.problems import listed, perhaps, quoted
 
 if TYPE_CHECKING:
     from studiolo.packaging.layout_store import LayoutStore
     from studiolo.packaging.registry_store import RegistryStore
     from studiolo.packaging.stores import Manifest
+    from studiolo.registry import ImageReference
+
+
+REPOSITORY: Final = re.compile(r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*")
+"""OCI distribution specification 1.1."""
 
 
 class NoSuchPackage(StudioloError):
@@ -77,10 +83,23 @@ async def tags_of() -> list[tuple[LayoutStore, str, str, str]]:
 
 def registry_store(text: str, *, allow_http: bool) -> tuple[RegistryStore, str]:
     """A repository of a registry and the tag in `HOST/REPOSITORY[:TAG]`."""
+    store, reference = image_store(text, allow_http=allow_http)
+    return store, reference.tag
+
+
+def image_store(text: str, *, allow_http: bool) -> tuple[RegistryStore, ImageReference]:
+    """A repository of a registry, and the whole reference that names an image in it. Raises StoreRefused."""
+    from studiolo.packaging.errors import StoreRefused  # noqa: PLC0415 - see above
     from studiolo.packaging.registry_store import RegistryPlace, RegistryStore  # noqa: PLC0415 - see above
+    from studiolo.packaging.stores import DIGEST, TAG  # noqa: PLC0415 - see above
     from studiolo.registry import ImageReference  # noqa: PLC0415 - see above
 
     reference = ImageReference.parse(text)
+    is_good = TAG.fullmatch(reference.tag) and (reference.digest is None or DIGEST.fullmatch(reference.digest))
+    if not is_good or not REPOSITORY.fullmatch(reference.repository):
+        raise StoreRefused(
+            f"{quoted(text)} names no image.", hint="It is HOST/REPOSITORY:TAG, or HOST/REPOSITORY@sha256:…"
+        )
     named = os.environ.get("SSL_CERT_FILE")
     place = RegistryPlace(host=reference.api_host, allow_http=allow_http, ca_file=Path(named) if named else None)
-    return RegistryStore(place, reference.repository), reference.tag
+    return RegistryStore(place, reference.repository), reference

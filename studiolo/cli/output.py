@@ -29,6 +29,12 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
 
 
+def plain_http_option(command: Command) -> Command:
+    """Add `--plain-http` to a command that speaks with registries."""
+    help_text = "Speak HTTP without TLS with a registry of this machine or network."
+    return click.option("--plain-http", is_flag=True, help=help_text)(command)
+
+
 def print_json(value: object) -> None:
     """Print a value as JSON; non-ASCII stays readable."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from typing import IO, Any
 
+    from studiolo.packaging.base_images import BaseSource
     from studiolo.packaging.images import Base
     from studiolo.packaging.layers import Layer
     from studiolo.packaging.plan import Plan
@@ -76,7 +77,7 @@ async def assemble(
         own = ReadyLayer(layer=project, opened=lambda: _again(spool))
         _, *sent = await _all(
             store.put(blob_of(config, CONFIG), lambda: io.BytesIO(config)),
-            *(_bring(layer, store, base_repository, base_store) for layer in base.layers),
+            *(bring(layer, store, base_repository, base_store) for layer in base.layers),
             *(_keep(one, store) for one in (*below, own)),
         )
         digest = await store.put_manifest(manifest, media_type=MANIFEST, tag=tag)
@@ -95,17 +96,31 @@ async def _all(*steps: Coroutine[Any, Any, int]) -> list[int]:
         raise
 
 
-async def copy_image(reference: str, source: Store, target: Store, *, tag: str, source_repository: str = "") -> str:
-    """An image of one store in another, with what is said of it; its digest, which stays. Raises StoreError."""
+async def copy_image(
+    reference: str,
+    source: Store,
+    target: Store,
+    *,
+    tag: str,
+    source_repository: str = "",
+    base: BaseSource | None = None,
+) -> str:
+    """An image of one store in another, with what is said of it; its digest, which stays. Raises StoreError.
+
+    `base`: where the layers are that `source` only names.
+    """
     found = await source.manifest(reference)
     if found is None:
         raise StoreRefused(f"There is no image {reference}.")
     for blob in blobs_of(found.content):
-        await _bring(blob, target, source_repository, source)
+        if base is not None and blob.digest in base.digests:
+            await bring(blob, target, base.repository, source, base.store)
+        else:
+            await bring(blob, target, source_repository, source)
     digest = await target.put_manifest(found.content, media_type=found.media_type or MANIFEST, tag=tag)
     for said in await source.attached(found.digest):
         for blob in blobs_of(said.content):
-            await _bring(blob, target, source_repository, source)
+            await bring(blob, target, source_repository, source)
         await target.attach(said.content, subject=digest)
     return digest
 
@@ -121,18 +136,21 @@ async def _keep(one: ReadyLayer, store: Store) -> int:
     return await store.put(blob, one.opened)
 
 
-async def _bring(blob: Blob, store: Store, repository: str, other: Store | None) -> int:
-    """A layer of the base: mounted, found, or as the last resort copied."""
+async def bring(blob: Blob, store: Store, repository: str, *others: Store | None) -> int:
+    """A layer that is somewhere else: mounted, found, or as the last resort copied. Raises StoreError."""
     if repository and await store.mount(blob, source=repository):
         return 0
     if await store.has(blob):
         return 0
-    if other is None:
-        raise StoreRefused(f"The layer {blob.digest} of the base is not where it should be.")
-    with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
-        async for piece in other.read(blob.digest):
-            await asyncio.to_thread(spool.write, piece)
-        return await store.put(blob, lambda: _again(spool))
+    for other in others:
+        if other is not None and await other.has(blob):
+            with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+                async for piece in other.read(blob.digest):
+                    await asyncio.to_thread(spool.write, piece)
+                return await store.put(blob, lambda: _again(spool))
+    raise StoreRefused(
+        f"The layer {blob.digest} of the base is not where it should be.", hint="Name a place that has the base."
+    )
 
 
 class _Kept(io.RawIOBase):

@@ -28,16 +28,12 @@ PYTHON_VERSION: Final = "PYTHON_VERSION="
 class BaseSource:
     """Where the layers of a base are to be had from."""
 
-    base: Base
+    digests: frozenset[str]
+    """Of its layers."""
     store: Store
     """Its repository."""
     repository: str = ""
-    """The same, where the image that stands on it goes to the same registry: then they are mounted."""
-
-    @property
-    def digests(self) -> frozenset[str]:
-        """Of its layers."""
-        return frozenset(layer.digest for layer in self.base.layers)
+    """The same, where what stands on it goes to the same registry: then they are mounted."""
 
 
 async def fetch_base(

@@ -83,8 +83,13 @@ def ask_python(executable: Path) -> PythonFacts:
     )
 
 
-def lock_of(needed: Sequence[Needed], python: PythonFacts, *, index_url: str | None = None) -> str:
-    """The lock of what the base lacks: each version with its hashes. Raises DependenciesRefused."""
+def lock_of(
+    needed: Sequence[Needed], python: PythonFacts, *, base: Installed | None = None, index_url: str | None = None
+) -> str:
+    """The lock of what the base lacks: each version with its hashes. Raises DependenciesRefused.
+
+    Versions are those of `python` where it has them; `base` is what is there anyway, where that is something else.
+    """
     if not needed:
         return ""
     with tempfile.TemporaryDirectory() as folder:
@@ -101,7 +106,7 @@ def lock_of(needed: Sequence[Needed], python: PythonFacts, *, index_url: str | N
             *("pip", "compile", wanted, "--constraint", constraints, *options, "--python", python.executable),
             index_url=index_url,
         )
-    return "".join(_without(text, python.installed))
+    return "".join(_without(text, base or python.installed))
 
 
 def dependency_layer(

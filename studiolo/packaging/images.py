@@ -22,7 +22,8 @@ CREATED: Final = "1970-01-01T00:00:00Z"
 """Of every image: when it was made says its record, and a digest must not."""
 
 BASE_DIGEST: Final = "org.opencontainers.image.base.digest"
-"""The annotation that names what an image stands on."""
+BASE_NAME: Final = "org.opencontainers.image.base.name"
+"""Annotations that name what an image stands on."""
 
 MOST_LAYERS: Final = 120
 """Runtimes take 127; some are left for who builds on it."""
@@ -59,6 +60,11 @@ class Base:
     """Its configuration, whole."""
     name: str = ""
     """Its reference, for people."""
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Of its layers."""
+        return frozenset(layer.digest for layer in self.layers)
 
     @property
     def diff_ids(self) -> tuple[str, ...]:
@@ -127,7 +133,7 @@ def manifest_of(
             ],
             "annotations": {
                 **({BASE_DIGEST: base.digest} if base.digest else {}),
-                **({"org.opencontainers.image.base.name": base.name} if base.name else {}),
+                **({BASE_NAME: base.name} if base.name else {}),
                 **(annotations or {}),
             },
         }

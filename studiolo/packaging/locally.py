@@ -15,10 +15,11 @@ import platformdirs
 
 from studiolo.names import home_name, is_slug, slug_like
 from studiolo.packaging.assemble import assemble
+from studiolo.packaging.base_images import NamesBase
 from studiolo.packaging.dependency_layer import dependency_layer
 from studiolo.packaging.errors import ContractRefused, ProjectRefused, StoreConflict
 from studiolo.packaging.git_state import git_state
-from studiolo.packaging.images import Base, as_bytes
+from studiolo.packaging.images import as_bytes
 from studiolo.packaging.inspection import inspect_file
 from studiolo.packaging.layout_store import LayoutStore
 from studiolo.packaging.plan import Plan
@@ -27,6 +28,7 @@ from studiolo.packaging.provenance import Origin, attach
 from studiolo.packaging.requirements_beside import lock_for, requirements_beside
 from studiolo.packaging.runner_layer import runner_layer
 from studiolo.packaging.secret_scan import scan
+from studiolo.packaging.standing import StandsOn
 from studiolo.packaging.stores import TAG
 
 if TYPE_CHECKING:
@@ -72,13 +74,18 @@ async def package_locally(
     name: str,
     version: str,
     python: PythonFacts,
+    on: StandsOn | None = None,
     index_url: str | None = None,
     allow_secrets: bool = False,
     root: Path | None = None,
     limits: Limits | None = None,
 ) -> LocalPackage:
-    """The package of a notebook or module. Raises PackagingError with everything that stands against it, or OSError."""
+    """The package of a notebook or module, on `on`; without it, on `python` alone.
+
+    Raises PackagingError with everything that stands against it, or OSError.
+    """
     began = time.monotonic()
+    on = on or StandsOn()
     folder = folder_of(path)
     inspection = inspect_file(path)
     if inspection.problems:
@@ -87,8 +94,8 @@ async def package_locally(
     secrets = scan(project)
     if secrets and not allow_secrets:
         raise ProjectRefused(tuple(str(one) for one in secrets))
-    wanted = requirements_beside(project, inspection, base=python.installed, kernel=python.installed)
-    lock = lock_for(wanted, python, index_url=index_url)
+    wanted = requirements_beside(project, inspection, base=on.installed or python.installed, kernel=python.installed)
+    lock = lock_for(wanted, python, base=on.installed, index_url=index_url)
     plan = Plan(inspection=inspection, project=project, source=path.name, lock=lock)
     below = [runner_layer()]
     if lock.strip():
@@ -96,12 +103,15 @@ async def package_locally(
     state = git_state(folder)
     tag = plan.version_at(asked=version, commit=state.commit, uncommitted=state.uncommitted)
     store = store_of(name, root=root)
+    named = NamesBase(store, on.base.digests)
     try:
-        done = await assemble(plan, store, Base(digest=""), tag=tag, below=below)
+        done = await assemble(plan, named, on.base, tag=tag, below=below)
     except StoreConflict as conflict:
+        # Left out, it follows from the files or the commit: then it may be the base that differs.
+        way_out = "choose another one (--version), or leave it out." if version else "choose one (--version)."
         raise StoreConflict(
             f"{name}:{tag} is there already, and this is something else.",
-            hint="A version is written once: choose another one (--version), or leave it out.",
+            hint=f"A version is written once: {way_out}",
         ) from conflict
     package = LocalPackage(
         name=name,
@@ -111,12 +121,13 @@ async def package_locally(
         size=done.project.size + sum(one.layer.size for one in below[1:]),
         seconds=time.monotonic() - began,
         is_new=done.is_new,
-        warnings=(*inspection.warnings, *wanted.warnings),
+        warnings=(*inspection.warnings, *wanted.warnings, *on.warnings),
         needed=wanted.needed,
     )
     record = record_of(store, package.digest)
     if done.is_new or not record:
-        record = _record(package, plan, python, state, [str(one) for one in secrets])
+        base = on.as_json(python) | {"has": list(wanted.found_below)}
+        record = _record(package, plan, base, state, [str(one) for one in secrets])
         _write_record(store, package.digest, record)
     await attach(store, package.digest, _origin(store, plan, tag, record))
     return package
@@ -150,7 +161,7 @@ def record_of(store: LayoutStore, digest: str) -> dict[str, Any]:
 
 
 def _record(
-    package: LocalPackage, plan: Plan, python: PythonFacts, state: GitState, overridden: Sequence[str]
+    package: LocalPackage, plan: Plan, base: dict[str, Any], state: GitState, overridden: Sequence[str]
 ) -> dict[str, Any]:
     folder = plan.project.folder
     return {
@@ -162,7 +173,7 @@ def _record(
         "notebook": plan.source,
         "notebook_sha256": hashlib.sha256((folder / plan.source).read_bytes()).hexdigest(),
         "git": state.as_json(),
-        "base": {"kind": "local", "python": python.version, "machine": python.machine, "freeze": python.freeze},
+        "base": base,
         "lock": plan.lock,
         "contract": plan.contract,
         "cells": {
@@ -197,6 +208,9 @@ def _origin(store: LayoutStore, plan: Plan, version: str, record: Mapping[str, A
         source=record["notebook"],
         source_sha256=record["notebook_sha256"],
         tree_sha256=plan.tree_digest,
+        environment=record["base"].get("environment", ""),
+        base_name=record["base"].get("name", ""),
+        base_digest=record["base"].get("digest", ""),
         lock_sha256=hashlib.sha256(plan.lock.encode()).hexdigest() if plan.lock else "",
         commit=git.get("commit", ""),
         diff_sha256=hashlib.sha256(diff.encode()).hexdigest() if diff else "",

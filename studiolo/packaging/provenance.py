@@ -7,6 +7,7 @@ it says what our record says, to whoever has the image and not the record.
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,9 +17,10 @@ from studiolo.packaging.errors import StoreRefused
 from studiolo.packaging.images import EMPTY, MANIFEST, Blob, as_bytes, as_object, blob_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from studiolo.packaging.stores import Store
+    from studiolo.packaging.images import Base
+    from studiolo.packaging.stores import Manifest, Store
 
 STATEMENT: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -93,17 +95,32 @@ async def attach(store: Store, digest: str, origin: Origin) -> None:
         raise StoreRefused(f"There is no image {digest}.")
     if any(_asked_in(one) == _asked(origin) for one in await statements_of(store, digest)):
         return
-    statement = statement_of(origin, digest)
+    await _say(store, image, statement_of(origin, digest))
+
+
+async def attach_moved(store: Store, digest: str, said: Iterable[Mapping[str, Any]], base: Base) -> None:
+    """Says of an image on a base what was said of it without one. Raises StoreError."""
+    image = await store.manifest(digest)
+    if image is None:
+        raise StoreRefused(f"There is no image {digest}.")
+    there = [_asked_in(one) for one in await statements_of(store, digest)]
+    for one in said:
+        asked = _asked_in(one)
+        if asked is not None and asked not in there:
+            await _say(store, image, as_bytes(_on_base(one, digest, base)))
+
+
+async def _say(store: Store, image: Manifest, statement: bytes) -> None:
     said, nothing = blob_of(statement, STATEMENT), blob_of(NOTHING, EMPTY)
     await store.put(nothing, lambda: io.BytesIO(NOTHING))
     await store.put(said, lambda: io.BytesIO(statement))
     manifest = attachment(
         said,
         artifact_type=STATEMENT,
-        image=Blob(digest=digest, size=len(image.content), media_type=image.media_type or MANIFEST),
+        image=Blob(digest=image.digest, size=len(image.content), media_type=image.media_type or MANIFEST),
         annotations={"in-toto.io/predicate-type": PREDICATE_TYPE},
     )
-    await store.attach(manifest, subject=digest)
+    await store.attach(manifest, subject=image.digest)
 
 
 async def statements_of(store: Store, digest: str) -> tuple[dict[str, Any], ...]:
@@ -118,6 +135,17 @@ async def statements_of(store: Store, digest: str) -> tuple[dict[str, Any], ...]
                 if _is_about(statement, digest):
                     found.append(statement)
     return tuple(found)
+
+
+def _on_base(said: Mapping[str, Any], digest: str, base: Base) -> dict[str, Any]:
+    """A statement about the same, on a base."""
+    statement: dict[str, Any] = json.loads(as_bytes(said))
+    statement["subject"][0]["digest"] = _sha256(digest)
+    built = statement["predicate"]["buildDefinition"]
+    below = {"name": "base", "uri": base.name, "digest": _sha256(base.digest)}
+    made_from = built.get("resolvedDependencies")
+    built["resolvedDependencies"] = [*(made_from if isinstance(made_from, list) else ()), below]
+    return statement
 
 
 def _asked(origin: Origin) -> dict[str, str]:

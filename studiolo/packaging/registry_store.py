@@ -242,6 +242,11 @@ class RegistryStore:
             raise self._refusal(response)
 
     @property
+    def host(self) -> str:
+        """Of the registry."""
+        return self._place.host
+
+    @property
     def _named(self) -> str:
         return f"{self._place.host}/{self.repository}"
 

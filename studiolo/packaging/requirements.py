@@ -68,6 +68,8 @@ class Requirements:
     """The name of the lock that says it all; the others are not asked then."""
     locked: str = ""
     """What of that lock the base has not: lines of versions and hashes."""
+    found_below: tuple[str, ...] = ()
+    """What it needs and the base has, with the versions there."""
     warnings: tuple[str, ...] = ()
     apt: tuple[str, ...] = ()
     """Debian packages, which no layer of ours holds: only a slow build installs them (docs/models-service.md)."""
@@ -95,7 +97,8 @@ def requirements_of(
         packages = read_lock(lock, files[lock], problems)
         if problems:
             raise ProjectRefused(tuple(problems))
-        return Requirements(lock=lock, locked=lock_text(packages, base.versions), apt=apt)
+        there = tuple(f"{one.name}=={one.version}" for one in packages if base.versions.get(one.name) == one.version)
+        return Requirements(lock=lock, locked=lock_text(packages, base.versions), found_below=there, apt=apt)
     warnings: list[str] = []
     found: dict[str, Needed] = {}
     for source, lines in (
@@ -114,8 +117,9 @@ def requirements_of(
         raise ProjectRefused(tuple(problems))
     if any(one.source in {Source.REQUIREMENTS, Source.PYPROJECT} for one in found.values()):
         warnings.clear()  # which package an import comes from is only known where it is installed
-    lacking = [one for name, one in sorted(found.items()) if not _has(base, name, Requirement(one.requirement))]
-    return Requirements(needed=tuple(lacking), warnings=tuple(warnings), apt=apt)
+    lacking = {name: one for name, one in sorted(found.items()) if not _has(base, name, Requirement(one.requirement))}
+    there = tuple(f"{name}=={base.versions[name]}" for name in sorted(found.keys() - lacking.keys()))
+    return Requirements(needed=tuple(lacking.values()), warnings=tuple(warnings), found_below=there, apt=apt)
 
 
 def _has(base: Installed, name: str, requirement: Requirement) -> bool:

@@ -38,11 +38,13 @@ def requirements_beside(
     )
 
 
-def lock_for(wanted: Requirements, python: PythonFacts, *, index_url: str | None = None) -> str:
+def lock_for(
+    wanted: Requirements, python: PythonFacts, *, base: Installed | None = None, index_url: str | None = None
+) -> str:
     """Versions and hashes of all that is needed: as a lock in the folder says, else as uv finds them now.
 
-    Raises DependenciesRefused.
+    `base`: what is there without it; None for what `python` has. Raises DependenciesRefused.
     """
     from studiolo.packaging.dependency_layer import lock_of  # noqa: PLC0415 - looking at a folder needs none of it
 
-    return wanted.locked if wanted.lock else lock_of(wanted.needed, python, index_url=index_url)
+    return wanted.locked if wanted.lock else lock_of(wanted.needed, python, base=base, index_url=index_url)

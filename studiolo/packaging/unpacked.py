@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import tarfile
 import tempfile
 import zlib
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 8 * 2**30
 """Bytes of a package when it is unpacked."""
+
+_COUNT: Final = re.compile(r"[1-9][0-9]{0,2}")
 
 
 def runs_folder() -> Path:
@@ -71,15 +74,22 @@ def _make(layers: list[tuple[bytes, str]], place: Path) -> None:
 
 
 async def own_layers(store: Store, content: bytes) -> list[dict[str, Any]]:
-    """The layers above the base: runner, dependencies, project."""
-    manifest = as_object(content)
-    config = as_object(await store.get(manifest["config"]["digest"]))
-    labels = config.get("config", {}).get("Labels") or {}
-    layers: list[dict[str, Any]] = manifest["layers"]
-    count = str(labels.get(f"{LABEL}.layers", ""))
-    if not count.isdecimal() or not 0 < int(count) <= len(layers):
-        raise StoreRefused("This image is no packaged model.")
-    return layers[-int(count) :]
+    """The layers above the base: runner, dependencies, project. Raises StoreError for what is no package."""
+    match as_object(content):
+        case {"config": {"digest": str(config)}, "layers": list(layers)}:
+            described = as_object(await store.get(config)).get("config")
+            labels = described.get("Labels") if isinstance(described, dict) else None
+            count = str(labels.get(f"{LABEL}.layers", "")) if isinstance(labels, dict) else ""
+            if _COUNT.fullmatch(count) and int(count) <= len(layers) and all(map(_is_descriptor, layers)):
+                return layers[-int(count) :]
+    raise StoreRefused("This image is no packaged model.")
+
+
+def _is_descriptor(layer: Any) -> bool:
+    match layer:
+        case {"digest": str(), "mediaType": str(), "size": int()}:
+            return True
+    return False
 
 
 def _plain(content: bytes, media_type: str) -> io.BytesIO:

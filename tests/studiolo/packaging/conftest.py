@@ -45,7 +45,7 @@ def plan_of() -> Callable[[Path], Plan]:
     return plan
 
 
-async def put_base(store: Store, *, layers: int = 2, tag: str = "1") -> Base:
+async def put_base(store: Store, *, layers: int = 2, tag: str = "1", env: tuple[str, ...] = ()) -> Base:
     """An image with some layers, as somebody else pushed it."""
     made: list[tuple[Any, bytes]] = []
     for number in range(layers):
@@ -58,7 +58,7 @@ async def put_base(store: Store, *, layers: int = 2, tag: str = "1") -> Base:
         {
             "architecture": "amd64",
             "os": "linux",
-            "config": {"Env": ["PATH=/usr/bin", "LANG=C.UTF-8"], "User": "1000", "Cmd": ["base"]},
+            "config": {"Env": ["PATH=/usr/bin", "LANG=C.UTF-8", *env], "User": "1000", "Cmd": ["base"]},
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer, _ in made]},
         }
     )
