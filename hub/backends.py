@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
     from spawner.homes import HomeUsage
+    from spawner.packages import PackageSource
     from spawner.parts import StartHistory
     from spawner.pod_watch import PodWatch
 
@@ -54,9 +55,15 @@ class Backend(Protocol):
 
 
 def make_backend(
-    settings: Settings, *, starts: StartHistory, credentials: CredentialSource, log: logging.Logger
+    settings: Settings,
+    *,
+    starts: StartHistory,
+    credentials: CredentialSource,
+    packages: PackageSource,
+    log: logging.Logger,
 ) -> Backend:
     """The one that the settings ask for. Raises CatalogError where the catalogs cannot be used."""
     if settings.kubernetes is None:
-        return MachineBackend(settings, starts=starts, credentials=credentials, log=log)
-    return ClusterBackend(settings, settings.kubernetes, starts=starts, credentials=credentials, log=log)
+        return MachineBackend(settings, starts=starts, credentials=credentials, packages=packages, log=log)
+    kubernetes = settings.kubernetes
+    return ClusterBackend(settings, kubernetes, starts=starts, credentials=credentials, packages=packages, log=log)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
     from spawner.homes import HomeService, HomeUsage
+    from spawner.packages import PackageSource
     from spawner.parts import StartHistory
 
 
@@ -46,6 +47,7 @@ class ClusterBackend:
         *,
         starts: StartHistory,
         credentials: CredentialSource,
+        packages: PackageSource,
         log: logging.Logger,
     ) -> None:
         """Connects to nothing yet. Raises StudioloError where catalogs cannot be used, or the homes' key is missing."""
@@ -53,6 +55,7 @@ class ClusterBackend:
         self._installation = replace(kubernetes.installation, package_index=settings.packages.index_url)
         self._starts = starts
         self._credentials = credentials
+        self._packages = packages
         self._quota_of = settings.homes.quota_of
         self._log = log
         has_service = settings.homes.service.url is not None
@@ -111,6 +114,7 @@ class ClusterBackend:
             installation=self._installation,
             homes=self._homes,
             credentials=self._credentials,
+            packages=self._packages,
             quota_of=self._quota_of,
             owner_of=self._owner_of,
         )

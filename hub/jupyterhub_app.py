@@ -13,6 +13,7 @@ from hub import pages
 from hub.archives import hub_steps
 from hub.archives.deletion import remember_the_deleted
 from hub.backends import make_backend
+from hub.builder.source import ServicesPackages
 from hub.credentials import team_handlers
 from hub.credentials.forgetting import forget_the_deleted
 from hub.credentials.source import ServicesCredentials
@@ -86,8 +87,11 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         self.services_client = services_client(settings)
         self.history = StartHistory(self.services_client, log=self.log)
         credentials = ServicesCredentials(self.services_client, teams_of=self._teams_of, log=self.log)
+        packages = ServicesPackages(self.services_client, log=self.log)
         try:
-            self.backend = make_backend(settings, starts=self.history, credentials=credentials, log=self.log)
+            self.backend = make_backend(
+                settings, starts=self.history, credentials=credentials, packages=packages, log=self.log
+            )
         except StudioloError as error:
             self.log.critical("Studiolo cannot start.\n%s\n%s", error, error.hint)
             self.exit(1)
@@ -109,6 +113,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         self.tornado_settings["studiolo_home_keeper"] = self.backend.homes
         self.tornado_settings["studiolo"] = self.backend.place
         self.tornado_settings["studiolo_credentials"] = credentials
+        self.tornado_settings["studiolo_packages"] = packages
         self.tornado_settings["studiolo_services"] = self.services_client
         if (measure := self.backend.measure_home) is not None:
             self.tornado_settings["studiolo_homes"] = HomeBoard(measure, log=self.log)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
     from spawner.homes import HomeUsage
+    from spawner.packages import PackageSource
     from spawner.parts import StartHistory
 
 
@@ -38,13 +39,19 @@ class MachineBackend:
     """Workspaces are processes."""
 
     def __init__(
-        self, settings: Settings, *, starts: StartHistory, credentials: CredentialSource, log: logging.Logger
+        self,
+        settings: Settings,
+        *,
+        starts: StartHistory,
+        credentials: CredentialSource,
+        packages: PackageSource,
+        log: logging.Logger,
     ) -> None:
         """Knows at once what runs already. Raises CatalogError where the catalogs cannot be used."""
         self._log = log
         if settings.auth.oidc.uid_claim:
             log.warning("auth.oidc.uidClaim has no effect on one machine: every workspace runs as the user of the hub.")
-        self._parts = _parts(settings, starts=starts, credentials=credentials, log=log)
+        self._parts = _parts(settings, starts=starts, credentials=credentials, packages=packages, log=log)
         self.place = MachinePlace(self._parts)
         self._measurements = measurements_here(settings.data) if settings.homes.has_quota else None
         self._homes = HomesHere(settings.data)
@@ -91,7 +98,12 @@ class MachineBackend:
 
 
 def _parts(
-    settings: Settings, *, starts: StartHistory, credentials: CredentialSource, log: logging.Logger
+    settings: Settings,
+    *,
+    starts: StartHistory,
+    credentials: CredentialSource,
+    packages: PackageSource,
+    log: logging.Logger,
 ) -> SpawnerParts:
     data = settings.data
     gpus = WatchedGpus(SimulatedGpus(settings.gpus.simulate) if settings.gpus.simulate else NvmlGpus())
@@ -116,6 +128,7 @@ def _parts(
         starts=starts,
         gpus=gpus,
         credentials=credentials,
+        packages=packages,
         quota_of=settings.homes.quota_of,
         package_index=settings.packages.index_url,
     )

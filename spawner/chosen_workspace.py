@@ -20,13 +20,14 @@ from spawner.errors import CredentialsGone, OptionsError, RouteNotAdded, ServerN
 from spawner.home_state import EMPTY_HOME_SAID
 from spawner.lasting import Lasting
 from spawner.meter import EndedStart, NoMeter
+from spawner.packages import open_package
 from spawner.plan import make_plan
 from spawner.progress import Phase, StartProgress
 from spawner.progress_board import ProgressBoard
 from spawner.refusals import public_error, to_spawn_exception
+from spawner.saved_choice import choice_in
 from spawner.stages import Stage
 from spawner.start_report import READY, StartReport
-from studiolo.choice import Choice
 from studiolo.names import check_server_name, workspace_key
 
 if TYPE_CHECKING:
@@ -37,8 +38,13 @@ if TYPE_CHECKING:
     from spawner.errors import Offer, StartError
     from spawner.lasting import StopReason
     from spawner.meter import Meter
+    from spawner.packages import PackageSource
     from spawner.parts import Forecasts, StartHistory
     from spawner.plan import LaunchPlan
+    from studiolo.catalog import Environment
+    from studiolo.choice import Choice
+    from studiolo.package_name import PackageName
+    from studiolo.wire_models import PackageOrigin
 
 START_SECONDS: Final = 3600
 """The first start of an environment downloads it. Each step has a shorter limit of its own."""
@@ -69,6 +75,10 @@ class Parts(Protocol):
     def forecasts(self) -> Forecasts:
         """Who says how long a start will take."""
 
+    @property
+    def packages(self) -> PackageSource:
+        """Who knows of model packages."""
+
     def quota_of(self, teams: Collection[str], /) -> int | None:
         """How many bytes the home of somebody in these teams may hold."""
 
@@ -90,6 +100,8 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         # There from the beginning: a page may listen before the start has come to its first phase.
         self._board = ProgressBoard(StartProgress())
         self._report: StartReport | None = None
+        self._is_software_chosen = False
+        """Whether what was asked for names an environment, or leaves it to a package."""
         self._is_starting = False
         self._notices: tuple[str, ...] = ()
         """What its person should know of the start that runs, though it goes on."""
@@ -218,7 +230,8 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         self._is_starting = True
         self._began_at = asyncio.get_running_loop().time()
         try:
-            plan = self.plan = await self._with_credentials(self._plan_or_refusal())
+            plan = await self._with_credentials(self._plan_or_refusal())
+            plan = self.plan = await self._with_package(plan)
             url = await start(plan)
         except asyncio.CancelledError:
             self._note_failure(StartStopped(offers=self._again()))
@@ -277,12 +290,30 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
             node_group=self._node_group(),
         )
 
+    async def _with_package(self, plan: LaunchPlan) -> LaunchPlan:
+        """The plan on what its package stands on. Raises what `open_package` does."""
+        plan, said = await open_package(
+            plan, self.parts, is_chosen=self._is_software_chosen, of_then=self._software_of_then
+        )
+        self._notices = (*self._notices, *said)
+        if plan.opened is not None and self._remembered is not None:
+            self._remember(replace(self._remembered, environment=plan.shape.environment.name))
+            self.user.db.commit()  # a start waits for much from here on, and other requests roll back what is not
+        return plan
+
+    async def _software_of_then(
+        self, now: Environment, origin: PackageOrigin, package: PackageName
+    ) -> tuple[Environment, tuple[str, ...]]:
+        """An environment as it was when a package was made, as far as it can be had here, and what is said of it."""
+        raise NotImplementedError
+
     def _check_choice(self, user_options: Any) -> None:
         """Makes the plan of what was asked for; nothing asked for means the same as last time.
 
         A refusal is raised by the start: from here JupyterHub would log a traceback for a slip of the pen.
         """
         asked = user_options or (self._remembered.as_user_options() if self._remembered else {})
+        self._is_software_chosen = isinstance(asked, dict) and bool(asked.get("environment"))
         teams = tuple(sorted(group.name for group in self.user.orm_user.groups))
         catalog = self.parts.catalogs.current
         self.plan = self._refusal = None
@@ -298,7 +329,11 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         if problem := check_server_name(self.name):  # JupyterHub itself would allow one called "default"
             self.plan, self._refusal = None, OptionsError((problem,))
         # What is shown everywhere is what was made of it: whole, and checked.
-        self.orm_spawner.user_options = self._remembered.as_user_options() if self._remembered else {}
+        self._remember(self._remembered)
+
+    def _remember(self, choice: Choice | None) -> None:
+        self._remembered = choice
+        self.orm_spawner.user_options = choice.as_user_options() if choice else {}
         self.user_options = self.orm_spawner.user_options
 
     def _again(self) -> tuple[Offer, ...]:
@@ -362,26 +397,3 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
         phases = self._board.progress.spent_seconds() if self._report is not None else {}
         choice = self.plan.choice if self.plan else None
         self.meter.start_ended(EndedStart(choice=choice, outcome=outcome, seconds=seconds, phases=phases))
-
-
-def choice_in(user_options: Any) -> Choice | None:
-    """The choice in saved user options, or None where they are of another shape: anybody could send anything."""
-    match user_options:
-        case {"environment": str(environment), "hardware": str(hardware), **rest}:
-            env, git = rest.get("env") or {}, rest.get("git")
-            if isinstance(env, dict) and all(isinstance(part, str) for pair in env.items() for part in pair):
-                return Choice(
-                    environment=environment,
-                    hardware=hardware,
-                    env=tuple(env.items()),
-                    data=_names_in(rest.get("data")) or (),
-                    credentials=_names_in(rest.get("credentials")),
-                    git=git if isinstance(git, str) and git else None,
-                )
-    return None
-
-
-def _names_in(names: Any) -> tuple[str, ...] | None:
-    """Names in a list; None where nothing usable is said."""
-    is_usable = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    return tuple(names) if is_usable else None

@@ -21,6 +21,7 @@ from spawner.hub_env import SERVICES_URL
 from spawner.kube import KubeError
 from spawner.lasting import Lasting
 from spawner.manifest import pod_env, pod_traits, secret_values, settled_cpu
+from spawner.opened_package import on_its_image, said_of_the_image
 from spawner.start_report import StartReport
 from spawner.verdicts.next_best import next_best
 from studiolo.names import pod_name
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from spawner.plan import LaunchPlan
     from spawner.pod_facts import NodeFacts
     from spawner.verdicts.errors import Verdict
-    from studiolo.catalog import Hardware
+    from studiolo.catalog import Environment, Hardware
+    from studiolo.package_name import PackageName
+    from studiolo.wire_models import PackageOrigin
 
 STOP_AGAIN_SECONDS: Final = 5.0
 """How long to wait before a pod that is still there is asked to end once more."""
@@ -260,6 +263,13 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         pod = self.parts.pods.get(self.pod_name)
         node = self._node_of(pod.node) if pod is not None and pod.node else None
         return node.group if node is not None else ""
+
+    async def _software_of_then(
+        self, now: Environment, origin: PackageOrigin, package: PackageName
+    ) -> tuple[Environment, tuple[str, ...]]:
+        """With the very image, even if the catalog has moved on."""
+        environment = on_its_image(now, origin)
+        return environment, said_of_the_image(environment, now, package)
 
     def _node_of(self, name: str) -> NodeFacts | None:
         return None if self.parts.nodes is None else self.parts.nodes.get(name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from spawner.credentials import NO_CREDENTIALS
+from spawner.packages import NO_PACKAGES
 from spawner.parts import NoForecasts, no_quota
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from spawner.installation import Installation
     from spawner.kube import Kube
     from spawner.node_watch import NodeWatch
+    from spawner.packages import PackageSource
     from spawner.parts import Forecasts, StartHistory
     from spawner.pod_watch import PodWatch
 
@@ -37,6 +39,7 @@ class ClusterParts:
     """None: the node makes the folder of a home, or homes end with their pods."""
     forecasts: Forecasts = field(default_factory=NoForecasts)
     credentials: CredentialSource = NO_CREDENTIALS
+    packages: PackageSource = NO_PACKAGES
     quota_of: Callable[[Collection[str]], int | None] = no_quota
     """How many bytes the home of somebody in these teams may hold."""
     owner_of: Callable[[Any], FileOwner] | None = None

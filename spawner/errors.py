@@ -16,6 +16,10 @@ StartError                      a start failed; all below are public: their text
 ├── ClusterAway                 the cluster could not be asked
 ├── ClusterStartError           (verdicts) the cluster did not start it; its code is the verdict's kind
 ├── CredentialsGone             a credential that was chosen does not exist any more
+├── PackageGone                 (package_errors) the model package to open is not there, or not theirs
+├── PackagesAway                (package_errors) nobody could say what it stands on
+├── PackageSoftwareGone         (package_errors) what it stands on is not offered to them
+├── PackageStandsOnOther        (package_errors) other software was chosen than it stands on
 ├── StartStopped                somebody stopped the start
 └── UnexpectedStartFailure      everything else: a reference for the person, the rest for the log
 """

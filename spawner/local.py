@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -14,6 +15,7 @@ from spawner.ending import EndingKind
 from spawner.environments import BuildFailed
 from spawner.hub_env import SERVICES_URL
 from spawner.local_start import SERVER_SECONDS, LocalStart
+from spawner.opened_package import said_of_the_lock
 from spawner.probe import answers
 from spawner.progress import Phase
 from spawner.start_report import StartReport
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from spawner.ending import Ending
     from spawner.parts import SpawnerParts
     from spawner.plan import LaunchPlan
+    from studiolo.catalog import Environment
+    from studiolo.package_name import PackageName
+    from studiolo.wire_models import PackageOrigin
 
 STOP_AGAIN_SECONDS: Final = 5.0
 """How long to wait before something that did not end is told so again."""
@@ -128,6 +133,18 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
     @property
     def _files(self) -> WorkspaceFiles:
         return self.parts.data.workspace(self.user.name, self.name)
+
+    async def _software_of_then(
+        self, now: Environment, origin: PackageOrigin, package: PackageName
+    ) -> tuple[Environment, tuple[str, ...]]:
+        """The present one, which is another where its lock has changed: no lock but the present one is kept."""
+        if now.requirements is None:
+            return now, ()
+        try:
+            lock = await asyncio.to_thread(now.requirements.read_bytes)
+        except OSError:  # the phase that needs it says so
+            return now, ()
+        return now, said_of_the_lock(now, hashlib.sha256(lock).hexdigest(), origin, package)
 
     def _prepared_start(self, plan: LaunchPlan) -> LocalStart:
         environment, store = plan.shape.environment, self.parts.environments

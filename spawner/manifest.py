@@ -12,6 +12,7 @@ from spawner.data_mounts import volumes_of
 from spawner.env_rules import is_reserved
 from spawner.file_owner import FileOwner, account_annotations, account_env, account_mounts, account_volumes
 from spawner.hub_env import from_hub
+from spawner.opened_package import VARIABLE as MODEL
 from spawner.package_index import package_index_env
 from spawner.pod_facts import CONTAINER
 from spawner.team_mounts import team_mounts
@@ -100,6 +101,7 @@ def pod_env(
         **({"SCRATCH": SCRATCH} if hardware.scratch_bytes else {}),
         **({"STUDIOLO_DATA": DATA} if plan.data else {}),
         **({"STUDIOLO_GIT": literal(plan.git)} if plan.git else {}),
+        **({MODEL: literal(plan.opened.as_variable())} if plan.opened else {}),
         **({"STUDIOLO_HOME_QUOTA": str(plan.home_quota_bytes)} if plan.home_quota_bytes else {}),
         # The device plugin names the devices of those who asked for some. An image made for GPUs would see all others.
         **({} if hardware.gpu else {"NVIDIA_VISIBLE_DEVICES": "void"}),

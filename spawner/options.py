@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from spawner.env_rules import MOST_VARIABLES, problem_with_name, problem_with_value
 from spawner.errors import OptionsError
 from spawner.git_address import GitAddressRefused, parse_git_address
+from spawner.shown_values import shown
 from studiolo.choice import EMPTY_HOME, Choice
-from studiolo.problems import LONGEST_QUOTE, nearest
+from studiolo.package_name import PackageName, PackageNameInvalid
+from studiolo.problems import nearest
 from studiolo.secret_patterns import looks_like_secret
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 _Entry = TypeVar("_Entry", "Environment", "Hardware", "DataFolder")
 
-OPTIONS: Final = ("environment", "hardware", "env", "data", "credentials", "git", "home")
+OPTIONS: Final = ("environment", "hardware", "env", "data", "credentials", "git", "model", "home")
 """The options of this version."""
 
 FORM_ONLY: Final = frozenset({"_xsrf"})
@@ -62,6 +64,7 @@ class Resolved:
     data: tuple[DataFolder, ...]
     credentials: tuple[str, ...] | None
     git: str | None
+    model: PackageName | None
     has_empty_home: bool
 
     @property
@@ -74,6 +77,7 @@ class Resolved:
             data=tuple(entry.name for entry in self.data),
             credentials=self.credentials,
             git=self.git,
+            model=str(self.model) if self.model else None,
             has_empty_home=self.has_empty_home,
         )
 
@@ -99,6 +103,7 @@ def resolve_options(raw: object, *, catalog: Catalog, teams: Collection[str]) ->
     data = _pick_data(options.get("data"), catalog.offered_data(teams), problems)
     credentials = _parse_credentials(options.get("credentials"), problems)
     git = _parse_git(options.get("git"), problems)
+    model = _parse_model(options.get("model"), problems)
     has_empty_home = _parse_home(options.get("home"), problems)
     if problems or environment is None or hardware is None:
         raise OptionsError(_at_most(problems))
@@ -109,6 +114,7 @@ def resolve_options(raw: object, *, catalog: Catalog, teams: Collection[str]) ->
         data=data,
         credentials=credentials,
         git=git,
+        model=model,
         has_empty_home=has_empty_home,
     )
 
@@ -161,7 +167,11 @@ def check_remembered(raw: object, *, catalog: Catalog, teams: Collection[str]) -
     wrong_address: list[str] = []
     git = _parse_git(raw.get("git"), wrong_address)
     git_note = "Its repository can no longer be used and was left out." if wrong_address else None
-    notes = [note for note in (environment_note, hardware_note, env_note, data_note, git_note) if note is not None]
+    wrong_package: list[str] = []
+    model = _parse_model(raw.get("model"), wrong_package)
+    model_note = "Its model package can no longer be opened and was left out." if wrong_package else None
+    every = (environment_note, hardware_note, env_note, data_note, git_note, model_note)
+    notes = [note for note in every if note is not None]
     return Remembered(
         choice=Choice(
             environment=environment,
@@ -170,33 +180,12 @@ def check_remembered(raw: object, *, catalog: Catalog, teams: Collection[str]) -
             data=data,
             credentials=credentials if not wrong_names else None,
             git=git,
+            model=str(model) if model else None,
         ),
         note=" ".join(notes) or None,
     )
 
 
-def shown(value: object) -> str:
-    """A value as an error repeats it: short, printable, on one line, and not at all when it looks like a secret."""
-    if isinstance(value, str):
-        return _shown_text(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return next((words for kind, words in _KINDS if isinstance(value, kind)), "a value of another kind")
-
-
-def _shown_text(value: str) -> str:
-    if looks_like_secret(value):
-        return "a value that looks like a secret"
-    short = value if len(value) <= LONGEST_QUOTE else value[: LONGEST_QUOTE - 1] + "…"
-    return '"' + "".join(char if char.isprintable() else ascii(char)[1:-1] for char in short) + '"'
-
-
-_KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
-    (type(None), "null"),
-    ((int, float), "a number"),
-    (Mapping, "a set of named values"),
-    ((list, tuple, set, frozenset), "a list"),
-)
 _EXAMPLE: Final = '{"environment": "…", "hardware": "…"}'
 
 
@@ -362,6 +351,20 @@ def _parse_git(raw: object, problems: list[str]) -> str | None:
         return str(parse_git_address(raw)) if raw.strip() else None
     except GitAddressRefused as refusal:
         problems.append(f"git: {refusal}")
+        return None
+
+
+def _parse_model(raw: object, problems: list[str]) -> PackageName | None:
+    """The model package that is opened; None where none is named. Whether there is one, the start asks."""
+    if raw is None or raw == "":
+        return None
+    if not isinstance(raw, str):
+        problems.append(f"model: {shown(raw)} is not the name of a model package. Names are text.")
+        return None
+    try:
+        return PackageName.parse(raw)
+    except PackageNameInvalid as refusal:
+        problems.append(f"model: {refusal}")
         return None
 
 

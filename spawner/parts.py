@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from spawner.credentials import NO_CREDENTIALS
 from spawner.home_checks import HomeChecks
+from spawner.packages import NO_PACKAGES
 from spawner.start_forecast import UNKNOWN_FORECAST
 from studiolo.wire import StartRecord
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from spawner.environments import EnvironmentStore
     from spawner.gpu_watch import WatchedGpus
     from spawner.machine import Machine
+    from spawner.packages import PackageSource
     from spawner.progress import Phase
     from spawner.start_forecast import StartForecast
     from studiolo.catalog import Hardware
@@ -93,6 +95,7 @@ class SpawnerParts:
     starts: StartHistory
     gpus: WatchedGpus
     credentials: CredentialSource = NO_CREDENTIALS
+    packages: PackageSource = NO_PACKAGES
     quota_of: Callable[[Collection[str]], int | None] = no_quota
     """How many bytes the home of somebody in these teams may hold."""
     package_index: str | None = None

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from spawner.credentials import MountedCredential
     from spawner.file_owner import FileOwner
+    from spawner.opened_package import OpenedPackage
     from studiolo.catalog import Catalog, DataFolder, Environment, Hardware
+    from studiolo.package_name import PackageName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +67,20 @@ class LaunchPlan:
 
     git: str | None = None
     """The address of a repository that the server clones into the home."""
+    model: PackageName | None = None
+    """The model package that it opens."""
+    opened: OpenedPackage | None = None
+    """The same, once the start has asked."""
     has_empty_home: bool = False
     """Whether it gets an empty home of its own instead of the person's."""
 
     def with_credentials(self, credentials: tuple[MountedCredential, ...]) -> LaunchPlan:
         """The same plan with what the person gets of their credentials."""
         return replace(self, identity=replace(self.identity, credentials=credentials))
+
+    def opening(self, opened: OpenedPackage, environment: Environment) -> LaunchPlan:
+        """The same plan on the software that a package stands on, with its files."""
+        return replace(self, shape=replace(self.shape, environment=environment), opened=opened)
 
     def owned_by(self, owner: FileOwner) -> LaunchPlan:
         """The same plan for somebody who has a user number of their own."""
@@ -86,6 +96,7 @@ class LaunchPlan:
             data=tuple(entry.name for entry in self.data),
             credentials=self.credentials,
             git=self.git,
+            model=str(self.model) if self.model else None,
             has_empty_home=self.has_empty_home,
         )
 
@@ -100,5 +111,6 @@ def make_plan(choice: Choice, *, catalog: Catalog, user: str, server: str, teams
         data=resolved.data,
         credentials=resolved.credentials,
         git=resolved.git,
+        model=resolved.model,
         has_empty_home=resolved.has_empty_home,
     )

@@ -15,6 +15,7 @@ from spawner.data_links import LINKS
 from spawner.env_rules import is_reserved
 from spawner.hub_env import from_hub
 from spawner.notices import notices_variable
+from spawner.opened_package import VARIABLE as MODEL
 from spawner.package_index import package_index_env
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def render_process(
             **({"SCRATCH": str(files.scratch)} if plan.shape.hardware.scratch_bytes else {}),
             **({"STUDIOLO_DATA": str(home / LINKS)} if plan.data else {}),
             **({"STUDIOLO_GIT": plan.git} if plan.git else {}),
+            **({MODEL: plan.opened.as_variable()} if plan.opened else {}),
             **({"STUDIOLO_HOME_QUOTA": str(plan.home_quota_bytes)} if plan.home_quota_bytes else {}),
             **notices_variable(notices),
         },

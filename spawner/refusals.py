@@ -25,6 +25,7 @@ from spawner.errors import (
     StartStopped,
     UnexpectedStartFailure,
 )
+from spawner.package_errors import PackageGone, PackagesAway, PackageSoftwareGone, PackageStandsOnOther
 from spawner.verdicts.errors import ChoiceNotPossible
 from studiolo.errors import StudioloError
 
@@ -39,10 +40,14 @@ STATUS: Mapping[type[StartError], HTTPStatus] = MappingProxyType(
         CredentialsGone: HTTPStatus.CONFLICT,
         DataNotUsable: HTTPStatus.CONFLICT,
         NoUserNumber: HTTPStatus.CONFLICT,
+        PackageGone: HTTPStatus.CONFLICT,
+        PackageSoftwareGone: HTTPStatus.CONFLICT,
+        PackageStandsOnOther: HTTPStatus.CONFLICT,
         StartStopped: HTTPStatus.CONFLICT,
         ChoiceNotPossible: HTTPStatus.CONFLICT,
         ClusterAway: HTTPStatus.SERVICE_UNAVAILABLE,
         HomesAway: HTTPStatus.SERVICE_UNAVAILABLE,
+        PackagesAway: HTTPStatus.SERVICE_UNAVAILABLE,
     }
 )
 """What a person can change is 4xx. All else is 500: a monitor should see it, though the hub does not end for it."""

@@ -24,6 +24,8 @@ class Choice:
 
     git: str | None = None
     """The repository that is cloned into the home, with `#` and a branch where one is meant."""
+    model: str | None = None
+    """The model package that it opens: `iris:1.0`, or of a team `vision/iris:1.0`."""
     has_empty_home: bool = False
     """Whether it gets an empty home of its own, for this one start. No page remembers it."""
 
@@ -38,6 +40,8 @@ class Choice:
             options["credentials"] = list(self.credentials)
         if self.git:
             options["git"] = self.git
+        if self.model:
+            options["model"] = self.model
         if self.has_empty_home:
             options["home"] = EMPTY_HOME
         return options

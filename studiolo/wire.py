@@ -77,6 +77,7 @@ class UserOptions(Received):
     data: Annotated[tuple[str, ...], BeforeValidator(_texts_or_nothing)] = ()
     credentials: Annotated[tuple[str, ...] | None, BeforeValidator(_texts_or_none)] = None
     git: Annotated[str | None, BeforeValidator(_text_or_none)] = None
+    model: Annotated[str | None, BeforeValidator(_text_or_none)] = None
 
 
 class Server(Received):
@@ -126,6 +127,8 @@ class WorkspaceView(Sent):
     """By name; None: all that are marked "always"."""
     git: str | None = None
     """The repository that is cloned into the home."""
+    model: str | None = None
+    """The model package that it opens: `iris:1.0`, of a team `vision/iris:1.0`."""
     started: datetime | None
     last_activity: datetime | None
     url: str
@@ -146,6 +149,7 @@ class WorkspaceView(Sent):
             data=server.user_options.data,
             credentials=server.user_options.credentials,
             git=server.user_options.git,
+            model=server.user_options.model,
             started=server.started if is_up else None,
             last_activity=server.last_activity,
             url=url,

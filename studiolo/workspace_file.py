@@ -8,6 +8,7 @@ env:
 data: [imagenet]          # by their names in the catalog; [] for none
 credentials: [forge]      # yours, by name; [] for none; absent: as last time, else all that are marked "always"
 git: https://git.example.org/team/project.git#main    # cloned into the home; "" for none
+model: iris:1.0           # a model package, whose files and software it opens; "" for none
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from studiolo.yaml_tree import Broken, Kind, Mapping, Node, Pair, Place, Scalar,
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEYS: Final = ("name", "environment", "hardware", "env", "data", "credentials", "git")
+KEYS: Final = ("name", "environment", "hardware", "env", "data", "credentials", "git", "model")
 
 VARIABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 """What a variable can be called. Which names a workspace may not set is the hub's to say."""
@@ -42,6 +43,7 @@ class WorkspaceFile:
     data: tuple[str, ...] | None = None
     credentials: tuple[str, ...] | None = None
     git: str | None = None
+    model: str | None = None
 
 
 class WorkspaceFileInvalid(StudioloError):
@@ -71,7 +73,7 @@ class _Reader:
     problems: list[Problem]
 
     def workspace(self, root: Node) -> WorkspaceFile:
-        pairs = self._pairs(root, WHOLE_FILE, "the keys name, environment, hardware, env, data, credentials and git")
+        pairs = self._pairs(root, WHOLE_FILE, f"the keys {listed(KEYS)}")
         for key, pair in pairs.items():
             if key not in KEYS:
                 self._problem(
@@ -87,6 +89,7 @@ class _Reader:
             data=self._names("data", pairs.get("data")),
             credentials=self._names("credentials", pairs.get("credentials")),
             git=self._address(pairs.get("git")),
+            model=self._address(pairs.get("model"), "a package as NAME:VERSION"),
         )
 
     def _names(self, key: str, pair: Pair | None) -> tuple[str, ...] | None:
@@ -126,8 +129,8 @@ class _Reader:
             return None
         return text
 
-    def _address(self, pair: Pair | None) -> str | None:
-        return None if pair is None else self._text(pair.value, pair.key, 'Write an address, or "" for none.')
+    def _address(self, pair: Pair | None, what: str = "an address") -> str | None:
+        return None if pair is None else self._text(pair.value, pair.key, f'Write {what}, or "" for none.')
 
     def _text(self, node: Node, path: str, way_out: str) -> str | None:
         """Text as it is written: 1.10 and true are text too, for that is what a variable holds."""

@@ -21,7 +21,6 @@ from hub.builder.model_package import Lineage, ModelPackage
 from hub.builder.provenance import origin_of
 from hub.builder.quota import Quota
 from hub.builder.rules import (
-    LATEST,
     kept_diff,
     name_from,
     problems_with_lock,
@@ -31,6 +30,7 @@ from hub.builder.rules import (
     repository_of,
 )
 from studiolo.errors import StudioloError
+from studiolo.package_name import LATEST
 from studiolo.packaging.assemble import assemble
 from studiolo.packaging.errors import StoreConflict
 from studiolo.packaging.plan import Plan

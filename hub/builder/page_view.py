@@ -7,10 +7,12 @@ import shlex
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from hub.builder.rules import Action, may
 from hub.builder.view import same_content
 from hub.credentials.rights import Answer
+from studiolo.package_name import package_name
 from studiolo.quantities import format_memory
 
 if TYPE_CHECKING:
@@ -111,8 +113,8 @@ class PackageView:
     team: str
     doc: str
     about: str
-    environment: str
-    """Of the catalog, to start a workspace with."""
+    open: str
+    """The form that opens it as a workspace, below the hub's address; "" for who only looks at it."""
     methods: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     lineage: tuple[Fact, ...]
@@ -151,7 +153,7 @@ def package_view(
         doc=contract["doc"],
         about=f"{format_memory(package.layer_bytes)} · packaged {age_of(now - package.made)} by {package.by} "
         f"in {package.seconds:.1f} s",
-        environment=package.lineage.environment,
+        open=_open(package) if not package.owner.team or (who and package.owner.team in who.own_teams) else "",
         methods=tuple(contract["methods"]),
         parameters=tuple(_parameters(contract["hyperparameters"])),
         lineage=tuple(_lineage(package)),
@@ -162,6 +164,11 @@ def package_view(
         used_by=_used_by(same),
         may_delete=may_delete,
     )
+
+
+def _open(package: ModelPackage) -> str:
+    named = package_name(package.name, package.version, team=package.owner.team)
+    return f"spawn?{urlencode({'opt-model': named, 'opt-environment': package.lineage.environment})}"
 
 
 def age_of(age: timedelta) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from hub.credentials.rights import Answer
 from studiolo.names import is_slug, slug_like
+from studiolo.package_name import LATEST, LONGEST_NAME, LONGEST_VERSION
 from studiolo.packaging.stores import TAG
 from studiolo.problems import quoted
 from studiolo.quantities import format_memory
@@ -22,13 +23,6 @@ if TYPE_CHECKING:
     from hub.credentials.credential import Owner
     from hub.credentials.rights import Standing
     from studiolo.packaging.secret_scan import FoundSecret
-
-LONGEST_NAME: Final = 63
-LONGEST_VERSION: Final = 64
-"""Both are seen in tables and addresses; a registry would take 128."""
-
-LATEST: Final = "latest"
-"""What asks for the newest version. It is kept nowhere, so none may be called so."""
 
 LARGEST_DIFF: Final = 256 * 1024
 """Characters of what was not committed. More of it says that something should be."""

@@ -37,6 +37,7 @@ def choice_fields(choice: Choice) -> tuple[tuple[str, str], ...]:
         ("env", env),
         *(("data", name) for name in choice.data),
         *((("git", choice.git),) if choice.git else ()),
+        *((("model", choice.model),) if choice.model else ()),
         # An empty one says that somebody chose, if only to have none.
         *(("credentials", name) for name in (() if choice.credentials is None else ("", *choice.credentials))),
         *((("home", EMPTY_HOME),) if choice.has_empty_home else ()),

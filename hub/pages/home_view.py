@@ -12,6 +12,7 @@ from hub.idle.words import describe_extension, describe_notice
 from hub.pages.actions import Action, choice_fields, pending_url, spawn_url, workspace_url
 from hub.pages.cards import Tone
 from hub.pages.home_bar import HomeBar, home_bar
+from hub.pages.package_tick import package_in
 from hub.pages.spawn_view import SERVICES_AWAY
 from studiolo.catalog import APPS
 from studiolo.names import shown_name
@@ -100,6 +101,8 @@ class WorkspaceRow:
     name: str
     title: str
     software: str
+    package: str
+    """The model package that it opens, in words."""
     hardware: str
     state: WorkspaceState
     tone: Tone
@@ -175,6 +178,7 @@ def _row(facts: WorkspaceFacts, *, catalog: Catalog, base_url: str, now: datetim
         name=shown_name(facts.server),
         title=facts.title or shown_name(facts.server),
         software=software,
+        package=_package(facts.choice),
         hardware=hardware,
         state=facts.state,
         tone=tone,
@@ -225,6 +229,11 @@ def _titles(choice: Choice | None, catalog: Catalog) -> tuple[str, str]:
     environment, hardware = catalog.environment(choice.environment), catalog.hardware_named(choice.hardware)
     # What is gone from the catalog still has the name it had.
     return (environment.title if environment else choice.environment), (hardware.title if hardware else choice.hardware)
+
+
+def _package(choice: Choice | None) -> str:
+    package = package_in(choice.model or "") if choice else None
+    return f"with the files of {package.shown}" if package else ""
 
 
 def _actions(facts: WorkspaceFacts, *, catalog: Catalog, base_url: str) -> tuple[Action, ...]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hub.idle.loop import IdleLoop
     from hub.pages.place import Place
     from spawner.credentials import CredentialSource
+    from spawner.packages import PackageSource
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action {forms}; "
@@ -51,6 +52,12 @@ class OwnPage(BaseHandler):  # type: ignore[misc]  # JupyterHub has no types
     def credentials(self) -> CredentialSource:
         """Who knows of people's credentials."""
         source: CredentialSource = self.settings["studiolo_credentials"]
+        return source
+
+    @property
+    def packages(self) -> PackageSource:
+        """Who knows of model packages."""
+        source: PackageSource = self.settings["studiolo_packages"]
         return source
 
     @property

@@ -19,17 +19,21 @@ from hub.idle.words import describe_limits
 from hub.pages.actions import path_part
 from hub.pages.credential_ticks import credential_ticks, settled
 from hub.pages.facts import teams_of
+from hub.pages.package_tick import PackageTick, package_in, package_tick
 from hub.pages.page import OwnPage
 from hub.pages.spawn_request import NewName, check_room, errors_from_options, name_workspace, typed_wish
 from hub.pages.spawn_view import FieldError, SpawnView, Target, Wish, linked_wish, remembered_wish, spawn_view
 from hub.pages.start_limits import too_many_starts
-from spawner.errors import OptionsError
+from spawner.errors import OptionsError, StartError
+from spawner.opened_package import software_of
 from spawner.options import OPTIONS, check_remembered, options_from_form, options_from_query, parse_options
+from spawner.packages import find_origin
+from spawner.refusals import STATUS
+from studiolo.choice import Choice
 from studiolo.names import check_server_name
 
 if TYPE_CHECKING:
     from spawner.credentials import KnownCredentials
-    from studiolo.choice import Choice
 
 AT_ONCE_SECONDS = 0.3
 """How long a POST waits for a start that fails at once; longer, and the person looks at a page that does nothing."""
@@ -70,6 +74,10 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
         if named.errors or errors or choice is None:
             status = HTTPStatus.BAD_REQUEST if named.errors else status
             await self._refuse(target, fields, (*named.errors, *errors), status)
+            return
+        if (problem := await self._problem_with_package(user, choice)) is not None:
+            error = FieldError(field="model", message=problem.text)
+            await self._refuse(target, fields, (error,), STATUS[type(problem)])
             return
         choice = settled(choice, await self._known_credentials(user.name))
         try:
@@ -208,6 +216,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             next_url=self._validate_next_url(self.get_argument("next", "")),
             lasts=lambda hardware: describe_limits(self.idle.limits_on(hardware)),
             credentials=credential_ticks(known, wish.credentials, is_own=target.owner == target.viewer),
+            package=await self._package(user, wish),
         )
         html: str = await self.render_template("spawn.html", view=view)
         return html
@@ -219,6 +228,36 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
                 return await self.credentials.known(owner)
         except TimeoutError:
             return None
+
+    async def _package(self, user: Any, wish: Wish) -> PackageTick | None:
+        """What the page says of a package that is wished. It waits no longer for that than for credentials."""
+        package, teams = package_in(wish.model), teams_of(user)
+        if package is None:
+            return None
+        origin, team, problem = None, "", ""
+        try:
+            async with asyncio.timeout(AT_ONCE_SECONDS):
+                asked = Choice(environment="", hardware="", model=wish.model)
+                origin, team = await find_origin(self.packages, package, asked, user=user.name, teams=teams)
+        except TimeoutError:
+            pass  # whether it can be opened, the start says
+        except StartError as error:
+            problem = error.text
+        offered = self.place.catalogs.current.offered_environments(teams)
+        return package_tick(package, origin, offered, team=team, problem=problem)
+
+    async def _problem_with_package(self, user: Any, choice: Choice) -> StartError | None:
+        """Why the package of a choice cannot be opened with it. The start looks again."""
+        package, teams = package_in(choice.model or ""), teams_of(user)
+        if package is None:
+            return None
+        offered = self.place.catalogs.current.offered_environments(teams)
+        try:
+            origin, _ = await find_origin(self.packages, package, choice, user=user.name, teams=teams)
+            software_of(origin, package, choice=choice, is_chosen=True, offered=offered)
+        except StartError as error:
+            return error
+        return None
 
     def _titles(self, user: Any) -> dict[str, str]:
         return {name: self.title_of(user, name) for name in user.orm_spawners}

@@ -32,6 +32,7 @@ FIELDS = {
     "data": "data",
     "credentials": "credentials",
     "git": "git",
+    "model": "model",
 }
 """Where on the page an option is chosen."""
 
@@ -91,6 +92,7 @@ def typed_wish(fields: Mapping[str, Sequence[str]]) -> Wish:
         data=tuple(fields.get("data", ())),
         credentials=tuple(filter(None, fields["credentials"])) if "credentials" in fields else None,
         git=next(iter(fields.get("git", ())), ""),
+        model=next(iter(fields.get("model", ())), ""),
         has_empty_home=EMPTY_HOME in fields.get("home", ()),
     )
 

@@ -16,6 +16,7 @@ from studiolo.names import shown_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hub.pages.package_tick import PackageTick
     from spawner.options import Remembered
     from studiolo.catalog import DataFolder, Entry, Hardware
     from studiolo.choice import Choice
@@ -37,6 +38,8 @@ class Wish:
     credentials: tuple[str, ...] | None = None
     """None: all that are marked "always"."""
     git: str = ""
+    model: str = ""
+    """A package to open, as a choice names it."""
     has_empty_home: bool = False
     notes: tuple[str, ...] = ()
     """What has to be said about the wish: part of it may be gone from the catalog."""
@@ -116,6 +119,7 @@ class SpawnView:
     hardware: tuple[HardwareCard, ...]
     data: tuple[DataTick, ...]
     credentials: CredentialTicks
+    package: PackageTick | None
     has_empty_home: bool
     """Whether to ask, ticked, for an empty home: a link wants one, or the form was sent with it."""
     notes: tuple[str, ...]
@@ -137,6 +141,7 @@ def spawn_view(
     next_url: str = "",
     lasts: Callable[[Hardware], str] = lambda _hardware: "",
     credentials: CredentialTicks = NO_TICKS,
+    package: PackageTick | None = None,
 ) -> SpawnView:
     """The page: every card, the one that is selected in each row, and what has to be said about it.
 
@@ -149,7 +154,7 @@ def spawn_view(
     )
     default = offer.default
     software, software_note = _select(
-        wish.environment,
+        wish.environment or (package.environment if package else None),
         tuple(facts.environment for facts in offer.software),
         able=able_software,
         default=default.environment if default else None,
@@ -184,8 +189,14 @@ def spawn_view(
         hardware=hardware_cards,
         data=data_ticks(offer.data, wish.data, is_machine=offer.machine is not None),
         credentials=credentials,
+        package=package,
         has_empty_home=wish.has_empty_home,
-        notes=(*wish.notes, *(note for note in (software_note, hardware_note) if note), *credentials.notes),
+        notes=(
+            *wish.notes,
+            *(note for note in (software_note, hardware_note) if note),
+            *credentials.notes,
+            *(package.notes if package else ()),
+        ),
         errors=errors,
         env_text=wish.env_text,
         git=wish.git,
@@ -205,6 +216,7 @@ def remembered_wish(remembered: Remembered) -> Wish:
         data=choice.data if choice else (),
         credentials=choice.credentials if choice else None,
         git=(choice.git or "") if choice else "",
+        model=(choice.model or "") if choice else "",
         is_kept=False,
         notes=(remembered.note,) if remembered.note else (),
     )
@@ -220,6 +232,7 @@ def linked_wish(options: Mapping[str, Any], problems: Iterable[str]) -> Wish:
         data=tuple(name for name in options.get("data") or () if isinstance(name, str)),
         credentials=tuple(names) if isinstance(names, list) else None,
         git=_name_or_none(options.get("git")) or "",
+        model=_name_or_none(options.get("model")) or "",
         has_empty_home=options.get("home") == EMPTY_HOME,
         notes=tuple(f"The link asks for something that cannot be had. {problem}" for problem in problems),
     )

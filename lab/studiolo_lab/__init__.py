@@ -22,5 +22,9 @@ def _load_jupyter_server_extension(server: Any) -> None:
         from studiolo_lab.repository import begin  # noqa: PLC0415 - most workspaces have none
 
         begin(server, board, os.environ)
+    if os.environ.get("STUDIOLO_MODEL"):
+        from studiolo_lab import package_opening  # noqa: PLC0415 - most workspaces open none
+
+        package_opening.begin(server, board, os.environ)
     tell_what_the_start_knew(board)
     server.web_app.add_handlers(".*$", handlers(server.web_app.settings["base_url"], Home.of_this_server()))

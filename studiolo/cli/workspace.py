@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from studiolo.cli.output import json_option, note, print_json, print_table, sinc
 from studiolo.cli.workspace_choice import Wanted, find, plan_start
 from studiolo.client_errors import ClientError, Refused
 from studiolo.names import DEFAULT_SERVER_TITLE
+from studiolo.package_name import package_name
 from studiolo.workspace_file import VARIABLE_NAME, WorkspaceFile, read_workspace_file
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def _parse_env(ctx: click.Context, param: click.Parameter, values: Sequence[str]
     "--file",
     "path",
     type=click.Path(path_type=Path),
-    help="A workspace.yaml with name, environment, hardware, env, data, credentials and git; options come before it.",
+    help="A workspace.yaml, which says the same as these options; they come before it.",
 )
 @click.option("--environment", metavar="NAME", help="The software, by its name in the catalog.")
 @click.option("--hardware", metavar="NAME", help="The hardware, by its name in the catalog.")
@@ -98,6 +100,12 @@ def _parse_env(ctx: click.Context, param: click.Parameter, values: Sequence[str]
     help='A repository to clone into the home, by https:// or SSH, with #BRANCH where it is another. "": none.',
 )
 @click.option(
+    "--model",
+    metavar="NAME[:VERSION]",
+    help='A model package: its software, and its files in ~/models. Without VERSION the newest. "": none.',
+)
+@click.option("--team", metavar="TEAM", default="", help="The team whose package --model is.")
+@click.option(
     "--empty-home",
     is_flag=True,
     help="This time without your home, such as when it does not answer: with an empty one that is gone afterwards.",
@@ -115,6 +123,8 @@ def start(
     data: tuple[str, ...],
     credentials: tuple[str, ...],
     git: str | None,
+    model: str | None,
+    team: str,
     empty_home: bool,
     name_option: str | None,
     no_wait: bool,
@@ -126,6 +136,8 @@ def start(
     """
     if name is not None and name_option is not None and name != name_option:
         raise click.UsageError(f"Two names are given: {name} and {name_option}. Which one is meant?")
+    if team and not model:
+        raise click.UsageError("--team says whose package --model is. Name the package, too.")
     given = read_workspace_file(path) if path is not None else WorkspaceFile()
     wanted = Wanted(
         name=name or name_option or given.name or DEFAULT_SERVER_TITLE,
@@ -135,9 +147,10 @@ def start(
         data=tuple(entry for entry in data if entry) if data else given.data,
         credentials=tuple(name for name in credentials if name) if credentials else given.credentials,
         git=git if git is not None else given.git,
+        model=model if model is not None else given.model,
         has_empty_home=empty_home,
     )
-    view = ask(lambda studiolo: _start(studiolo, wanted, wait=not no_wait, is_quiet=as_json))
+    view = ask(lambda studiolo: _start(studiolo, wanted, team=team, wait=not no_wait, is_quiet=as_json))
     if as_json:
         print_json(view.model_dump(mode="json"))
         return
@@ -145,7 +158,9 @@ def start(
     click.echo(view.url)
 
 
-async def _start(studiolo: Studiolo, wanted: Wanted, *, wait: bool, is_quiet: bool) -> WorkspaceView:
+async def _start(studiolo: Studiolo, wanted: Wanted, *, team: str, wait: bool, is_quiet: bool) -> WorkspaceView:
+    if wanted.model:
+        wanted = replace(wanted, model=await _package(studiolo, wanted.model, team=team))
     plan = plan_start(wanted, await studiolo.workspaces())
     if plan.running is not None and (plan.running.state == "ready" or not wait):
         return plan.running
@@ -168,6 +183,18 @@ async def _start(studiolo: Studiolo, wanted: Wanted, *, wait: bool, is_quiet: bo
         except asyncio.CancelledError:
             note(f"The start goes on. To end it: studiolo workspace stop {plan.name}")
             raise
+
+
+async def _package(studiolo: Studiolo, text: str, *, team: str) -> str:
+    """The package as a choice has it: with its version, which is the newest where none is given."""
+    name, _, version = text.partition(":")
+    if version and not team:
+        return text
+    if "/" in name:
+        raise click.UsageError(f"Name the version, {text}:VERSION, or the team by --team.")
+    if not version:
+        version = (await studiolo.model(name, team=team)).version
+    return package_name(name, version, team=team)
 
 
 @workspace.command()

@@ -31,6 +31,8 @@ class Wanted:
     """As `data`; of a workspace that never ran, None means all that are marked "always"."""
     git: str | None = None
     """None: as the last time; empty: none."""
+    model: str | None = None
+    """A package, with its version. None: as the last time; empty: none."""
     has_empty_home: bool = False
     """Only for this start."""
 
@@ -43,7 +45,8 @@ class Wanted:
         options |= {name: list(chosen) for name, chosen in names.items() if chosen is not None}
         if self.has_empty_home:
             options["home"] = EMPTY_HOME
-        return options if self.git is None else options | {"git": self.git}
+        texts = {"git": self.git, "model": self.model}
+        return options | {name: text for name, text in texts.items() if text is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,7 @@ def _choice_of(view: WorkspaceView) -> dict[str, object]:
         data=view.data or None,
         credentials=view.credentials,
         git=view.git,
+        model=view.model,
     )
     return wanted.options
 
@@ -123,9 +127,11 @@ def _on_top_of(view: WorkspaceView, wanted: Wanted) -> dict[str, object] | None:
     if not wanted.options:
         return None
     merged = {**_choice_of(view), **wanted.options}
+    if wanted.model and wanted.environment is None:
+        merged.pop("environment", None)  # the package's, whatever it was
     if env := {**view.env, **wanted.env}:
         merged["env"] = env
-    for name in ("data", "git"):
+    for name in ("data", "git", "model"):
         if not merged.get(name):
             merged.pop(name, None)  # the same as nothing said
     return merged

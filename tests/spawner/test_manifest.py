@@ -15,6 +15,7 @@ from spawner.credentials import CredentialKind, MountedCredential
 from spawner.file_owner import FileOwner
 from spawner.installation import HomesVolume, Installation
 from spawner.manifest import literal, pod_env, pod_traits, secret_manifest, secret_values, settled_cpu
+from spawner.opened_package import OpenedPackage
 from spawner.plan import LaunchPlan, make_plan
 from studiolo.catalog import Catalog, CpuShare, DataFolder, Environment, Gpu, Hardware
 from studiolo.catalog_model import Affinity, NodePreference, NodeRule, Toleration
@@ -295,6 +296,15 @@ def test_the_server_is_told_which_repository_to_clone() -> None:
     address = "https://git.example.org/vision/iris.git#main"
     assert "STUDIOLO_GIT" not in pod_env(plan(), HUB_ENV, secret="ws-ada")
     assert pod_env(plan(git=address), HUB_ENV, secret="ws-ada")["STUDIOLO_GIT"] == address
+
+
+def test_the_server_is_told_which_package_to_open_and_has_its_image() -> None:
+    opened = OpenedPackage(name="iris", version="1.0", team="A $(TEAM)", digest="sha256:ab", source="iris.ipynb")
+    image = "registry.example.org/python@sha256:" + "0" * 64
+    of_then = plan().opening(opened, ENVIRONMENT.model_copy(update={"image": image}))
+    assert pod_traits(of_then, INSTALLATION)["image"] == image
+    assert '"team": "A $$(TEAM)"' in pod_env(of_then, HUB_ENV, secret="ws-ada")["STUDIOLO_MODEL"]
+    assert "STUDIOLO_MODEL" not in pod_env(plan(), HUB_ENV, secret="ws-ada")
 
 
 def test_the_server_is_told_how_much_the_home_may_hold() -> None:

@@ -114,6 +114,15 @@ def test_a_choice_survives_the_way_through_jupyterhubs_database(sample_catalog: 
         ({"git": ["https://git.example.org/x"]}, "git: a list is not the address of a repository."),
         ({"git": "file:///etc"}, "git: only https:// and SSH are possible."),
         ({"git": "https://ada:secret@git.example.org/x"}, "git: a password or token is in the address, and others can"),
+        ({"model": 7}, "model: a number is not the name of a model package. Names are text."),
+        (
+            {"model": "Iris:1.0"},
+            "model: this names no model package. Write NAME:VERSION, or of a team TEAM/NAME:VERSIO",
+        ),
+        ({"model": "../iris:1.0"}, "model: this names no model package."),
+        ({"model": "iris"}, 'model: which version of "iris"? Write iris:VERSION.'),
+        ({"model": "iris:latest"}, 'model: which version of "iris"? Write iris:VERSION.'),
+        ({"model": "iris:-x"}, 'model: "iris" cannot have such a version.'),
         ({"home": "other"}, 'home: "other" is no kind of home. Write "empty", or leave it out for your own.'),
         ({"home": ["empty"]}, "home: a list is no kind of home."),
         ({"env": ["A=1"]}, 'env: a list is not a set of variables. Write {"NAME": "value"}.'),
@@ -232,7 +241,7 @@ SECRETS = {
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS.keys())
-@pytest.mark.parametrize("where", ["value", "name", "in text", "hardware", "key", "line", "credential", "git"])
+@pytest.mark.parametrize("where", ["value", "name", "in text", "hardware", "key", "line", "credential", "git", "model"])
 def test_a_value_that_looks_like_a_secret_is_refused_and_never_repeated(
     secret: str, where: str, sample_catalog: Catalog
 ) -> None:
@@ -245,6 +254,7 @@ def test_a_value_that_looks_like_a_secret_is_refused_and_never_repeated(
         "line": {"env": f"A=1\n{secret}"},
         "credential": {"credentials": [secret]},
         "git": {"git": f"https://git.example.org/{secret}"},
+        "model": {"model": f"iris:{secret}"},
     }[where]
     for problem in problems(raw, sample_catalog):
         assert secret[:12] not in problem
@@ -384,6 +394,18 @@ def test_a_repository_is_kept_as_it_was_typed_but_for_spaces_around_it(sample_ca
     choice = parse({"git": " git@git.example.org:vision/iris.git#main\n"}, sample_catalog)
     assert choice.git == "git@git.example.org:vision/iris.git#main"
     assert parse(json.loads(json.dumps(choice.as_user_options())), sample_catalog) == choice
+
+
+@pytest.mark.parametrize("text", ["iris:1.0", "vision/iris:3f2a", "vision-lab---0123456789abcdef/iris:3f2a"])
+def test_a_package_is_kept_and_of_the_last_start_remembered(text: str, sample_catalog: Catalog) -> None:
+    choice = parse({"model": f" {text}\n"}, sample_catalog)
+    assert choice.model == text
+    assert parse(json.loads(json.dumps(choice.as_user_options())), sample_catalog) == choice
+    assert check_remembered(choice.as_user_options(), catalog=sample_catalog, teams=()) == Remembered(choice=choice)
+    of_before = {**choice.as_user_options(), "model": "no name"}
+    remembered = check_remembered(of_before, catalog=sample_catalog, teams=())
+    assert remembered.note == "Its model package can no longer be opened and was left out."
+    assert "model" not in parse({"model": ""}, sample_catalog).as_user_options()
 
 
 @pytest.mark.parametrize("nothing", [None, "", "  "])

@@ -65,6 +65,12 @@ def test_a_plan_remembers_its_repository(sample_catalog: Catalog) -> None:
     assert plan.choice == choice
 
 
+def test_a_plan_remembers_its_package(sample_catalog: Catalog) -> None:
+    choice = dataclasses.replace(CHOICE, model="vision/iris:1.0")
+    plan = make_plan(choice, catalog=sample_catalog, user="ada", server="", teams=["vision"])
+    assert plan.choice == choice
+
+
 def test_the_order_of_teams_does_not_change_a_plan(sample_catalog: Catalog) -> None:
     plans = {
         make_plan(CHOICE, catalog=sample_catalog, user="ada", server="", teams=teams).identity

@@ -28,6 +28,7 @@ env:
 data: [iris, scans]
 credentials: [forge]
 git: git@git.example.org:vision/iris.git#main
+model: vision/iris:1.0
 """,
     )
     assert read_workspace_file(path) == WorkspaceFile(
@@ -38,6 +39,7 @@ git: git@git.example.org:vision/iris.git#main
         data=("iris", "scans"),
         credentials=("forge",),
         git="git@git.example.org:vision/iris.git#main",
+        model="vision/iris:1.0",
     )
     assert read_workspace_file(write(tmp_path, "data: []\n")).data == ()
     assert read_workspace_file(write(tmp_path, "credentials: []\n")).credentials == ()

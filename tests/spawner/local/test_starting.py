@@ -14,7 +14,6 @@ import httpx
 import pytest
 from jupyterhub import orm
 
-from spawner.chosen_workspace import choice_in
 from spawner.errors import (
     DataNotUsable,
     RouteNotAdded,
@@ -25,6 +24,7 @@ from spawner.limits import Scope
 from spawner.local import LocalWorkspaceSpawner
 from spawner.machine import running_records
 from spawner.progress import Phase, PhaseState
+from spawner.saved_choice import choice_in
 from studiolo.choice import Choice
 
 SMALL = {"environment": "python", "hardware": "small"}

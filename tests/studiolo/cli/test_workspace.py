@@ -164,6 +164,35 @@ def test_a_workspace_file_names_a_repository_and_what_is_typed_comes_before_it(
     assert "git" not in server.user_options
 
 
+BY_THE_HUB = {"environment": "python"}
+"""What the hub takes where nobody names an environment; of a package, it is the package's."""
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ((), {"environment": "minimal", "model": "iris:1.0"}),
+        (("--model", "rose:2"), {**BY_THE_HUB, "model": "rose:2"}),
+        (("--model", "vision/rose:2"), {**BY_THE_HUB, "model": "vision/rose:2"}),
+        (("--model", "rose:2", "--team", "vision"), {**BY_THE_HUB, "model": "vision/rose:2"}),
+        (("--model", "rose:2", "--environment", "minimal"), {"environment": "minimal", "model": "rose:2"}),
+        (("--model", ""), {"environment": "minimal"}),
+    ],
+)
+def test_the_package_stays_as_it_was_unless_another_is_named_whose_software_the_hub_knows(
+    fake_hub: FakeHub, run: Run, typed: tuple[str, ...], expected: dict[str, str]
+) -> None:
+    options = {"environment": "minimal", "hardware": "small", "model": "iris:1.0"}
+    server = fake_hub.workspace_for_test("alice", "", user_options=options)
+    run("workspace", "start", "--hardware", "medium", *typed)
+    assert server.user_options == {"hardware": "medium", **expected}
+
+
+@pytest.mark.parametrize("typed", [("--team", "vision"), ("--model", "vision/iris")])
+def test_a_package_that_is_named_by_halves_is_asked_for(run: Run, typed: tuple[str, ...]) -> None:
+    assert run("workspace", "start", *typed).exit_code == 2
+
+
 def test_starting_what_runs_prints_its_link_again(fake_hub: FakeHub, run: Run) -> None:
     fake_hub.workspace_for_test("alice", "", state="ready")
     result = run("workspace", "start")
