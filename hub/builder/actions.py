@@ -21,9 +21,7 @@ from hub.builder.model_package import Lineage, ModelPackage
 from hub.builder.provenance import origin_of
 from hub.builder.quota import Quota
 from hub.builder.rules import (
-    kept_diff,
     name_from,
-    problems_with_lock,
     problems_with_name,
     problems_with_secrets,
     problems_with_version,
@@ -33,6 +31,8 @@ from studiolo.errors import StudioloError
 from studiolo.package_name import LATEST
 from studiolo.packaging.assemble import assemble
 from studiolo.packaging.errors import StoreConflict
+from studiolo.packaging.git_state import kept_diff
+from studiolo.packaging.locks import lock_text, read_lock
 from studiolo.packaging.plan import Plan
 from studiolo.packaging.project import Limits
 from studiolo.packaging.provenance import attach
@@ -162,7 +162,9 @@ class Models:
         """What it would be; nothing is kept. Raises ModelRefused where it cannot even be looked at, or StoreError."""
         new = wish.new
         name = new.name or name_from(new.source)
-        problems = problems_with_name(name) + problems_with_version(new.version) + problems_with_lock(new.lock)
+        wrong: list[str] = []
+        lock = lock_text(read_lock("lock", new.lock, wrong), {})
+        problems = problems_with_name(name) + problems_with_version(new.version) + tuple(wrong)
         async with asyncio.TaskGroup() as together:
             looking = together.create_task(_answer(look(wish.folder, new.source, self.limits)))
             standing_on = together.create_task(_answer(self._places.standing(new.environment, wish.teams)))
@@ -171,7 +173,7 @@ class Models:
         problems += tuple(problem for one in failed if isinstance(one, ModelRefused) for problem in one.problems)
         if isinstance(looked, StudioloError) or isinstance(standing, StudioloError):
             raise next((one for one in failed if not isinstance(one, ModelRefused)), ModelRefused(problems))
-        plan = Plan(inspection=looked.inspection, project=looked.project, source=new.source, lock=new.lock)
+        plan = Plan(inspection=looked.inspection, project=looked.project, source=new.source, lock=lock)
         version = plan.version_at(asked=new.version, commit=new.commit, uncommitted=new.diff)
         return Planned(
             name=name,
@@ -307,7 +309,7 @@ class Models:
                 environment_sha256=standing.environment_sha256,
                 base_name=standing.base.name,
                 base_digest=standing.base.digest,
-                lock_sha256=hashlib.sha256(new.lock.encode()).hexdigest() if new.lock else "",
+                lock_sha256=hashlib.sha256(plan.lock.encode()).hexdigest() if plan.lock else "",
                 commit=new.commit,
                 diff=kept_diff(new.diff),
             ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -15,7 +14,6 @@ from studiolo.package_name import LATEST, LONGEST_NAME, LONGEST_VERSION
 from studiolo.packaging.stores import TAG
 from studiolo.problems import quoted
 from studiolo.quantities import format_memory
-from studiolo.secret_patterns import looks_like_secret
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -24,21 +22,8 @@ if TYPE_CHECKING:
     from hub.credentials.rights import Standing
     from studiolo.packaging.secret_scan import FoundSecret
 
-LARGEST_DIFF: Final = 256 * 1024
-"""Characters of what was not committed. More of it says that something should be."""
 
 HOUR: Final = timedelta(hours=1)
-
-
-_LOCK_LINE = re.compile(
-    r"""
-      \s* (?:\#.*)?
-    | [A-Za-z0-9][\w.-]* (?:\[[\w.,\ -]+\])? == [\w.!+]+ (?:\ ?;\ [\w\ .'"<>=!()~,-]+?)?
-        (?:\s+--hash=sha256:[0-9a-f]{64})* (?:\s*\\)?
-    | \s+ --hash=sha256:[0-9a-f]{64} (?:\s*\\)?
-    """,
-    re.VERBOSE | re.ASCII,
-)
 
 
 class Action(StrEnum):
@@ -109,18 +94,6 @@ def problems_with_version(version: str) -> tuple[str, ...]:
     return ()
 
 
-def problems_with_lock(lock: str) -> tuple[str, ...]:
-    """What is wrong with a lock: it names versions and their hashes, and says nothing of where they come from."""
-    wrong = [number for number, line in enumerate(lock.splitlines(), start=1) if not _LOCK_LINE.fullmatch(line)]
-    if not wrong:
-        return ()
-    sentence = (
-        f"lock: line {wrong[0]} is not taken. Each package is NAME==VERSION with its --hash=sha256:…, and nothing else "
-        "stands in a lock: no index, no address, no file."
-    )
-    return (sentence,)
-
-
 def problems_with_secrets(found: Iterable[FoundSecret], *, allowed: Collection[str]) -> tuple[str, ...]:
     """What looks like a secret and was not allowed."""
     return tuple(
@@ -128,16 +101,6 @@ def problems_with_secrets(found: Iterable[FoundSecret], *, allowed: Collection[s
         for secret in found
         if secret.place not in allowed
     )
-
-
-def kept_diff(diff: str) -> str:
-    """A diff as it is remembered: no longer than is useful, and without lines that look like secrets."""
-    lines = (
-        "(a line that looks like a secret)" if looks_like_secret(line) else line
-        for line in diff[:LARGEST_DIFF].splitlines()
-    )
-    cut = "\n(cut off here)" if len(diff) > LARGEST_DIFF else ""
-    return "\n".join(lines) + cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from packaging.utils import canonicalize_name
 from studiolo.packaging.assemble import ReadyLayer
 from studiolo.packaging.errors import PackagingError
 from studiolo.packaging.layers import Compression, Layer, LayerFile, write_layer
+from studiolo.packaging.locks import lock_text, read_lock
 from studiolo.packaging.plan import PACKAGES
 from studiolo.packaging.requirements import Installed
 
@@ -106,7 +107,11 @@ def lock_of(
             *("pip", "compile", wanted, "--constraint", constraints, *options, "--python", python.executable),
             index_url=index_url,
         )
-    return "".join(_without(text, base or python.installed))
+    problems: list[str] = []
+    packages = read_lock("uv", text, problems)
+    if problems:
+        raise DependenciesRefused("\n".join(problems), hint="Name packages of the index, and nothing else.")
+    return lock_text(packages, (base or python.installed).versions)
 
 
 def dependency_layer(
@@ -184,17 +189,6 @@ def _says_where(name: str) -> bool:
     return (
         name.startswith("bin/") or name == ".lock" or name.endswith((".dist-info/uv_cache.json", ".dist-info/RECORD"))
     )
-
-
-def _without(lock: str, installed: Installed) -> Iterator[str]:
-    """The lines of a lock but for those that the base has in the very version."""
-    keeps = False
-    for line in lock.splitlines(keepends=True):
-        found = re.match(r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[^\s;\\]+)", line)
-        if found is not None:
-            keeps = installed.versions.get(canonicalize_name(found["name"])) != found["version"]
-        if keeps and not line.startswith("#"):
-            yield line
 
 
 def uv_command() -> tuple[str, ...]:

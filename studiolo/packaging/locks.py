@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 PYLOCK: Final = "pylock.toml"
+_MARKER: Final = re.compile(r"[\w .'\"<>=!()~,-]*", re.ASCII)
+"""Nothing in it leads an installer that reads lines in its own way to another option."""
+
+LONGEST_REQUIREMENT: Final = 500
+"""Characters without the hashes. The reader of markers goes one step deeper with each bracket."""
+
 _HASH: Final = re.compile(r"\s--hash[= ](sha256:[0-9a-f]{64})(?=\s|$)")
 
 
@@ -56,8 +62,8 @@ def _of_requirements(name: str, text: str, problems: list[str]) -> Iterator[Lock
             problems.append(f"{name}: {quoted(line)} is an option, and only packages by name go in. Remove the line.")
             continue
         try:
-            requirement = Requirement(_HASH.sub("", line))
-        except InvalidRequirement:
+            requirement = Requirement(_bounded(_HASH.sub("", line)))
+        except (InvalidRequirement, RecursionError):
             problems.append(f"{name}: {quoted(line)} is not NAME==VERSION with its --hash=sha256:…")
             continue
         if requirement.url is not None:
@@ -67,15 +73,22 @@ def _of_requirements(name: str, text: str, problems: list[str]) -> Iterator[Lock
             continue
         pins = [one.version for one in requirement.specifier if one.operator == "==" and "*" not in one.version]
         hashes = tuple(_HASH.findall(line))
-        if len(pins) != 1 or len(requirement.specifier) != 1 or not hashes:
+        marker = str(requirement.marker or "")
+        if len(pins) != 1 or len(requirement.specifier) != 1 or not hashes or not _MARKER.fullmatch(marker):
             problems.append(f"{name}: {quoted(line)} is not NAME==VERSION with its --hash=sha256:…")
             continue
         yield Locked(
             name=canonicalize_name(requirement.name),
             version=pins[0],
             hashes=hashes,
-            marker=str(requirement.marker or ""),
+            marker=marker,
         )
+
+
+def _bounded(line: str) -> str:
+    if len(line) > LONGEST_REQUIREMENT:
+        raise InvalidRequirement(line[:LONGEST_REQUIREMENT])
+    return line
 
 
 def _of_pylock(text: str, problems: list[str]) -> Iterator[Locked]:

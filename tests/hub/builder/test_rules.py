@@ -11,14 +11,11 @@ from hypothesis import strategies as st
 
 from hub.builder.rules import (
     HOUR,
-    LARGEST_DIFF,
     Action,
     Used,
-    kept_diff,
     may,
     must_wait,
     name_from,
-    problems_with_lock,
     problems_with_name,
     problems_with_secrets,
     problems_with_space,
@@ -118,54 +115,6 @@ def test_other_names_are_refused_and_a_near_one_is_offered(name: str) -> None:
 ])  # fmt: skip
 def test_versions_are_tags_and_none_is_called_latest(version: str, *, is_right: bool) -> None:
     assert (problems_with_version(version) == ()) is is_right
-
-
-HASH = f"--hash=sha256:{'0' * 64}"
-
-
-@pytest.mark.parametrize(
-    "lock",
-    [
-        "",
-        f"six==1.17.0 \\\n    {HASH} \\\n    {HASH}\n    # via x\n",
-        f"numpy==2.3.4 ; python_full_version >= '3.11' \\\n    {HASH}\n",
-        f"# a comment\n\nx[extra,other]==1.0+cpu.2 {HASH}\n",
-    ],
-)  # fmt: skip
-def test_a_lock_of_versions_and_hashes_is_taken(lock: str) -> None:
-    assert problems_with_lock(lock) == ()
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "--index-url https://evil.example.org/simple",
-        "--extra-index-url=https://evil.example.org",
-        "-r /etc/passwd",
-        "-e .",
-        "--find-links /tmp",
-        "x @ https://evil.example.org/x.whl",
-        "x @ file:///etc/passwd",
-        "/tmp/x.whl",
-        "./x.whl",
-        "x>=1",
-        "x",
-        "x==1 --hash=md5:abc",
-        "x==1 ; extra == 'a' --index-url http://y",
-        "x==1 --global-option=y",
-        "${HOME}==1",
-        "[project]",
-    ],
-)
-def test_whatever_else_a_lock_says_is_refused_with_its_line(line: str) -> None:
-    (problem,) = problems_with_lock(f"six==1.17.0 {HASH}\n{line}\n")
-    assert "line 2" in problem
-
-
-def test_a_diff_is_kept_without_what_looks_like_a_secret_and_no_longer_than_is_useful() -> None:
-    kept = kept_diff("+ a\n+ TOKEN = 'ghp_0123456789abcdefghij'\n+ b")
-    assert kept == "+ a\n(a line that looks like a secret)\n+ b"
-    assert len(kept_diff("x" * (LARGEST_DIFF * 2))) < LARGEST_DIFF + 100
 
 
 SECRETS = (FoundSecret(path="keys.py", line=3), FoundSecret(path="iris.ipynb", line=4, cell=2))

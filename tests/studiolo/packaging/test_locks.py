@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from studiolo.packaging.locks import Locked, lock_text, read_lock
 
 ONE, TWO = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+
+
+TAKEN = re.compile(
+    r"[a-z0-9][a-z0-9-]*==[\w.!+]+(?: ; [\w .'\"<>=!()~,-]+)?(?:    --hash=sha256:[0-9a-f]{64})+", re.ASCII
+)
+"""One package of a lock, on one line."""
 
 
 def read(text: str, name: str = "requirements.lock") -> tuple[tuple[Locked, ...], list[str]]:
@@ -51,6 +61,15 @@ def test_what_the_base_has_in_the_very_version_is_left_out() -> None:
         (f"six==1.17.0,<2 --hash={ONE}", "is not NAME==VERSION"),
         ("six==1.17.0 --hash=md5:11", "is not NAME==VERSION"),
         (f"six==1.17.0 --index-url https://example.org --hash={ONE}", "is not NAME==VERSION"),
+        ("-r /etc/passwd", "is an option"),
+        ("six @ file:///etc/passwd", "comes from an address"),
+        ("/tmp/x.whl", "is not NAME==VERSION"),
+        ("${HOME}==1", "is not NAME==VERSION"),
+        ("[project]", "is not NAME==VERSION"),
+        (f"six==1.17.0 ; sys_platform == 'a' --index-url http://y --hash={ONE}", "is not NAME==VERSION"),
+        (f"six==1.17.0 ; sys_platform == 'http://y' --hash={ONE}", "is not NAME==VERSION"),
+        (f"six==1.17.0 --global-option=y --hash={ONE}", "is not NAME==VERSION"),
+        (f"six==1.17.0 ; {'(' * 5000}a{')' * 5000} --hash={ONE}", "is not NAME==VERSION"),
         (f"six==1.17.0 \\\n--index-url https://example.org --hash={ONE}", "is not NAME==VERSION"),
     ],
 )
@@ -59,6 +78,53 @@ def test_a_line_that_leads_elsewhere_or_leaves_something_open_is_named(line: str
     assert [one.name for one in found] == ["rich"]
     assert len(problems) == 1
     assert why in problems[0]
+
+
+PIECES = st.sampled_from(
+    [
+        "six==1.17.0",
+        f"--hash={ONE}",
+        f" --hash={TWO}",
+        " \\\n",
+        "\n",
+        "\r\n",
+        "# ",
+        " ; ",
+        "os_name == 'posix'",
+        "'",
+        '"',
+        "--index-url http://x",
+        "-r x",
+        "\x0c",
+        "\u2028",
+        "\\",
+        " ",
+        "[a]",
+        "@ http://x",
+        "(",
+        "é",
+    ]
+)
+
+
+@given(text=st.lists(PIECES | st.text(max_size=3), max_size=14).map("".join))
+def test_what_is_taken_of_any_text_is_versions_and_hashes_alone_and_is_read_the_same_again(text: str) -> None:
+    found, _ = read(text)
+    taken = lock_text(found, {})
+    for line in taken.replace(" \\\n", "").splitlines():
+        assert TAKEN.fullmatch(line), line
+    assert read(taken) == (found, [])
+
+
+def test_no_depth_of_brackets_hurts() -> None:
+    for depth in range(1, 245):
+        read(f"six==1.17.0 ; {'(' * depth}os_name=='a'{')' * depth} --hash={ONE}")
+
+
+def test_a_comment_that_ends_in_a_backslash_hides_no_option() -> None:
+    """Some installers end a comment with its line, and read what follows."""
+    found, _ = read(f"# why \\\n--index-url http://x\nsix==1.17.0 --hash={ONE}\n")
+    assert lock_text(found, {}) == f"six==1.17.0 \\\n    --hash={ONE}\n"
 
 
 def test_a_pylock_is_read_by_its_wheels_and_their_hashes_not_by_their_addresses() -> None:
