@@ -109,10 +109,14 @@ class Places:
         """The store to put an image into: a folder names the layers of its base, and does not keep them."""
         return store if self.host else NamesBase(store, standing.base.digests)
 
-    def _offered(self, name: str, teams: Collection[str]) -> Environment:
+    def environments(self, teams: Collection[str]) -> tuple[Environment, ...]:
+        """What the catalog offers to who is in these teams. Raises CatalogError."""
         platform = Platform.KUBERNETES if self._is_cluster else Platform.LOCAL
         catalog = load_catalog(self._settings.catalog_directory, platform=platform)
-        offered = {one.name: one for one in catalog.environments if one.is_offered_to(teams)}
+        return tuple(_as_it_is_here(one) for one in catalog.environments if one.is_offered_to(teams))
+
+    def _offered(self, name: str, teams: Collection[str]) -> Environment:
+        offered = {one.name: one for one in self.environments(teams)}
         if name not in offered:
             raise ModelRefused((f"environment: there is none called {quoted(name)} for you.{perhaps(name, offered)}",))
         return offered[name]
@@ -146,6 +150,13 @@ class Places:
     def _credentials(self, host: str) -> Credentials | None:
         path = self._registry.credentials_file
         return None if path is None else credentials_in(path, host)
+
+
+def _as_it_is_here(environment: Environment) -> Environment:
+    """Where the catalog comes without the locks that it names, as the chart brings it, its image says what it is."""
+    lock = environment.requirements
+    is_missing = lock is not None and environment.image is not None and not lock.is_file()
+    return environment.model_copy(update={"requirements": None}) if is_missing else environment
 
 
 @lru_cache(maxsize=MOST_BASES)

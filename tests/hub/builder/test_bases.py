@@ -15,8 +15,10 @@ from tornado.web import create_signed_value
 
 from hub.app import RunningServices
 from hub.auth import cookie_secret
+from hub.builder.places import Places
 from hub.keys import Keys
 from hub.settings import Settings, effective
+from hub.settings_cluster import KubernetesSettings
 from spawner.data_directory import DataDirectory
 from studiolo.client import Refused, ServiceAway
 from studiolo.packaging.images import as_object
@@ -151,6 +153,17 @@ async def test_a_base_that_cannot_be_looked_at_leaves_a_package_for_this_machine
         made = await alice.package_model(wanted(), files_of(folder))
         assert made.is_local_only
         assert "this machine alone" in made.warnings[-1]
+
+
+async def test_on_kubernetes_an_environment_stands_on_its_image_also_where_its_lock_is_not_brought_along(
+    settings: Settings, catalog: Path, base: Any
+) -> None:
+    (catalog / "python.lock").unlink()
+    where = KubernetesSettings(namespace="workspaces", release="studiolo")
+    places = Places(settings.model_copy(update={"kubernetes": where}))
+    found = await places.standing("python", ())
+    await places.close()
+    assert (found.base.digest, found.environment_sha256) == (base.digest, "")
 
 
 async def test_an_environment_of_another_team_is_not_there(
