@@ -21,7 +21,7 @@ from deploy.cluster.errors import ClusterError, NotHealthyInTimeError, ProgramFa
 from deploy.cluster.identity.record import load_identity
 from deploy.cluster.layout import NODE_ADDRESS, SITE
 from deploy.cluster.programs import run_program
-from deploy.cluster.site_values import IDENTITY, STORAGE_CLASS, WHOLE, values_of
+from deploy.cluster.site_values import IDENTITY, STORAGE_CLASS, WHOLE, registry_login, values_of
 from deploy.cluster.waiting import wait_until
 from hub.roles import SERVICE_PREFIX
 
@@ -141,6 +141,7 @@ def preparation(layout: Layout, deployment: Deployment) -> Iterator[dict[str, An
             "tls.key": base64.b64encode(certificate.with_suffix(".key").read_bytes()).decode("ascii"),
         },
     }
+    yield registry_login(deployment)
     if deployment.has_site and layout.identity_record.is_file():
         metadata = {"name": IDENTITY, "namespace": deployment.namespace}
         secret = load_identity(layout.identity_record).client_secret

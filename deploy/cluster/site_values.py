@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -35,6 +37,26 @@ IDENTITY: Final = "identity-provider"
 
 ANYBODY: Final = {"auth": {"kind": "dummy", "dummy": {"iKnowAnybodyCanBeAnyone": True}}}
 """How people sign in at a deployment that the identity provider does not know."""
+
+REGISTRY_LOGIN: Final = "model-registry"
+"""The Secret with who pushes images of models."""
+
+
+def registry_password(deployment: Deployment) -> str:
+    """What services would sign in with. The registry here does not ask; tests look for who else knows it."""
+    return f"only-services-know-this-{deployment.namespace}"
+
+
+def registry_login(deployment: Deployment) -> dict[str, Any]:
+    """The Secret, as `kubectl create secret docker-registry` makes it."""
+    auth = base64.b64encode(f"services:{registry_password(deployment)}".encode()).decode()
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": REGISTRY_LOGIN, "namespace": deployment.namespace},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": json.dumps({"auths": {REGISTRY: {"auth": auth}}})},
+    }
 
 
 def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str]) -> dict[str, Any]:
@@ -73,8 +95,15 @@ def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str])
             "teamFolders": True,
             "service": {"enabled": True, "existingClaim": f"{deployment.release}-{WHOLE}", "resources": least},
         },
-        # Repositories of its own in the one registry, which knows no passwords: no workspace reaches it.
-        "models": {"registry": {"host": REGISTRY, "prefix": deployment.namespace, "allowHttp": True}},
+        # Repositories of its own in the one registry, which asks for no password: no workspace reaches it.
+        "models": {
+            "registry": {
+                "host": REGISTRY,
+                "prefix": deployment.namespace,
+                "allowHttp": True,
+                "existingSecret": REGISTRY_LOGIN,
+            }
+        },
         "packages": {"indexUrl": PACKAGE_INDEX},
         "workspaces": {"networkPolicy": {"egress": [package_index]}},
         "logs": {"level": "debug"},  # tests look for what no log may have, and people here want to see what happens

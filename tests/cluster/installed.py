@@ -68,9 +68,9 @@ class Installed:
         transport = AtAddress(self.address, authority=str(self.layout.ca))
         return httpx.Client(base_url=self.url, headers=headers, transport=transport, timeout=30, trust_env=False)
 
-    def ours(self, *words: str) -> str:
+    def ours(self, *words: str, text: str | None = None) -> str:
         """What kubectl says in the release's namespace."""
-        return kubectl("--namespace", self.deployment.namespace, *words)
+        return kubectl("--namespace", self.deployment.namespace, *words, text=text)
 
     def theirs(self, *words: str, text: str | None = None) -> str:
         """What kubectl says in the workspaces' namespace."""

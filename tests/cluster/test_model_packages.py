@@ -20,11 +20,11 @@ from deploy.cluster.layout import CHECKOUT
 from studiolo.packaging.layers import Compression
 from tests.cluster.kube import Kube
 from tests.cluster.model_images import ModelImage, forget_model, push_model
+from tests.cluster.model_pods import PORT, serving, training
 from tests.cluster.namespaces import RUN
 from tests.cluster.pods import PATIENCE_SECONDS, UNKNOWN_USER, get, pod, printed, started
 
 NOTEBOOK = CHECKOUT / "tests" / "data" / "notebooks" / "iris_with_everything.ipynb"
-PORT = 8080
 SETOSA = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 CANARY = f"canary-{RUN}-0d6f7c1e"
 
@@ -63,20 +63,6 @@ async def patient(images: Mapping[str, str], tmp_path: Path, on_this_machine: No
     await forget_model("patient")
 
 
-def serving(name: str, image: ModelImage, *, namespace: str, user: int = UNKNOWN_USER) -> dict[str, Any]:
-    """A pod that serves, as a deployment would have it: ready when the model is."""
-    manifest = pod(name, image.reference, namespace=namespace, args=("serve",), user=user)
-    manifest["metadata"]["labels"] = {"app": name}
-    manifest["spec"]["terminationGracePeriodSeconds"] = 30
-    (container,) = manifest["spec"]["containers"]
-    container["readinessProbe"] = {
-        "httpGet": {"path": "/v2/health/ready", "port": PORT},
-        "periodSeconds": 1,
-        "failureThreshold": 120,
-    }
-    return manifest
-
-
 async def test_a_package_stands_on_its_mounted_base_and_carries_no_credentials(iris: ModelImage) -> None:
     *base, runner, project = iris.layers
     assert {runner["mediaType"], project["mediaType"]} == {Compression.ZSTD.media_type}
@@ -99,11 +85,8 @@ async def test_a_package_stands_on_its_mounted_base_and_carries_no_credentials(i
 async def test_a_package_trains_in_a_pod_with_other_hyperparameters(
     iris: ModelImage, kube: Kube, restricted: str, user: int
 ) -> None:
-    words = ("train", "--set", "C=0.001", "--set", "max_iter=50", "--output", "/tmp/result")
-    manifest = pod("train", iris.reference, namespace=restricted, args=words, user=user)
-    (trains,) = manifest["spec"]["containers"]
-    shows = {**trains, "name": "main", "command": ["cat", "/tmp/result/result.json"], "args": []}
-    manifest["spec"] |= {"initContainers": [{**trains, "name": "train"}], "containers": [shows]}
+    settings = {"C": 0.001, "max_iter": 50}
+    manifest = training(iris.reference, settings, namespace=restricted, user=user)
     result = json.loads(await printed(kube, manifest))
     assert 0.3 < result["accuracy"] < 0.9  # so strong a regularisation learns less than the notebook's own, 0.97
 
@@ -122,7 +105,7 @@ async def test_a_hyperparameter_that_the_model_has_not_ends_the_pod_with_its_nam
 async def test_a_package_serves_to_others_in_the_cluster(
     iris: ModelImage, images: Mapping[str, str], kube: Kube, restricted: str
 ) -> None:
-    await started(kube, serving("iris", iris, namespace=restricted))
+    await started(kube, serving("iris", iris.reference, namespace=restricted))
     service = {
         "apiVersion": "v1",
         "kind": "Service",
@@ -143,7 +126,7 @@ async def test_a_package_serves_to_others_in_the_cluster(
 async def test_a_request_that_is_being_answered_gets_its_answer_though_the_pod_ends(
     patient: ModelImage, kube: Kube, restricted: str
 ) -> None:
-    manifest = serving("patient", patient, namespace=restricted)
+    manifest = serving("patient", patient.reference, namespace=restricted)
     address = await started(kube, manifest)
     async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as client:
         answer = asyncio.create_task(client.post(f"http://{address}:{PORT}/invocations", json={}))

@@ -65,7 +65,8 @@ def test_the_node_s_port_belongs_to_one_installation(layout: Layout) -> None:
 
 def test_models_go_to_the_cluster_s_registry_which_workspaces_do_not_reach(layout: Layout) -> None:
     values = values_of(layout, replace(Deployment(), namespace="there"), IMAGES)
-    assert values["models"]["registry"] == {"host": f"{NODE_ADDRESS}:5000", "prefix": "there", "allowHttp": True}
+    registry = values["models"]["registry"]
+    assert (registry["host"], registry["prefix"]) == (f"{NODE_ADDRESS}:5000", "there")
     index = urlsplit(values["packages"]["indexUrl"])
     ports = [port["port"] for rule in values["workspaces"]["networkPolicy"]["egress"] for port in rule["ports"]]
     assert (index.hostname, [index.port]) == (NODE_ADDRESS, ports)

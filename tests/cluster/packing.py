@@ -1,0 +1,73 @@
+"""Alice at the installation of `make deploy`, with a workspace in which she packages a notebook."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import Page, expect
+
+from deploy.cluster.layout import CHECKOUT
+from studiolo.names import pod_name
+from tests.cluster.alice_and_bob import ALICE, Person
+from tests.cluster.installed import Installed
+from tests.cluster.people import PATIENCE_MS
+
+NOTEBOOK = CHECKOUT / "tests" / "data" / "notebooks" / "iris_with_everything.ipynb"
+
+PACKAGES = """
+import asyncio, json, sys
+from pathlib import Path
+from studiolo.client import Studiolo
+from studiolo.packaging.project import collect
+from studiolo.wire_models import NewModelPackage
+
+async def main():
+    new = NewModelPackage.model_validate_json(sys.argv[2])
+    async with Studiolo.from_environment() as hub:
+        print((await hub.package_model(new, collect(Path(sys.argv[1]).expanduser()))).model_dump_json())
+
+asyncio.run(main())
+"""
+"""What a program in a workspace does, with the token that every workspace has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packing:
+    """Alice's workspace, and what came of two clicks."""
+
+    alice: Person
+    first: Mapping[str, Any]
+    second: Mapping[str, Any]
+
+
+def put_file(installed: Installed, workspace: str, path: str, text: str) -> None:
+    """Into the home, as if it had been written there."""
+    script = 'mkdir -p "$(dirname "$HOME/$1")" && cat > "$HOME/$1"'
+    installed.theirs("exec", "-i", pod_name(ALICE, workspace), "--", "sh", "-c", script, "sh", path, text=text)
+
+
+def runnable_notebook() -> str:
+    """With plots, magics, `await` and a model. Below `%%time` IPython takes no `await`, so that line goes."""
+    return NOTEBOOK.read_text().replace(json.dumps("%%time\n") + ",", "")
+
+
+async def run_all_cells(page: Page, folder: str) -> None:
+    """Open the notebook in JupyterLab and run it: what it plots and what it says of its model is seen."""
+    await page.goto(f"{page.url.partition('/lab')[0]}/lab/tree/{folder}/iris.ipynb?reset")
+    await expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=PATIENCE_MS)
+    await page.get_by_role("menuitem", name="Run", exact=True).click()
+    await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    outputs = page.locator(".jp-Notebook .jp-OutputArea-output")
+    await expect(outputs.filter(has_text=re.compile("accuracy"))).to_be_visible(timeout=PATIENCE_MS)
+
+
+def package_by_program(installed: Installed, workspace: str, folder: str, **new: Any) -> dict[str, Any]:
+    """What the hub says of a package that a program in the workspace makes of a folder there."""
+    program = ("python", "-P", "-c", PACKAGES, f"~/{folder}", json.dumps(new))
+    said = installed.theirs("exec", pod_name(ALICE, workspace), "--", *program)
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return found
