@@ -28,11 +28,11 @@ step() { # TITLE COMMAND…
 }
 
 shell_scripts() { for script in deploy/*/*.sh images/*.sh images/*/*.sh .ci/run; do [ ! -f "$script" ] || bash -n "$script" || return 1; done; }
-tests() { # NAME PYTEST-ARGUMENTS…: under coverage, counted for the closing line
-  local name=$1
-  shift
+tests() { # NAME MARKS PYTEST-ARGUMENTS…: under coverage, counted for the closing line
+  local name=$1 marks=$2
+  shift 2
   COVERAGE_FILE="$results/.coverage.$name" "$bin/python" -m coverage run -m pytest -q --durations=8 --durations-min=2 \
-    --junitxml="$results/$name.xml" "$@" </dev/null
+    --junitxml="$results/$name.xml" -m "not long and $marks" "$@" </dev/null
 }
 joined() { # PID LOG: what ran beside other steps, once it has ended
   local status=0
@@ -55,12 +55,16 @@ coverage_report() {
 decisions="spawner/options.py,spawner/admission.py,spawner/plan.py,studiolo/catalog*.py,studiolo/quantities.py,studiolo/names.py,spawner/amounts.py,spawner/stages.py,hub/capacity/view.py,hub/capacity/forecast*.py,hub/capacity/stage_times.py"
 decisions_covered() { COVERAGE_FILE="$results/.coverage" "$bin/coverage" report --include="$decisions" --fail-under=100; }
 
+# Beside the others, which use one core: what it installs comes from the network.
+in_lab >"$results/lab.log" 2>&1 &
+lab=$!
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 step "shell scripts" shell_scripts
 step "ruff check" "$bin/ruff" check --quiet .
 step "ruff format" "$bin/ruff" format --check --quiet .
 step "types (mypy)" "$bin/mypy" --no-error-summary
 step "import contracts" "$bin/lint-imports" --no-logo
-step "TypeScript of lab/" in_lab
+step "TypeScript of lab/" joined "$lab" "$results/lab.log"
 
 if [ "$what" = test ]; then
   # The script that completes commands is checked by the shell it is for.
@@ -71,17 +75,23 @@ if [ "$what" = test ]; then
   compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || deploy/local/apt_install.sh postgresql >/dev/null || true
   # A real SSH server for keys; not where it would be started at every boot of the machine from now on.
   [ -x /usr/sbin/sshd ] || [ -d /run/systemd/system ] || deploy/local/apt_install.sh openssh-server >/dev/null || true
-  # Beside the others: those wait for processes half of the time, and one core would idle.
-  tests unit tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/cluster >"$results/unit.log" 2>&1 &
+  browser=tests/browser
+  if STUDIOLO_CHROMIUM=$(deploy/local/chromium.sh); then export STUDIOLO_CHROMIUM; else browser=""; fi
+  # Side by side, so that neither core idles: unit tests, those of a real hub and of a browser, and those that mostly
+  # wait (for a minute that nobody used a workspace, for a hub that is away), whichever of the three they are.
+  tests unit "not patient" tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/cluster \
+    >"$results/unit.log" 2>&1 &
   unit_tests=$!
-  trap 'kill "$unit_tests" 2>/dev/null || true' EXIT
-  step "integration tests (a real hub)" tests integration tests/integration
-  if STUDIOLO_CHROMIUM=$(deploy/local/chromium.sh); then
-    export STUDIOLO_CHROMIUM
-    step "browser tests (a real Chromium)" tests browser tests/browser
+  # shellcheck disable=SC2086 - because there may be no browser
+  tests patient "patient" tests/images tests/integration $browser >"$results/patient.log" 2>&1 &
+  patient_tests=$!
+  step "integration tests (a real hub)" tests integration "not patient" tests/integration
+  if [ -n "$browser" ]; then
+    step "browser tests (a real Chromium)" tests browser "not patient" "$browser"
   else
     step "browser tests (a real Chromium)" false
   fi
+  step "patient tests, the rest of them" joined "$patient_tests" "$results/patient.log"
   step "unit tests, the rest of them" joined "$unit_tests" "$results/unit.log"
   step "coverage" coverage_report
   step "no untested branch in decisions" decisions_covered

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect, sync_playwright
 
 from deploy.local.throwaway import ThrowawayHub
+from tests.installed_software import share_software
 
 CHROMIUM = os.environ.get("STUDIOLO_CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_ARGS = (
@@ -81,16 +82,15 @@ data:
 
 
 @pytest.fixture(scope="session")
-def hub(running_hub: ThrowawayHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
-    """A hub with a catalog of its own; it shares the installed software with the other tests' hub."""
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
+    """A hub with a catalog of its own; the software is what the other tests use."""
     root = tmp_path_factory.mktemp("browser")
     catalog = tmp_path_factory.mktemp("catalog")
     (catalog / "environments.yaml").write_text(ENVIRONMENTS)
     (catalog / "hardware.yaml").write_text(HARDWARE)
     (catalog / "data.yaml").write_text(DATA.replace("PLACE", str(tmp_path_factory.mktemp("iris"))))
     (catalog / "images").symlink_to(Path(__file__).resolve().parents[2] / "images")
-    running_hub.data.environments.mkdir(parents=True, exist_ok=True)
-    (root / "environments").symlink_to(running_hub.data.environments)
+    share_software(root)
     with ThrowawayHub(root, {"catalogDirectory": str(catalog), "gpus.simulate": 1}) as hub:
         yield hub
 

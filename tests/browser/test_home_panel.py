@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from deploy.local.throwaway import ThrowawayHub
+from tests.installed_software import share_software
 
 pytestmark = pytest.mark.browser
 
@@ -19,11 +20,10 @@ LARGE_BYTES = 2_000_000
 
 
 @pytest.fixture(scope="module")
-def hub(running_hub: ThrowawayHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
     """A hub where a home may hold very little; the software is what the other tests use."""
     root = tmp_path_factory.mktemp("quota")
-    running_hub.data.environments.mkdir(parents=True, exist_ok=True)
-    (root / "environments").symlink_to(running_hub.data.environments)
+    share_software(root)
     with ThrowawayHub(root, {"homes.quota": "2Mi"}) as small:
         yield small
 

@@ -12,7 +12,7 @@ from deploy.local.throwaway import ThrowawayHub
 from spawner.credential_choice import AWAY
 from tests.installed_software import share_software
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.patient]
 
 PATIENCE_MS = 180_000
 OWNER = "notice-nora"

@@ -16,6 +16,8 @@ from tornado.websocket import websocket_connect
 
 from tests.fakes.hub_of_servers import SERVER_TOKEN, HubOfServers, State
 
+pytestmark = pytest.mark.patient
+
 START_SERVER = Path(__file__).parents[2] / "images" / "base" / "start_server.py"
 
 FORGETFUL = ("-P", str(START_SERVER), "--HubOAuth.cache_max_age=1", "--WorkspaceHubAuth.answer_seconds=10")

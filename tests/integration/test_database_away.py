@@ -15,8 +15,9 @@ from deploy.local.throwaway import ThrowawayHub
 from hub.database_guard import SENTENCE
 from hub.passwords import ADMIN
 from tests.cluster.databases import PostgresServer
+from tests.installed_software import share_software
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.patient]
 
 UNAVAILABLE = httpx.codes.SERVICE_UNAVAILABLE
 
@@ -57,7 +58,9 @@ def one_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             "hub.database.url": postgres.new_database(),
             "services.database.url": postgres.new_database(),
         }
-        with ThrowawayHub(tmp_path_factory.mktemp("away"), overrides) as hub:
+        root = tmp_path_factory.mktemp("away")
+        share_software(root)
+        with ThrowawayHub(root, overrides) as hub:
             token = hub.token(ADMIN, hub.admin_password)
             hub.start_workspace(token, ADMIN)
             with contextlib.closing(hub.browser(ADMIN, hub.admin_password)) as browser:

@@ -16,6 +16,7 @@ from deploy.local.throwaway import ThrowawayHub
 from hub.passwords import ADMIN
 from studiolo.cli import main as studiolo
 from studiolo.names import home_name
+from tests.installed_software import share_software
 
 pytestmark = pytest.mark.integration
 
@@ -26,7 +27,9 @@ GRACE_SECONDS = 2
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
     """A Studiolo that puts homes aside two seconds after their accounts were deleted."""
     grace = {"homes.archiveAfter": f"{GRACE_SECONDS}s"}
-    with ThrowawayHub(tmp_path_factory.mktemp("deleted"), grace) as running:
+    root = tmp_path_factory.mktemp("deleted")
+    share_software(root)
+    with ThrowawayHub(root, grace) as running:
         yield running
 
 

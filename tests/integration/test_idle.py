@@ -13,8 +13,9 @@ import pytest
 
 from deploy.local.plans import HUB
 from deploy.local.throwaway import ThrowawayHub
+from tests.installed_software import share_software
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.patient]
 
 OWNER, OTHER = "idle-ida", "idle-otto"
 SECONDS = 240.0
@@ -28,7 +29,9 @@ LIMIT_SECONDS = 55
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThrowawayHub]:
     """A Studiolo that stops what nobody has used for so long, and says so 40 seconds before."""
     limits = {"idle.stopAfter": f"{LIMIT_SECONDS}s", "idle.noticeBefore": "40s", "idle.checkEvery": "1s"}
-    with ThrowawayHub(tmp_path_factory.mktemp("idle"), limits) as running:
+    root = tmp_path_factory.mktemp("idle")
+    share_software(root)
+    with ThrowawayHub(root, limits) as running:
         yield running
 
 

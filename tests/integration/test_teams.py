@@ -139,6 +139,7 @@ def test_only_who_may_read_teams_is_told_where_somebody_stands(
         assert api.get(path).status_code == 403
 
 
+@pytest.mark.patient  # the hub looks at credentials once a minute
 def test_a_member_s_workspace_on_this_machine_has_it_and_follows_what_its_lead_does(
     running_hub: ThrowawayHub, people: dict[str, httpx.Client], name: Callable[[str], str]
 ) -> None:
