@@ -19,6 +19,7 @@ from hub.archives.loop import ArchiveLoop
 from hub.archives.routes import BringBackHandler, DeletedHandler, HomesHandler, PanelHandler, PutAsideHandler
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.builder.actions import Models
+from hub.builder.choices import ChoicesHandler
 from hub.builder.layers_below import LayersBelow
 from hub.builder.pages import DeleteModelPage, ModelPage, ModelsPage
 from hub.builder.places import Places
@@ -134,6 +135,7 @@ def make_app(services: Services) -> web.Application:
         ("models", ModelsPage),
         ("models/([^/]+)/([^/]+)", ModelPage),
         ("models/([^/]+)/([^/]+)/delete", DeleteModelPage),
+        ("api/model-choices", ChoicesHandler),
         ("api/models", ModelsHandler),
         ("api/models/plan", PlanHandler),
         ("api/models/([^/]+)/([^/]+)", OneModelHandler),

@@ -65,7 +65,14 @@ from studiolo.wire import (
     WorkspaceState,
     WorkspaceView,
 )
-from studiolo.wire_models import ModelPackageView, ModelPackageViews, ModelPlanView, PackageOrigin, ProvenanceView
+from studiolo.wire_models import (
+    ModelChoicesView,
+    ModelPackageView,
+    ModelPackageViews,
+    ModelPlanView,
+    PackageOrigin,
+    ProvenanceView,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
@@ -328,13 +335,22 @@ class Studiolo:
         path = f"/models/{_part(name)}/{_part(version)}{_of_team(team)}"
         return await self._services.call("GET", path, ModelPackageView, seconds=self._seconds)
 
+    async def model_choices(self) -> ModelChoicesView:
+        """What you may choose for a package: environments with what they hold, and teams."""
+        return await self._services.call("GET", "/model-choices", ModelChoicesView, seconds=self._seconds)
+
     async def plan_model(self, new: NewModelPackage, project: Project) -> ModelPlanView:
         """What a package of these files would be; nothing is kept."""
         return await self._send_model("/models/plan", ModelPlanView, new, project)
 
-    async def package_model(self, new: NewModelPackage, project: Project) -> ModelPackageView:
-        """A package of these files; `is_new` says whether this call made it. Raises Refused with every reason."""
-        return await self._send_model("/models", ModelPackageView, new, project)
+    async def package_model(
+        self, new: NewModelPackage, project: Project, *, on_sent: Callable[[], None] | None = None
+    ) -> ModelPackageView:
+        """A package of these files; `is_new` says whether this call made it. Raises Refused with every reason.
+
+        `on_sent` is called once all of it has left.
+        """
+        return await self._send_model("/models", ModelPackageView, new, project, on_sent)
 
     async def model_provenance(self, name: str, version: str, *, team: str = "") -> tuple[dict[str, Any], ...]:
         """What is said beside the image of a version: in-toto statements."""
@@ -479,10 +495,17 @@ class Studiolo:
     def _slow(self) -> float:
         return max(self._seconds, SLOW_CALL_SECONDS)
 
-    async def _send_model(self, path: str, into: type[Model], new: NewModelPackage, project: Project) -> Model:
+    async def _send_model(
+        self,
+        path: str,
+        into: type[Model],
+        new: NewModelPackage,
+        project: Project,
+        on_sent: Callable[[], None] | None = None,
+    ) -> Model:
         from studiolo.packaging.transport import CONTENT_TYPE, sent_archive  # noqa: PLC0415 - few calls need it
 
-        content = sent_archive(new, project)
+        content = sent_archive(new, project, on_sent)
         return await self._services.send(
             path, into, content=content, content_type=CONTENT_TYPE, seconds=PACKAGE_LIMIT_SECONDS
         )

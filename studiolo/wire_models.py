@@ -166,3 +166,26 @@ class PackageOrigin(Received):
     """Of the image that it stands on; "": none."""
     has_lock: bool = False
     """Whether something is installed beside the environment."""
+
+
+class BaseView(Received):
+    """An environment that a model may stand on."""
+
+    name: str
+    title: str = ""
+    summary: str = ""
+    image: str = ""
+    """ "": only machines with this environment run what stands on it."""
+    packages: dict[str, str] | None = None
+    """What it has, by canonical name; None: nobody knows before it runs."""
+
+
+class ModelChoicesView(Received):
+    """What somebody may choose for a package."""
+
+    environments: tuple[BaseView, ...] = ()
+    """In the order of the catalog."""
+    teams: tuple[str, ...] = ()
+    """That they are in."""
+    most_bytes: int
+    most_files: int

@@ -38,7 +38,7 @@ from studiolo.packaging.project import Limits
 from studiolo.packaging.provenance import attach
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Collection, Coroutine
     from pathlib import Path
     from typing import Any
 
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from hub.builder.turns import Turns
     from hub.credentials.credential import Owner
     from hub.database import Database
+    from studiolo.catalog_model import Environment
     from studiolo.packaging.assemble import Packaged
     from studiolo.packaging.secret_scan import FoundSecret
     from studiolo.packaging.stores import Store
@@ -133,6 +134,10 @@ class Models:
     def limits(self) -> Limits:
         """Of one package."""
         return Limits(most_bytes=self._settings.most_bytes, most_files=self._settings.most_files)
+
+    def environments(self, teams: Collection[str]) -> tuple[Environment, ...]:
+        """What may lie below a package of who is in these teams. Reads files; raises CatalogError."""
+        return self._places.environments(teams)
 
     async def of(self, *owners: Owner) -> tuple[ModelPackage, ...]:
         """All of these, by name, newest first; a person's own before their teams'."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from hub.builder.rules import Action, may
 from hub.builder.view import same_content
 from hub.credentials.rights import Answer
 from studiolo.package_name import package_name
+from studiolo.packaging.commands import pull_command, run_commands
 from studiolo.quantities import format_memory
 
 if TYPE_CHECKING:
@@ -35,6 +35,14 @@ WORDS: Final[Mapping[str, str]] = {
     "maxLength": "at most as long as",
 }
 """Limits of a JSON Schema, before their number."""
+
+
+IN_CONTAINER: Final[Mapping[str, tuple[str, str]]] = {
+    "Train": ("", "train"),
+    "Predict in batch": ("", "batch_predict"),
+    "Serve": (" -p 8080:8080", "serve"),
+}
+"""Options of a container engine, and the verb of the runner, by what the command does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,25 +248,19 @@ def _lineage(package: ModelPackage) -> Iterable[Fact]:
 
 
 def _commands(package: ModelPackage) -> Iterable[Command]:
-    methods = package.contract["methods"]
-    name = f"{package.name}:{package.version}"
-    team = f" --team {shlex.quote(package.owner.team)}" if package.owner.team else ""
     image = "" if package.is_local_only or not package.is_in_registry else package.reference
+    name, version, contract = package.name, package.version, package.contract
     if image:
-        tagged = f"{package.place}:{package.version}"
-        yield Command(title="Fetch", text=f"studiolo model pull {tagged} --name {package.name}")
+        yield Command(title="Fetch", text=f"studiolo model pull {package.place}:{version} --name {name}")
     else:
-        yield Command(title="Fetch", text=f"studiolo model pull{team} {name}")
-    verbs = [("train", "Train"), ("batch_predict", "Predict in batch")]
-    for verb, title in verbs:
-        if verb in methods:
-            yield Command(title=title, text=f"studiolo model run {name} {verb}")
-            if image:
-                yield Command(title=f"{title}, in a container", text=f"docker run --rm {image} {verb}")
-    if "predict" in methods:
-        yield Command(title="Serve", text=f"studiolo model run {name} serve")
-        if image:
-            yield Command(title="Serve, in a container", text=f"docker run --rm -p 8080:8080 {image} serve")
+        yield Command(title="Fetch", text=pull_command(name, version, team=package.owner.team))
+    methods, parameters = contract["methods"], contract.get("parameters", {})
+    schema = contract["hyperparameters"]
+    for title, text in run_commands(name, version, methods=methods, schema=schema, parameters=parameters):
+        yield Command(title=title, text=text)
+        if image and title in IN_CONTAINER:
+            options, verb = IN_CONTAINER[title]
+            yield Command(title=f"{title}, in a container", text=f"docker run --rm{options} {image} {verb}")
 
 
 def _used_by(same: Sequence[str]) -> str:

@@ -4,7 +4,15 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 /** The server did not answer, or could not do it; the message is for the person. */
-export class RequestFailed extends Error {}
+export class RequestFailed extends Error {
+  constructor(message: string, options: ErrorOptions & { status?: number } = {}) {
+    super(message, options);
+    this.status = options.status ?? 0;
+  }
+
+  /** Of HTTP; 0 where there was no answer. */
+  readonly status: number;
+}
 
 /** What the server half answers, parsed: `parse` refuses what it does not know. */
 export async function request<T>(path: string, parse: (answer: unknown) => T, init: RequestInit = {}): Promise<T> {
@@ -17,7 +25,9 @@ export async function request<T>(path: string, parse: (answer: unknown) => T, in
   }
   const answer: unknown = await response.json().catch(() => null);
   if (!response.ok) {
-    throw new RequestFailed(saidBy(answer) ?? `Your workspace answered with ${response.status}.`);
+    throw new RequestFailed(saidBy(answer) ?? `Your workspace answered with ${response.status}.`, {
+      status: response.status
+    });
   }
   return parse(answer);
 }

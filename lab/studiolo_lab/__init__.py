@@ -16,6 +16,7 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: Any) -> None:
     from studiolo_lab.home import Home  # noqa: PLC0415 - asked for by name only in a server that runs
     from studiolo_lab.notices import board, tell_what_the_start_knew  # noqa: PLC0415 - the same
+    from studiolo_lab.packaging_routes import packaging_handlers  # noqa: PLC0415 - the same
     from studiolo_lab.routes import handlers  # noqa: PLC0415 - the same
 
     if os.environ.get("STUDIOLO_GIT"):
@@ -27,4 +28,6 @@ def _load_jupyter_server_extension(server: Any) -> None:
 
         package_opening.begin(server, board, os.environ)
     tell_what_the_start_knew(board)
-    server.web_app.add_handlers(".*$", handlers(server.web_app.settings["base_url"], Home.of_this_server()))
+    settings = server.web_app.settings
+    server.web_app.add_handlers(".*$", handlers(settings["base_url"], Home.of_this_server()))
+    server.web_app.add_handlers(".*$", packaging_handlers(settings["base_url"], server.root_dir))

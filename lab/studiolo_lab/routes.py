@@ -24,12 +24,16 @@ def for_its_person(method: Method) -> Method:
     return authenticated(allowed)
 
 
-class StudioloHandler(APIHandler):  # type: ignore[misc]  # untyped upstream
-    """What all of them share."""
+class AnswersItsPerson(APIHandler):  # type: ignore[misc]  # untyped upstream
+    """What all routes of ours share."""
 
     auth_resource = "studiolo"
     _track_activity = False
     """A page that asks by itself is no sign of work: otherwise no workspace with an open page were ever idle."""
+
+
+class StudioloHandler(AnswersItsPerson):
+    """What is asked about the home."""
 
     def initialize(self, home: Home) -> None:
         """Tornado's way to hand something to a handler."""

@@ -1,1 +1,2 @@
 import './home.css';
+import './packaging.css';

@@ -66,11 +66,18 @@ class PythonFacts:
         return "".join(f"{name}=={version}\n" for name, version in sorted(self.installed.versions.items()))
 
 
-def ask_python(executable: Path) -> PythonFacts:
-    """What is installed for a Python. Raises PackagingError where it cannot be asked."""
+def ask_python(executable: Path, *, is_alone: bool = True) -> PythonFacts:
+    """What is installed for a Python. Raises PackagingError where it cannot be asked.
+
+    `is_alone`: without what its person has beside it (PYTHONPATH, the folder of their own packages).
+    """
     try:
         told = subprocess.run(
-            [executable, "-I", "-c", _ASK_PYTHON], capture_output=True, text=True, check=True, timeout=60
+            [executable, "-I" if is_alone else "-P", "-c", _ASK_PYTHON],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
         )
         facts: dict[str, Any] = json.loads(told.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:

@@ -55,6 +55,7 @@ class Inspection:
         """For `studiolo model inspect --json` and JupyterLab."""
         return {
             "methods": [str(method) for method in self.contract.methods],
+            "parameters": {str(one.method): list(one.parameters) for one in self.contract.signatures},
             "hyperparameters": [one.as_json() for one in self.contract.hyperparameters],
             "schema": self.contract.schema(),
             "module": self.module,
@@ -71,7 +72,7 @@ class Inspection:
 def inspect_file(path: Path) -> Inspection:
     """What is in a notebook or a module. Raises NotebookRefused, ContractRefused with every reason, or OSError."""
     data = path.read_bytes()
-    beside = _modules_beside(path)
+    beside = modules_beside(path)
     if path.suffix == NOTEBOOK:
         return inspect_notebook(data, beside=beside)
     if path.suffix == MODULE:
@@ -209,7 +210,7 @@ def _file_of(model: Statement, beside: Mapping[str, bytes]) -> str:
     return ""
 
 
-def _modules_beside(path: Path) -> dict[str, bytes]:
+def modules_beside(path: Path) -> dict[str, bytes]:
     """The modules in the folder of a file; not those that cannot be read, or that nobody would read."""
     found: dict[str, bytes] = {}
     for module in sorted(path.parent.glob(f"*{MODULE}")):

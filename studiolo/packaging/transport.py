@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from studiolo.wire_models import FILES, HEAD
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from studiolo.packaging.project import Project
     from studiolo.wire_models import NewModelPackage
@@ -27,11 +27,15 @@ def archive_of(new: NewModelPackage, project: Project) -> Iterator[bytes]:
     yield b"\0" * (2 * _BLOCK)
 
 
-async def sent_archive(new: NewModelPackage, project: Project) -> AsyncIterator[bytes]:
-    """The same, read in threads: a home may be slow."""
+async def sent_archive(
+    new: NewModelPackage, project: Project, on_sent: Callable[[], None] | None = None
+) -> AsyncIterator[bytes]:
+    """The same, read in threads: a home may be slow. `on_sent` is called once all of it was taken."""
     pieces = archive_of(new, project)
     while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
         yield piece
+    if on_sent is not None:
+        on_sent()
 
 
 def _member(path: str, content: bytes) -> Iterator[bytes]:
