@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from studiolo.cli.model_completion import complete_package
 from studiolo.cli.model_copies import pull, push
 from studiolo.cli.model_names import find_package, parse_reference, tags_of
+from studiolo.cli.model_run import run
 from studiolo.cli.output import json_option, note, plain_http_option, print_json, print_table
 from studiolo.quantities import format_duration, format_memory
 
@@ -30,6 +31,7 @@ def model() -> None:
 
 model.add_command(push)
 model.add_command(pull)
+model.add_command(run)
 
 
 @model.command()
@@ -116,24 +118,6 @@ def package(
     _say(done)
 
 
-@model.command(context_settings={"ignore_unknown_options": True})
-@click.argument("reference", metavar="NAME[:VERSION]")
-@click.argument("words", metavar="VERB [OPTIONS]...", nargs=-1, type=click.UNPROCESSED)
-@click.option("--python", "python", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The Python.")
-@click.pass_context
-def run(ctx: click.Context, reference: str, words: tuple[str, ...], python: Path | None) -> None:
-    """Run a package without a container: train, batch_predict or serve, with --set NAME=VALUE and more."""
-    from studiolo.packaging.runner_layer import runner_folder  # noqa: PLC0415 - see above
-    from studiolo.packaging.unpacked import unpack  # noqa: PLC0415 - see above
-
-    store, found = asyncio.run(find_package(parse_reference(reference)))
-    root = asyncio.run(unpack(store, found.digest))
-    command = [str(python or sys.executable), "-P", str(runner_folder() / "run.py"), *words]
-    env = {**os.environ, "STUDIOLO_MODEL_ROOT": str(root), "PYTHONPATH": str(root / "packages")}
-    done = subprocess.run(command, env=env, check=False)
-    ctx.exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)
-
-
 @model.command("list")
 @json_option
 def list_(*, as_json: bool) -> None:
@@ -164,7 +148,7 @@ def list_(*, as_json: bool) -> None:
 
 
 @model.command()
-@click.argument("reference", metavar="NAME[:VERSION]")
+@click.argument("reference", metavar="NAME[:VERSION]", shell_complete=complete_package)
 @click.option("--json", is_flag=True, expose_value=False, help="Print JSON, as it does without.")
 def show(reference: str) -> None:
     """Show everything that is known of a package, as JSON."""
@@ -188,7 +172,7 @@ def show(reference: str) -> None:
 
 
 @model.command()
-@click.argument("reference", metavar="NAME:VERSION")
+@click.argument("reference", metavar="NAME:VERSION", shell_complete=complete_package)
 @click.confirmation_option(prompt="Delete this package?")
 @json_option
 def delete(reference: str, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from studiolo.cli.model_completion import complete_package
 from studiolo.cli.model_names import find_package, parse_reference, registry_store
 from studiolo.cli.output import json_option, note, plain_http_option, print_json
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("reference", metavar="NAME[:VERSION]")
+@click.argument("reference", metavar="NAME[:VERSION]", shell_complete=complete_package)
 @click.argument("target", metavar="HOST/REPOSITORY[:TAG]")
 @click.option(
     "--base",

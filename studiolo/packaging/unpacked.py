@@ -75,14 +75,29 @@ def _make(layers: list[tuple[bytes, str]], place: Path) -> None:
 
 async def own_layers(store: Store, content: bytes) -> list[dict[str, Any]]:
     """The layers above the base: runner, dependencies, project. Raises StoreError for what is no package."""
+    layers = as_object(content).get("layers")
+    count = str((await _labels(store, content)).get(f"{LABEL}.layers", ""))
+    if not isinstance(layers, list) or not all(map(_is_descriptor, layers)):
+        raise StoreRefused("This image is no packaged model.")
+    if not _COUNT.fullmatch(count) or int(count) > len(layers):
+        raise StoreRefused("This image is no packaged model.")
+    return layers[-int(count) :]
+
+
+async def contract_of(store: Store, content: bytes) -> dict[str, Any]:
+    """What a package says that it offers; nothing where it says nothing. Raises StoreError."""
+    labels = await _labels(store, content)
+    told = labels.get(f"{LABEL}.contract")
+    return as_object(told.encode()) if isinstance(told, str) else {}
+
+
+async def _labels(store: Store, content: bytes) -> dict[str, Any]:
     match as_object(content):
-        case {"config": {"digest": str(config)}, "layers": list(layers)}:
+        case {"config": {"digest": str(config)}}:
             described = as_object(await store.get(config)).get("config")
             labels = described.get("Labels") if isinstance(described, dict) else None
-            count = str(labels.get(f"{LABEL}.layers", "")) if isinstance(labels, dict) else ""
-            if _COUNT.fullmatch(count) and int(count) <= len(layers) and all(map(_is_descriptor, layers)):
-                return layers[-int(count) :]
-    raise StoreRefused("This image is no packaged model.")
+            return labels if isinstance(labels, dict) else {}
+    return {}
 
 
 def _is_descriptor(layer: Any) -> bool:
