@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hub.cluster_backend import ClusterBackend
-from hub.machine_backend import MachineBackend
-
 if TYPE_CHECKING:
     import logging
     from collections.abc import Awaitable, Callable, Mapping
@@ -63,7 +60,12 @@ def make_backend(
     log: logging.Logger,
 ) -> Backend:
     """The one that the settings ask for. Raises CatalogError where the catalogs cannot be used."""
+    # Only the one that is used: on one machine a hub starts without the 0.4 s of what speaks to Kubernetes.
     if settings.kubernetes is None:
+        from hub.machine_backend import MachineBackend  # noqa: PLC0415 - see above
+
         return MachineBackend(settings, starts=starts, credentials=credentials, packages=packages, log=log)
     kubernetes = settings.kubernetes
+    from hub.cluster_backend import ClusterBackend  # noqa: PLC0415 - see above
+
     return ClusterBackend(settings, kubernetes, starts=starts, credentials=credentials, packages=packages, log=log)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from hub.database_watch import DatabaseWatch
 from hub.keys import keys_for
-from hub.lease import LeaseName, LeaseThread
 from hub.starts.history import LIMIT
-from spawner.kube import Kube
 from studiolo.client import Studiolo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from logging import Logger
 
+    from hub.lease import LeaseThread
     from hub.settings import Settings
+    from spawner.kube import Kube as KubeDoor
 
 
 def services_client(settings: Settings) -> Studiolo:
@@ -35,9 +35,12 @@ def lease_thread(settings: Settings, *, log: Logger) -> LeaseThread | None:
     kubernetes = settings.kubernetes
     if kubernetes is None:
         return None
+    # As in hub/backends.py: what speaks to Kubernetes is loaded only where it is spoken to.
+    from hub.lease import LeaseName, LeaseThread  # noqa: PLC0415 - see above
+    from spawner.kube import Kube  # noqa: PLC0415 - see above
 
     @asynccontextmanager
-    async def connect() -> AsyncIterator[Kube]:
+    async def connect() -> AsyncIterator[KubeDoor]:
         kube = await Kube.connect(kubernetes.kubeconfig)
         try:
             yield kube
