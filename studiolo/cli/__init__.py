@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -74,6 +75,12 @@ class StudioloGroup(click.Group):
         """The list in the help, from the lines here: loading every command for it would take a second."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, self._line(ctx, name)) for name in self.list_commands(ctx)])
+
+    def _main_shell_completion(self, ctx_args: Any, prog_name: str, complete_var: str | None = None) -> None:
+        """Before a shell is answered, the way in which bash takes words apart is known."""
+        if "_STUDIOLO_COMPLETE" in os.environ:
+            import_module("studiolo.cli.completion").register()
+        super()._main_shell_completion(ctx_args, prog_name, complete_var)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; every way in which it can end has its line and its exit code."""

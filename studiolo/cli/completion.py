@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+import os
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.shell_completion import BashComplete, CompletionItem, ShellComplete, ZshComplete
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+    split_arg_string,
+)
 
 from studiolo.cli.connection import ask
 from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from studiolo.client import Studiolo
     from studiolo.wire import WorkspaceView
 
@@ -21,7 +32,52 @@ VARIABLE: Final = "_STUDIOLO_COMPLETE"
 PATIENCE_SECONDS: Final = 1.0
 """How long a shell may hang for the names of workspaces."""
 
-_SHELLS: Final[dict[str, type[ShellComplete]]] = {"bash": BashComplete, "zsh": ZshComplete}
+_BREAK = re.compile(r"[:=]+")
+"""What bash breaks words at, in words that we take whole: `iris:1.0`, `rounds=5`."""
+
+
+class WholeWords(BashComplete):
+    """For bash, which completes only what follows the last `:` or `=` of a word."""
+
+    def __init__(self, *told: Any) -> None:
+        """As click makes it."""
+        super().__init__(*told)
+        self._typed = 0
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """The words before, and the one that is completed; each whole."""
+        words = split_arg_string(os.environ["COMP_WORDS"])
+        at = int(os.environ["COMP_CWORD"])
+        *before, last = whole([*words[: at + 1], *([""] if at >= len(words) else [])])
+        self._typed = max(last.rfind(mark) for mark in ":=") + 1
+        return before[1:], last
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """What bash puts after what is typed already."""
+        cut = self._typed if item.type == "plain" else 0
+        return f"{item.type},{item.value[cut:]}"
+
+
+def whole(words: Sequence[str]) -> list[str]:
+    """Words as they were typed, from the parts that bash makes of them."""
+    found: list[str] = []
+    is_open = False
+    for word in words:
+        is_break = bool(_BREAK.fullmatch(word))
+        if found and (is_break or (is_open and word)):
+            found[-1] += word
+        else:
+            found.append(word)
+        is_open = is_break
+    return found
+
+
+def register() -> None:
+    """Have click complete for bash as we do. Once, before it is asked."""
+    add_completion_class(WholeWords, "bash")
+
+
+_SHELLS: Final[dict[str, type[ShellComplete]]] = {"bash": WholeWords, "zsh": ZshComplete}
 
 
 @click.command()

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from studiolo.cli.model_completion import complete_package
 from studiolo.cli.model_copies import pull, push
-from studiolo.cli.model_names import find_package, parse_reference, tags_of
+from studiolo.cli.model_kept import delete, list_, show
 from studiolo.cli.model_run import run
 from studiolo.cli.output import json_option, note, plain_http_option, print_json, print_table
 from studiolo.quantities import format_duration, format_memory
@@ -32,6 +31,9 @@ def model() -> None:
 model.add_command(push)
 model.add_command(pull)
 model.add_command(run)
+model.add_command(list_)
+model.add_command(show)
+model.add_command(delete)
 
 
 @model.command()
@@ -116,78 +118,6 @@ def package(
         print_json(_described(done))
         return
     _say(done)
-
-
-@model.command("list")
-@json_option
-def list_(*, as_json: bool) -> None:
-    """List the packages on this machine."""
-    from studiolo.packaging.locally import record_of  # noqa: PLC0415 - see above
-
-    rows = asyncio.run(tags_of())
-    records = [(store, name, tag, digest, record_of(store, digest)) for store, name, tag, digest in rows]
-    if as_json:
-        print_json(
-            [{"name": name, "version": tag, "digest": digest, **record} for _, name, tag, digest, record in records]
-        )
-        return
-    print_table(
-        ("name", "version", "methods", "size", "made", "digest"),
-        (
-            (
-                name,
-                tag,
-                ", ".join(record.get("contract", {}).get("methods", ())),
-                format_memory(record["size"]) if "size" in record else "",
-                str(record.get("at", ""))[:16].replace("T", " "),
-                digest.removeprefix("sha256:")[:12],
-            )
-            for _, name, tag, digest, record in records
-        ),
-    )
-
-
-@model.command()
-@click.argument("reference", metavar="NAME[:VERSION]", shell_complete=complete_package)
-@click.option("--json", is_flag=True, expose_value=False, help="Print JSON, as it does without.")
-def show(reference: str) -> None:
-    """Show everything that is known of a package, as JSON."""
-    from studiolo.packaging.images import as_object  # noqa: PLC0415 - see above
-    from studiolo.packaging.locally import record_of  # noqa: PLC0415 - see above
-    from studiolo.packaging.provenance import statements_of  # noqa: PLC0415 - see above
-
-    asked = parse_reference(reference)
-    store, found = asyncio.run(find_package(asked))
-    manifest = as_object(found.content)
-    said = asyncio.run(statements_of(store, found.digest))
-    print_json(
-        {
-            "name": asked.name,
-            "digest": found.digest,
-            "layers": manifest.get("layers", []),
-            "record": record_of(store, found.digest),
-            "provenance": list(said),
-        }
-    )
-
-
-@model.command()
-@click.argument("reference", metavar="NAME:VERSION", shell_complete=complete_package)
-@click.confirmation_option(prompt="Delete this package?")
-@json_option
-def delete(reference: str, *, as_json: bool) -> None:
-    """Delete a package from this machine. What was pushed stays where it is."""
-
-    async def forget() -> str:
-        store, found = await find_package(parse_reference(reference))
-        await store.delete(found.digest)
-        return found.digest
-
-    digest = asyncio.run(forget())
-    if as_json:
-        print_json({"name": parse_reference(reference).name, "digest": digest})
-    else:
-        note(f"Deleted: {reference}, {digest}")
 
 
 def _there(path: Path) -> Path:

@@ -65,19 +65,19 @@ async def find_package(asked: Reference) -> tuple[LayoutStore, Manifest]:
     return store, max(manifests, key=lambda one: str(record_of(store, one.digest).get("at", "")))
 
 
-async def tags_of() -> list[tuple[LayoutStore, str, str, str]]:
-    """All packages of this person: store, name, version, digest."""
+async def tags_of() -> list[tuple[LayoutStore, str, str, Manifest]]:
+    """All packages of this person: store, name, version, manifest."""
     from studiolo.packaging.locally import store_of  # noqa: PLC0415 - see above
 
     folder = store_of("x").folder.parent
     names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    found: list[tuple[LayoutStore, str, str, str]] = []
+    found: list[tuple[LayoutStore, str, str, Manifest]] = []
     for name in names:
         store = store_of(name)
         for tag in await store.tags():
             manifest = await store.manifest(tag)
             if manifest is not None:
-                found.append((store, name, tag, manifest.digest))
+                found.append((store, name, tag, manifest))
     return found
 
 

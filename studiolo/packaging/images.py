@@ -146,6 +146,14 @@ def stands_on_image(manifest: bytes) -> bool:
     return isinstance(annotations, dict) and bool(annotations.get(BASE_DIGEST))
 
 
+def base_name(manifest: bytes) -> str:
+    """What an image says that it stands on; "" where it says nothing."""
+    match as_object(manifest).get("annotations"):
+        case {"org.opencontainers.image.base.name": str(name)}:
+            return name
+    return ""
+
+
 def blob_of(content: bytes, media_type: str) -> Blob:
     """What a manifest says of some bytes."""
     return Blob(digest=digest_of(content), size=len(content), media_type=media_type)

@@ -97,6 +97,10 @@ class LayoutStore:
         """Out of the index; and the blobs that nothing in this repository names any more."""
         await asyncio.to_thread(self._forget, digest)
 
+    async def untag(self, tag: str) -> None:
+        """Forget a tag; what it named stays."""
+        await asyncio.to_thread(self._untag, tag)
+
     async def close(self) -> None:
         """Nothing is held."""
 
@@ -196,6 +200,12 @@ class LayoutStore:
             temporary.write_bytes(as_bytes({"imageLayoutVersion": "1.0.0"}))
         with self._beside(self.folder / "index.json") as temporary:
             temporary.write_bytes(as_bytes({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}))
+
+    def _untag(self, tag: str) -> None:
+        entries = self._entries()
+        left = [entry for entry in entries if entry.get("annotations", {}).get(TAG_ANNOTATION) != tag]
+        if left != entries:
+            self._write_index(left)
 
     def _forget(self, digest: str) -> None:
         left = [

@@ -160,6 +160,22 @@ def record_of(store: LayoutStore, digest: str) -> dict[str, Any]:
     return found
 
 
+async def delete_locally(store: LayoutStore, digest: str, tag: str = "") -> bool:
+    """Forget one version, and its image where no other version is the very same; whether the image went, too."""
+    others = [one for one in await store.tags() if one != tag and await _digest_of(store, one) == digest]
+    if tag and others:
+        await store.untag(tag)
+        return False
+    await store.delete(digest)
+    _record_path(store, digest).unlink(missing_ok=True)
+    return True
+
+
+async def _digest_of(store: LayoutStore, tag: str) -> str:
+    found = await store.manifest(tag)
+    return "" if found is None else found.digest
+
+
 def _record(
     package: LocalPackage, plan: Plan, base: dict[str, Any], state: GitState, overridden: Sequence[str]
 ) -> dict[str, Any]:
