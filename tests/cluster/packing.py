@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,13 +34,24 @@ asyncio.run(main())
 """What a program in a workspace does, with the token that every workspace has."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """What the panel said of one."""
+
+    heading: str
+    digest: str
+    commands: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Packing:
     """Alice's workspace, and what came of two clicks."""
 
     alice: Person
-    first: Mapping[str, Any]
-    second: Mapping[str, Any]
+    first: Click
+    second: Click
+    image: str
+    """As a pod names it, by its digest."""
 
 
 def put_file(installed: Installed, workspace: str, path: str, text: str) -> None:
@@ -63,6 +73,21 @@ async def run_all_cells(page: Page, folder: str) -> None:
     await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     outputs = page.locator(".jp-Notebook .jp-OutputArea-output")
     await expect(outputs.filter(has_text=re.compile("accuracy"))).to_be_visible(timeout=PATIENCE_MS)
+
+
+async def click_package(page: Page, name: str, says: str) -> Click:
+    """Press *Package* in the panel, and read its result."""
+    panel = page.get_by_role("region", name="Package Model")
+    await panel.get_by_label("Name", exact=True).fill(name)
+    await panel.get_by_role("button", name="Package", exact=True).click()
+    result = panel.get_by_role("region", name="Result")
+    heading = result.get_by_role("heading")
+    await expect(heading).to_contain_text(f"{says}: {name} ", timeout=PATIENCE_MS)
+    return Click(
+        heading=await heading.inner_text(),
+        digest=await result.locator(".st-Package-digest").inner_text(),
+        commands=await result.get_by_role("list", name="How to use it").inner_text(),
+    )
 
 
 def package_by_program(installed: Installed, workspace: str, folder: str, **new: Any) -> dict[str, Any]:
