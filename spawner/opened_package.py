@@ -81,11 +81,12 @@ def on_its_image(environment: Environment, origin: PackageOrigin) -> Environment
     place, _, named = environment.image.partition("@")
     if named == digest:
         return environment
-    if origin.base:
-        place = origin.base.partition("@")[0]
-    path, colon, tag = place.rpartition(":")
-    repository = path if colon and "/" not in tag else place
-    return environment.model_copy(update={"image": f"{repository}@{digest}"})
+    image = origin.base  # as it was called then: what is known of its starts goes by that
+    if not image.endswith(f"@{digest}"):
+        path, colon, tag = (image.partition("@")[0] or place).rpartition(":")
+        repository = path if colon and "/" not in tag else f"{path}{colon}{tag}"
+        image = f"{repository}@{digest}"
+    return environment.model_copy(update={"image": image})
 
 
 def said_of_the_image(environment: Environment, now: Environment, package: PackageName) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ class PackageTick:
     """As a choice names it."""
     title: str
     about: str
+    is_ticked: bool = True
     environment: str = ""
     """What it stands on, which is selected on the page; "" where nobody says so."""
     notes: tuple[str, ...] = ()
@@ -52,6 +53,7 @@ def package_tick(
         value=str(package),
         title=title,
         about=f"{software}Its files appear in {where}; nothing of yours is written over.",
+        is_ticked=not problem,
         environment=found.name if found else "",
         notes=(problem,) if problem else (),
     )

@@ -27,6 +27,7 @@ from hub.pages.start_limits import too_many_starts
 from spawner.errors import OptionsError, StartError
 from spawner.opened_package import software_of
 from spawner.options import OPTIONS, check_remembered, options_from_form, options_from_query, parse_options
+from spawner.package_errors import PackageGone, PackagesAway
 from spawner.packages import find_origin
 from spawner.refusals import STATUS
 from studiolo.choice import Choice
@@ -239,9 +240,9 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             async with asyncio.timeout(AT_ONCE_SECONDS):
                 asked = Choice(environment="", hardware="", model=wish.model)
                 origin, team = await find_origin(self.packages, package, asked, user=user.name, teams=teams)
-        except TimeoutError:
+        except (TimeoutError, PackagesAway):
             pass  # whether it can be opened, the start says
-        except StartError as error:
+        except PackageGone as error:
             problem = error.text
         offered = self.place.catalogs.current.offered_environments(teams)
         return package_tick(package, origin, offered, team=team, problem=problem)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from studiolo_lab.package_plan import Package
 
+SERVICES: Final = "STUDIOLO_SERVICES_URL"
+"""Where the service runs."""
+
 ROOT: Final = "models"
 """The folder in the home."""
 
@@ -82,7 +85,7 @@ def fetch(package: Package, environ: Mapping[str, str], target: IO[bytes]) -> No
     headers = {"Authorization": f"token {environ.get('JUPYTERHUB_API_TOKEN', '')}"}
     request = urllib.request.Request(address, headers=headers)  # noqa: S310 - `_address` is of http or https
     try:
-        with _opener(address).open(request, timeout=SILENCE_SECONDS) as answer:
+        with _opener(address, is_inside=SERVICES in environ).open(request, timeout=SILENCE_SECONDS) as answer:
             if answer.headers.get("Etag") != f'"{package.digest}"':
                 raise PackageRefused("another package has its name by now. Start the workspace once more to have that.")
             _copy(answer, target, int(answer.headers.get("Content-Length", "0")))
@@ -126,14 +129,15 @@ def _names(package: Package) -> Iterator[str]:
 
 
 def _address(package: Package, environ: Mapping[str, str]) -> str:
-    """Of the service, as people reach it: a workspace has no other way to it."""
-    hub = urlsplit(environ.get("JUPYTERHUB_PUBLIC_HUB_URL") or environ.get("JUPYTERHUB_API_URL", ""))
-    if hub.scheme not in {"http", "https"}:
+    """Of the service: where it runs, if the start has told that, else as people reach it."""
+    base = environ.get(SERVICES, "").rstrip("/")
+    if not base:
+        hub = urlsplit(environ.get("JUPYTERHUB_PUBLIC_HUB_URL") or environ.get("JUPYTERHUB_API_URL", ""))
+        base = f"{hub.scheme}://{hub.netloc}{hub.path.partition('/hub/')[0].rstrip('/')}"
+    if urlsplit(base).scheme not in {"http", "https"}:
         raise PackageRefused("it is not known where Studiolo is.")
-    prefix = hub.path.partition("/hub/")[0].rstrip("/")
-    path = f"{prefix}/services/studiolo/api/models/{quote(package.name)}/{quote(package.version)}/files"
     query = f"?{urlencode({'team': package.team})}" if package.team else ""
-    return f"{hub.scheme}://{hub.netloc}{path}{query}"
+    return f"{base}/services/studiolo/api/models/{quote(package.name)}/{quote(package.version)}/files{query}"
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -143,10 +147,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _opener(address: str) -> urllib.request.OpenerDirector:
+def _opener(address: str, *, is_inside: bool) -> urllib.request.OpenerDirector:
     handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
-    if urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}:
-        handlers.append(urllib.request.ProxyHandler({}))  # which cannot know what 127.0.0.1 means here
+    if is_inside or urlsplit(address).hostname in {"127.0.0.1", "localhost", "::1"}:
+        handlers.append(urllib.request.ProxyHandler({}))  # which cannot know what such an address means here
     return urllib.request.build_opener(*handlers)
 
 

@@ -120,6 +120,17 @@ async def test_they_are_fetched_with_the_server_s_own_token_and_laid_out(
     assert service.asked[1][0].endswith("/models/iris/2.0/files?team=Vision+Lab")
 
 
+async def test_the_service_is_asked_where_it_runs_if_that_is_told(service: Service, tmp_path: Path) -> None:
+    away = {"JUPYTERHUB_PUBLIC_HUB_URL": "http://127.0.0.1:9/hub/", "http_proxy": "http://127.0.0.1:9"}
+    environ = {**away, "STUDIOLO_SERVICES_URL": f"{service.url}/", "JUPYTERHUB_API_TOKEN": TOKEN}
+    board = Board()
+    await Opening(PACKAGE, home=tmp_path, environ=environ, board=board, pauses=()).bring()
+    assert service.asked == [("/services/studiolo/api/models/iris/1.0/files", f"token {TOKEN}")]
+    board = Board()
+    await Opening(PACKAGE, home=tmp_path / "other", environ={}, board=board, pauses=()).bring()
+    assert "not known where Studiolo is" in board.current()[0].text
+
+
 async def test_what_is_there_of_the_same_package_is_its_person_s_and_nothing_is_asked(
     bring: Bring, service: Service, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ def test_its_software_is_selected_where_a_link_names_none(new_workspace: Target,
 def test_what_stands_in_the_way_is_said_on_the_page(new_workspace: Target, offer: Callable[..., Offer]) -> None:
     tick = package_tick(IRIS, None, OFFERED, problem="It is gone.")
     assert "stands on" not in tick.about
+    assert not tick.is_ticked
     assert "It is gone." in spawn_view(new_workspace, offer(), Wish(model="iris:1.0"), package=tick).notes
     gone = package_tick(IRIS, ORIGIN, (), team="vision")
     assert (gone.environment, gone.title) == ("", "Open iris 1.0 with its files, of the team vision")
