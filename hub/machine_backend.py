@@ -122,7 +122,7 @@ def _parts(
             data.environments,
             index_url=settings.packages.index_url,
             workspaces=data.workspaces,
-            wheels=own_wheels(),
+            wheels=own_wheels(settings.packages.index_url),
             log=log,
         ),
         starts=starts,

@@ -19,6 +19,7 @@ lock() {
 for requirements in images/*/requirements.in; do
     lock "$@" "$requirements" pyproject.toml --output-file "${requirements%.in}.lock"
 done
+lock "$@" images/packages/pip.in --output-file images/packages/pip.lock
 lock "$@" deploy/cluster/go.in --output-file deploy/cluster/go.lock
 lock "$@" tests/cluster/data/clients.in --output-file tests/cluster/data/clients.lock
 lock "$@" --group hub pyproject.toml --output-file requirements.lock

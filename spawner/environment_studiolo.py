@@ -17,6 +17,7 @@ from typing import Final
 from spawner.data_directory import default_cache_directory
 from spawner.environment_failure import BuildFailed
 from spawner.environment_lab import LabWheel
+from spawner.environment_packages import PackagesWheel
 from spawner.own_wheel import OwnWheel, alone, copy_files, hash_of, pack
 
 CHECKOUT: Final = Path(__file__).parent.parent
@@ -65,9 +66,9 @@ class StudioloWheel:
         return (self.cache or default_cache_directory()) / "studiolo" / f"wheel-{self.inputs()[:16]}" / WHEEL
 
 
-def own_wheels() -> tuple[OwnWheel, ...]:
-    """What of this checkout is in every environment."""
-    return (LabWheel(), StudioloWheel())
+def own_wheels(index_url: str | None = None) -> tuple[OwnWheel, ...]:
+    """What of this checkout is in every environment. `index_url`: where one of them gets something from."""
+    return (LabWheel(), PackagesWheel(index_url=index_url), StudioloWheel())
 
 
 def main() -> None:

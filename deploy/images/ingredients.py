@@ -22,6 +22,8 @@ from deploy.images.errors import StepFailedError, ToolMissingError
 from spawner.environment_failure import BuildFailed
 from spawner.environment_lab import WHEEL as LAB_WHEEL
 from spawner.environment_lab import LabWheel
+from spawner.environment_packages import WHEEL as PACKAGES_WHEEL
+from spawner.environment_packages import PackagesWheel
 from spawner.environment_studiolo import WHEEL as STUDIOLO_WHEEL
 from spawner.environment_studiolo import StudioloWheel
 
@@ -57,6 +59,7 @@ def ingredients(checkout: Path) -> dict[str, Ingredient]:
     debian, pause = images / "debian", images / "pause" / "pause.c"
     compile_all = images / "base" / "compile_all.py"
     lab, studiolo = LabWheel(source=checkout / "lab"), StudioloWheel(source=checkout)
+    packages = PackagesWheel(source=images / "packages")
     npm_files = (checkout / "package.json", checkout / "package-lock.json")
     return {
         "debian.tar": Ingredient(
@@ -70,6 +73,9 @@ def ingredients(checkout: Path) -> dict[str, Ingredient]:
         "pause": Ingredient(
             inputs=_hash([pause], platform.machine()),
             make=lambda target: _compile(pause, target),
+        ),
+        f"lab/{PACKAGES_WHEEL}": Ingredient(
+            inputs=packages.inputs(), make=lambda target: _make_wheel(target, packages)
         ),
         f"studiolo/{STUDIOLO_WHEEL}": Ingredient(
             inputs=studiolo.inputs(), make=lambda target: _make_wheel(target, studiolo)

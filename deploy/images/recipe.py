@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from spawner.environment_lab import WHEEL as LAB_WHEEL
+from spawner.environment_packages import WHEEL as PACKAGES_WHEEL
 from spawner.environment_studiolo import WHEEL as STUDIOLO_WHEEL
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def recipes(checkout: Path) -> tuple[Recipe, ...]:
                 ("workspace_server", images / "base" / "workspace_server"),
                 ("lock/requirements.lock", minimal),
             ),
-            ingredients=("tools/uv", f"lab/{LAB_WHEEL}", f"studiolo/{STUDIOLO_WHEEL}"),
+            ingredients=("tools/uv", f"lab/{LAB_WHEEL}", f"lab/{PACKAGES_WHEEL}", f"studiolo/{STUDIOLO_WHEEL}"),
             locks=(minimal,),
             parent="debian",
             parent_argument="DEBIAN",

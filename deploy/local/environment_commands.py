@@ -131,7 +131,7 @@ def _open(data: Path, catalog: Path | None) -> tuple[Catalog, EnvironmentStore]:
         settings.data.environments,
         index_url=settings.packages.index_url or None,
         workspaces=settings.data.workspaces,
-        wheels=own_wheels(),
+        wheels=own_wheels(settings.packages.index_url or None),
         log=logging.getLogger(__name__),
     )
     return load_catalog(settings.catalog_directory), store

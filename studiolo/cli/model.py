@@ -96,11 +96,13 @@ def package(
     Of what it stands on, nothing is fetched but its description. What nobody knows to be in an image goes in.
     """
     from studiolo.cli.model_bases import chosen_base  # noqa: PLC0415 - see above
-    from studiolo.packaging.dependency_layer import ask_python, index_of  # noqa: PLC0415 - see above
+    from studiolo.packaging.dependency_layer import OWN_PACKAGES, ask_python, index_of  # noqa: PLC0415 - see above
     from studiolo.packaging.locally import check_version, name_of, package_locally  # noqa: PLC0415 - see above
 
     check_version(version)
-    facts = ask_python(python or Path(sys.executable))
+    executable = python or Path(sys.executable)
+    facts = ask_python(executable)
+    kernel = ask_python(executable, is_alone=False).installed if OWN_PACKAGES in os.environ else None
 
     async def make() -> LocalPackage:
         return await package_locally(
@@ -108,6 +110,7 @@ def package(
             name=name_of(path, name),
             version=version,
             python=facts,
+            kernel=kernel,
             on=await chosen_base(base, environment, catalog, python=facts, allow_http=plain_http),
             index_url=index_of(os.environ),
             allow_secrets=allow_secrets,

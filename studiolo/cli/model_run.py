@@ -60,7 +60,8 @@ def run(
 
     Ends with 1 where the model failed, and with 2 where what was asked cannot be done.
     """
-    from studiolo.packaging.runner_layer import runner_folder  # noqa: PLC0415 - completion needs none of it
+    from studiolo.packaging.dependency_layer import OWN_PACKAGES  # noqa: PLC0415 - completion needs none of it
+    from studiolo.packaging.runner_layer import runner_folder  # noqa: PLC0415 - see above
     from studiolo.packaging.unpacked import unpack  # noqa: PLC0415 - see above
 
     asked = parse_reference(reference)
@@ -71,7 +72,9 @@ def run(
     words = [*([verb] if verb else []), *(f"--set={one}" for one in values)]
     words += [f"--{name}={told}" for name, told in (("input", input_), ("output", output)) if told]
     command = [str(python or sys.executable), "-P", str(runner_folder() / "run.py"), *words]
-    env = {**os.environ, "STUDIOLO_MODEL_ROOT": str(root), "PYTHONPATH": str(root / "packages")}
+    # Without what its person has installed beside the environment, as wherever else it will run.
+    env = {name: value for name, value in os.environ.items() if name != OWN_PACKAGES}
+    env |= {"STUDIOLO_MODEL_ROOT": str(root), "PYTHONPATH": str(root / "packages")}
     if not as_json or output is None:
         ctx.exit(_exit_code(subprocess.run(command, env=env, check=False).returncode))
     told = {"name": asked.name, "digest": found.digest, "verb": verb or os.environ.get("STUDIOLO_VERB", "serve")}

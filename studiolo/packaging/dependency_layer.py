@@ -38,11 +38,26 @@ VERSION: Final = 1
 _ASK_PYTHON: Final = """
 import importlib.metadata as m, json, platform, sys
 print(json.dumps({
-    "versions": {d.metadata["Name"]: d.version for d in m.distributions() if d.metadata["Name"]},
+    "versions": {d.metadata["Name"]: d.version for d in reversed(list(m.distributions())) if d.metadata["Name"]},
     "imports": {name: found[0] for name, found in m.packages_distributions().items()},
     "python": platform.python_version(), "machine": sys.platform + "-" + platform.machine(),
 }))
 """
+
+
+OWN_PACKAGES: Final = "STUDIOLO_PACKAGES"
+"""Names the folder with what a person installed beside the environment of a workspace: `images/packages`."""
+
+_WITH_OWN: Final = """
+import os
+try:
+    import studiolo_packages as p
+except ImportError:
+    pass
+else:
+    p.begin(p.folder(os.environ))
+"""
+"""Also where the variable is not set: a server has none, and its person's kernels see the folder all the same."""
 
 
 class DependenciesRefused(PackagingError):
@@ -73,7 +88,8 @@ def ask_python(executable: Path, *, is_alone: bool = True) -> PythonFacts:
     """
     try:
         told = subprocess.run(
-            [executable, "-I" if is_alone else "-P", "-c", _ASK_PYTHON],
+            [executable, "-I" if is_alone else "-P", "-c", _ASK_PYTHON if is_alone else _WITH_OWN + _ASK_PYTHON],
+            env={name: value for name, value in os.environ.items() if not is_alone or name != OWN_PACKAGES},
             capture_output=True,
             text=True,
             check=True,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from studiolo.packaging.dependency_layer import PythonFacts
     from studiolo.packaging.git_state import GitState
-    from studiolo.packaging.requirements import Needed
+    from studiolo.packaging.requirements import Installed, Needed
 
 RECORDS: Final = "records"
 BUILDER: Final = "urn:studiolo:command-line"
@@ -74,6 +74,7 @@ async def package_locally(
     name: str,
     version: str,
     python: PythonFacts,
+    kernel: Installed | None = None,
     on: StandsOn | None = None,
     index_url: str | None = None,
     allow_secrets: bool = False,
@@ -81,6 +82,8 @@ async def package_locally(
     limits: Limits | None = None,
 ) -> LocalPackage:
     """The package of a notebook or module, on `on`; without it, on `python` alone.
+
+    `kernel`: what is installed where the notebook runs, where that is more than `python` has.
 
     Raises PackagingError with everything that stands against it, or OSError.
     """
@@ -94,7 +97,9 @@ async def package_locally(
     secrets = scan(project)
     if secrets and not allow_secrets:
         raise ProjectRefused(tuple(str(one) for one in secrets))
-    wanted = requirements_beside(project, inspection, base=on.installed or python.installed, kernel=python.installed)
+    wanted = requirements_beside(
+        project, inspection, base=on.installed or python.installed, kernel=kernel or python.installed
+    )
     lock = lock_for(wanted, python, base=on.installed, index_url=index_url)
     plan = Plan(inspection=inspection, project=project, source=path.name, lock=lock)
     below = [runner_layer()]

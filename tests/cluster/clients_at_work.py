@@ -32,17 +32,12 @@ LIBRARIES = "/tmp/libraries"
 AUTHORITY = "/tmp/authority.pem"
 INDEX = f"http://{NODE_ADDRESS}:{PACKAGE_INDEX_PORT}"
 
-FETCH_PIP = f"""
-import re, sys, urllib.request
-page = urllib.request.urlopen("{INDEX}/simple/pip/").read().decode()
-[link] = set(re.findall(r'href="([^"#]*/pip-' + re.escape(sys.argv[1]) + r'-py3-none-any.whl)', page))
-open("/tmp/pip.whl", "wb").write(urllib.request.urlopen("{INDEX}" + link).read())
-"""
-"""The images have no pip; a wheel of it runs as it is."""
+PIP = 'eval "$(python -I -m studiolo_packages)" && pip'
+"""As a terminal finds it: no login, no terminal."""
 
 INSTALL = f"""
 cat >/tmp/clients.lock
-python /tmp/pip.whl/pip install --quiet --no-input --disable-pip-version-check --no-compile --no-deps --require-hashes \
+{PIP} install --quiet --no-input --no-compile --no-deps --require-hashes \
     --target {LIBRARIES} --index-url {INDEX}/simple/ --trusted-host {NODE_ADDRESS} --requirement /tmp/clients.lock
 """
 
@@ -113,8 +108,6 @@ class ClientsAtWork:
             self.hub.until(lambda: self.hub._server(api, ALICE, server)["ready"], what=f"{place} is ready", seconds=300)
         write_script(self.address(server), self.token)
         self.in_pod(server, "sh", "-c", f"cat >{AUTHORITY}", text=(self.ssh.log.parents[1] / "server.pem").read_text())
-        version = next(line for line in LOCK.read_text().splitlines() if line.startswith("pip==")).split()[0][5:]
-        self.in_pod(server, "python", "-", version, text=FETCH_PIP)
 
 
 def write_catalog(folder: Path, images: Mapping[str, str]) -> None:

@@ -18,6 +18,7 @@ from tests.cluster.clients_at_work import (
     INSTALL,
     LIBRARIES,
     LOCK,
+    PIP,
     WITH,
     WITHOUT,
     ClientsAtWork,
@@ -35,7 +36,7 @@ from tests.kernels import Kernel
 
 S3, HDFS = (text for path, text in blocks("python") if path == "docs/object-storage.md")
 
-PIP = ("python", "/tmp/pip.whl/pip", "install", "--no-input", "--disable-pip-version-check", "--no-compile")
+INSTALL_ONE = ("sh", "-c", f'{PIP} "$@"', "pip", "install", "--no-input", "--no-compile")
 
 GOOGLE = """
 import google.auth
@@ -94,10 +95,12 @@ def test_an_ssh_key_clones_and_pushes_from_a_terminal_and_from_a_notebook(work: 
 
 
 def test_pip_installs_what_only_the_token_opens(work: ClientsAtWork) -> None:
-    install = (*PIP, "--target", "/tmp/private", PACKAGE)
+    install = (*INSTALL_ONE, "--target", "/tmp/private", PACKAGE)
     work.in_pod(WITH, *install, env={"PIP_CERT": AUTHORITY})
     asked = ("python", "-c", f"import {MODULE}; print({MODULE}.ANSWER)")
     assert work.in_pod(WITH, *asked, env={"PYTHONPATH": "/tmp/private"}).strip() == str(ANSWER)
+    cell = f"%env PIP_CERT={AUTHORITY}\n%pip install {PACKAGE}\nimport {MODULE}; print('answer', {MODULE}.ANSWER)"
+    assert f"answer {ANSWER}" in in_a_notebook(work, WITH, cell)
     # While pip was answered, it was among the processes of the machine; and the token was in the arguments of none.
     assert PACKAGE in work.packages.arguments
     assert work.values["packages"] not in work.packages.arguments
@@ -114,12 +117,14 @@ def test_pip_takes_an_index_that_is_asked_without_tls(work: ClientsAtWork) -> No
         purpose = Purpose(kind=CredentialKind.PACKAGE_INDEX, tool="pip", url=url)
         [text] = render("plain", purpose, token).files.values()
         work.in_pod(WITHOUT, "sh", "-c", "cat >/tmp/pip.conf", text=text)
-        work.in_pod(WITHOUT, *PIP, "--target", "/tmp/plain", PACKAGE, env={"PIP_CONFIG_FILE": "/tmp/pip.conf"})
+        work.in_pod(WITHOUT, *INSTALL_ONE, "--target", "/tmp/plain", PACKAGE, env={"PIP_CONFIG_FILE": "/tmp/pip.conf"})
         # Without our line pip leaves the index out.
         untrusted = text.partition("trusted-host")[0]
         work.in_pod(WITHOUT, "sh", "-c", "cat >/tmp/pip.conf", text=untrusted)
         with pytest.raises(ProgramFailedError, match="not a trusted or secure host"):
-            work.in_pod(WITHOUT, *PIP, "--target", "/tmp/other", PACKAGE, env={"PIP_CONFIG_FILE": "/tmp/pip.conf"})
+            work.in_pod(
+                WITHOUT, *INSTALL_ONE, "--target", "/tmp/other", PACKAGE, env={"PIP_CONFIG_FILE": "/tmp/pip.conf"}
+            )
 
 
 def test_npm_and_conda_are_told_where_their_files_are(work: ClientsAtWork) -> None:

@@ -11,6 +11,7 @@ from workspace_server.checkpoints import keep_checkpoints_elsewhere_if_need_be
 from workspace_server.deferred import deferred_imports, no_programs_on_path
 from workspace_server.home_links import link_into_home
 from workspace_server.home_refuses import keep_signatures_out
+from workspace_server.packages import give_packages_to_kernels, tell_what_is_left_out
 from workspace_server.saving import save_whole_files
 from workspace_server.startup import Startup, in_background, once_settled, server_class
 from workspace_server.terminals import with_our_terminals
@@ -41,6 +42,8 @@ def main() -> None:
     single_user.serverapp_class = with_our_terminals(server_class(startup))
     save_whole_files()
     keep_checkpoints_elsewhere_if_need_be()
+    give_packages_to_kernels()
+    tell_what_is_left_out(os.environ)
     if is_short:
         from workspace_server.ipython import keep_ipython_out  # noqa: PLC0415 - imports Jupyter
 

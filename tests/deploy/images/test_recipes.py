@@ -11,12 +11,13 @@ from deploy.images.ingredients import ingredients
 from deploy.images.recipe import EXPENSIVE, chosen, context_files, keys, recipes, step_digests
 from hub.settings import CHECKOUT
 from spawner.environment_lab import WHEEL as LAB_WHEEL
+from spawner.environment_packages import WHEEL as PACKAGES_WHEEL
 from spawner.environment_studiolo import WHEEL as STUDIOLO_WHEEL
 from studiolo.yaml_file import read_yaml
 from studiolo.yaml_tree import Mapping
 
-LAB, STUDIOLO = f"lab/{LAB_WHEEL}", f"studiolo/{STUDIOLO_WHEEL}"
-MADE = {"debian.tar": "d", LAB: "l", STUDIOLO: "s", "node_modules": "n", "pause": "p", "tools/uv": "u"}
+LAB, PACKAGES, STUDIOLO = f"lab/{LAB_WHEEL}", f"lab/{PACKAGES_WHEEL}", f"studiolo/{STUDIOLO_WHEEL}"
+MADE = {"debian.tar": "d", LAB: "l", PACKAGES: "k", STUDIOLO: "s", "node_modules": "n", "pause": "p", "tools/uv": "u"}
 
 
 @pytest.fixture
@@ -76,6 +77,7 @@ def test_a_change_builds_anew_what_it_is_part_of_and_what_stands_on_that(
     [
         ("tools/uv", {"base", "hub", *ENVIRONMENTS}),
         (LAB, {"base", *ENVIRONMENTS}),
+        (PACKAGES, {"base", *ENVIRONMENTS}),
         (STUDIOLO, {"base", *ENVIRONMENTS}),
         ("node_modules", {"proxy"}),
         ("pause", {"pause"}),

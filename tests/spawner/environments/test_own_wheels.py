@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from spawner.environment_failure import BuildFailed
+from spawner.environment_packages import PackagesWheel
 from spawner.environment_recipe import recipe_for
 from spawner.environment_studiolo import FILES, PROJECT, StudioloWheel, own_wheels
 from spawner.own_wheel import run
@@ -68,9 +69,20 @@ def test_the_digest_of_an_environment_changes_with_each_wheel(tmp_path: Path) ->
     (tmp_path / "requirements.lock").write_text("")
     digests = {
         recipe_for(tmp_path / "requirements.lock", wheels=wheels).identify()
-        for wheels in ((), own_wheels()[:1], own_wheels()[1:], own_wheels())
+        for wheels in ((), *((wheel,) for wheel in own_wheels()), own_wheels())
     }
     assert len(digests) == len(own_wheels()) + 2
+
+
+def test_pip_comes_by_its_hash_and_where_no_environment_looks(tmp_path: Path) -> None:
+    wheel = PackagesWheel(cache=tmp_path).made()
+    assert PackagesWheel(cache=tmp_path / "again").made().read_bytes() == wheel.read_bytes()
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "studiolo_packages/pip/pip/__main__.py" in names
+    assert {name.split("/")[0] for name in names} >= {"studiolo_packages", "studiolo_packages.pth"}
+    assert not [name for name in names if name.startswith(("pip/", "pip-"))]
+    programs = {info.filename: info.external_attr >> 16 & 0o111 for info in zipfile.ZipFile(wheel).infolist()}
+    assert programs["studiolo_packages/bin/pip"]
 
 
 def test_a_program_that_is_missing_or_fails_is_named_with_its_last_words(tmp_path: Path) -> None:
