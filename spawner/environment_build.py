@@ -176,8 +176,8 @@ class Build:
                 self._reader.count_packages(self._installed())
             case BuildStep.COMPILING:
                 packages = site_packages(self.tree)
-                total = self._reader.files_total or _count(packages, "*.py")
-                self._reader.count_files(_count(packages, "*.pyc"), total=total)
+                total = self._reader.files_total or _count(packages, ".py")
+                self._reader.count_files(_count(packages, ".pyc"), total=total)
             case _:
                 pass
 
@@ -185,5 +185,6 @@ class Build:
         return len(list(site_packages(self.tree).glob("*.dist-info")))
 
 
-def _count(folder: Path, pattern: str) -> int:
-    return sum(1 for _ in folder.rglob(pattern))
+def _count(folder: Path, suffix: str) -> int:
+    # Path.rglob takes three times as long, 0.1 s: twice a second, a fifth of one of the cores that compile.
+    return sum(name.endswith(suffix) for _, _, names in os.walk(folder) for name in names)
