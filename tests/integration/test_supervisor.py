@@ -33,7 +33,7 @@ def studiolo(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([STUDIOLO, *arguments], capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_the_first_run_prints_link_name_and_password_once(up: RunningUp) -> None:
+def test_the_password_is_printed_once_nothing_outlives_a_killed_one_and_ctrl_c_ends_the_next(up: RunningUp) -> None:
     up.data.admin_password.unlink()
     up.up()
     lines = [line.split() for line in up.lines]
@@ -44,16 +44,22 @@ def test_the_first_run_prints_link_name_and_password_once(up: RunningUp) -> None
         assert browser.get("/hub/home").status_code == 200
     assert stat.S_IMODE(up.data.admin_password.stat().st_mode) == 0o600
     assert studiolo("password", "--data", str(up.data.root)).stdout.splitlines()[-1] == password
-    up.end()
+
+    ports, processes = up.record.ports, list(up.record.processes.values())
+    if sys.platform == "linux":
+        up.signal_up(signal.SIGKILL)
+        up.wait_for_end()
+    else:  # a parent's death has no signal there; the next `up` ends the rest
+        up.end()
+    for process in processes:
+        assert asyncio.run(wait_until_gone(process, timeout_seconds=30))
     up.up()
+    assert up.record.ports == ports
     assert not any(password in line for line in up.lines)
 
-
-def test_ctrl_c_ends_everything_and_is_no_failure(up: RunningUp) -> None:
-    up.up()
     everything = up.all_processes()
     assert len(everything) >= 1 + len(NAMES)
-    assert up.end(signal.SIGINT) == 0
+    assert up.end(signal.SIGINT) == 0, "Ctrl-C is no failure"
     assert not [process for process in everything if is_running(process)]
     assert up.record.processes == {}
 
@@ -125,21 +131,6 @@ def test_a_killed_process_is_said_started_again_and_works(running_up: RunningUp,
     with running_up.services_api() as api:
         assert api.get("health").status_code == 200
     assert httpx.get(f"{running_up.base_url}/hub/login", trust_env=False).status_code == 200
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="elsewhere a parent's death has no signal; the next `up` ends the rest"
-)
-def test_nothing_outlives_a_killed_supervisor_and_the_next_one_starts(up: RunningUp) -> None:
-    up.up()
-    ports = up.record.ports
-    processes = list(up.record.processes.values())
-    up.signal_up(signal.SIGKILL)
-    up.wait_for_end()
-    for process in processes:
-        assert asyncio.run(wait_until_gone(process, timeout_seconds=30))
-    up.up()
-    assert up.record.ports == ports
 
 
 def test_make_up_hands_ctrl_c_on(up: RunningUp) -> None:
