@@ -32,6 +32,10 @@ from hub.builder.routes import (
     PlanHandler,
     ProvenanceHandler,
 )
+from hub.builder.slow.job import why_off
+from hub.builder.slow.loop import SlowBuildLoop
+from hub.builder.slow.routes import BasesHandler, OneBaseHandler, PlanBaseHandler
+from hub.builder.slow.wiring import derived_bases
 from hub.builder.turns import Turns, turns_among
 from hub.capacity.actions import Lessons
 from hub.credentials.actions import Credentials
@@ -67,6 +71,7 @@ from hub.workspaces.routes import LogHandler
 from studiolo.client import Studiolo
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from hub.keys import Keys
@@ -142,6 +147,9 @@ def make_app(services: Services) -> web.Application:
         ("api/models/([^/]+)/([^/]+)/image", ImageHandler),
         ("api/models/([^/]+)/([^/]+)/provenance", ProvenanceHandler),
         ("api/models/([^/]+)/([^/]+)/files", FilesHandler),
+        ("api/model-bases", BasesHandler),
+        ("api/model-bases/plan", PlanBaseHandler),
+        ("api/model-bases/([0-9a-f]{64})", OneBaseHandler),
         ("api/package-origins/([^/]+)/([^/]+)/([^/]+)", OriginHandler),
         ("api/homes", HomesHandler),
         ("api/home-archives", PanelHandler),
@@ -191,6 +199,7 @@ class RunningServices:
         archives = Archives(self._database, self._hub, after=self._settings.homes.archive_after)
         self._places = Places(self._settings)
         self._turns = turns_among(url, self._settings.data.root / "model-turns")
+        self._bases = derived_bases(self._settings, self._database, self._places)
         services = Services(
             settings=self._settings,
             keys=self._keys,
@@ -203,7 +212,10 @@ class RunningServices:
                 LayersBelow(self._settings, self._places),
                 self._settings.models,
                 turns=Turns(self._turns),
+                bases=self._bases,
             ),
+            places=self._places,
+            bases=self._bases,
             lessons=Lessons(self._database),
             standings=Standings(self._hub),
             metrics=ServicesMetrics(lambda: not self._watch.is_away),
@@ -215,8 +227,10 @@ class RunningServices:
         self._server.listen(address.port or 80, address=host)
         self._metrics_server = self._serve_metrics(services.metrics, host)
         loop = ArchiveLoop(archives, log=logging.getLogger(__name__))
-        what = "Putting homes of deleted accounts aside"
-        self._beside = asyncio.create_task(keep_running(what, loop.run, log=logging.getLogger(__name__)), name=what)
+        self._beside = [_beside("Putting homes of deleted accounts aside", loop.run)]
+        if not why_off(self._settings):
+            building = SlowBuildLoop(self._bases, log=logging.getLogger(__name__))
+            self._beside.append(_beside("Building bases", building.run))
         self._aged = self._start_removing_old_files()
         log.info("The services process listens", url=self._settings.services.url)
         return self
@@ -231,8 +245,10 @@ class RunningServices:
         await self._server.close_all_connections()
         if self._aged is not None:
             self._aged.stop()
-        self._beside.cancel()
-        await asyncio.gather(self._beside, return_exceptions=True)
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        await self._bases.close()
         await self._hub.aclose()
         await JupyterHubHTTPClient.instance().close()
         await self._credentials.close()
@@ -255,3 +271,8 @@ class RunningServices:
         if port is None:
             return None
         return serve_metrics(metrics.registry, host=host, port=port)
+
+
+def _beside(what: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    """Something that runs for as long as the process."""
+    return asyncio.create_task(keep_running(what, work, log=logging.getLogger(__name__)), name=what)

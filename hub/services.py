@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hub.archives.actions import Archives
     from hub.builder.actions import Models
+    from hub.builder.places import Places
+    from hub.builder.slow.actions import DerivedBases
     from hub.capacity.actions import Lessons
     from hub.credentials.actions import Credentials
     from hub.credentials.standing import Standings
@@ -27,6 +29,10 @@ class Services:
     credentials: Credentials
     archives: Archives
     models: Models
+    places: Places
+    """Where images are, and what they stand on."""
+    bases: DerivedBases
+    """Of slow builds."""
     lessons: Lessons
     """Knows how long starts took, and how good their forecasts were."""
     standings: Standings

@@ -169,13 +169,20 @@ class Kube:
         """The object as it now is, put whole in place of what was there, which nobody needs to have read."""
         return await self._ask("PUT", path, body=body)
 
-    async def delete(self, path: str, *, uid: str = "", grace_seconds: int | None = None) -> None:
-        """Asks for its end; it may be there for a while yet. `uid`: only that very object, else KubeConflict."""
+    async def delete(
+        self, path: str, *, uid: str = "", grace_seconds: int | None = None, propagation: str = ""
+    ) -> None:
+        """Asks for its end; it may be there for a while yet. `uid`: only that very object, else KubeConflict.
+
+        `propagation`: what becomes of what it owns, where that is not to be as its kind has it: a Job leaves its pods.
+        """
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions"}
         if uid:
             options["preconditions"] = {"uid": uid}
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
+        if propagation:
+            options["propagationPolicy"] = propagation
         await self._ask("DELETE", path, body=options)
 
     async def text(self, path: str, query: Mapping[str, str] | None = None) -> str:

@@ -65,6 +65,7 @@ from studiolo.wire import (
     WorkspaceState,
     WorkspaceView,
 )
+from studiolo.wire_bases import DerivedBasePlan, DerivedBaseView, DerivedBaseViews
 from studiolo.wire_models import (
     ModelChoicesView,
     ModelPackageView,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
 
     from studiolo.http_door import Model
     from studiolo.packaging.project import Project
+    from studiolo.wire_bases import NewDerivedBase
     from studiolo.wire_models import NewModelPackage
 
 __all__ = [
@@ -371,6 +373,31 @@ class Studiolo:
         """Write the files that went into a version, a tar archive; how many bytes it has."""
         path = f"/models/{_part(name)}/{_part(version)}/files{_of_team(team)}"
         return await self._services.save(path, target, seconds=self._slow)
+
+    # -- bases of slow builds (that you asked for) ---------------------------------------------------------------
+
+    async def bases(self) -> DerivedBaseViews:
+        """Those that you asked for, the newest first; and whether anything can be built here."""
+        return await self._services.call("GET", "/model-bases", DerivedBaseViews, seconds=self._seconds)
+
+    async def base(self, key: str) -> DerivedBaseView:
+        """What became of one. Raises NotFound."""
+        return await self._services.call("GET", f"/model-bases/{_part(key)}", DerivedBaseView, seconds=self._seconds)
+
+    async def plan_base(self, new: NewDerivedBase) -> DerivedBasePlan:
+        """What it would be, word for word; nothing is begun."""
+        body = new.model_dump(mode="json")
+        return await self._services.call("POST", "/model-bases/plan", DerivedBasePlan, body=body, seconds=self._seconds)
+
+    async def ask_base(self, new: NewDerivedBase) -> DerivedBaseView:
+        """Have it built, unless it is already. Raises Refused with every reason."""
+        body = new.model_dump(mode="json")
+        return await self._services.call("POST", "/model-bases", DerivedBaseView, body=body, seconds=self._seconds)
+
+    async def cancel_base(self, key: str) -> DerivedBaseView:
+        """You want it no more; its build ends, unless somebody else wants it, too. Raises NotFound."""
+        path = f"/model-bases/{_part(key)}"
+        return await self._services.call("DELETE", path, DerivedBaseView, seconds=self._seconds)
 
     # -- people and teams (administrators) -----------------------------------------------------------------------
 

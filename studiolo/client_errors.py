@@ -16,7 +16,12 @@ ClientError                     all below; raised by `studiolo.client` alone
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from studiolo.errors import StudioloError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class ClientError(StudioloError):
@@ -57,6 +62,11 @@ class Refused(ClientError):
     """The hub said no; the text is the hub's own sentence."""
 
     code = "refused"
+
+    def __init__(self, sentence: str, *, hint: str = "", offer: Mapping[str, Any] | None = None) -> None:
+        """`offer`: what would help, where the hub names something, as a base that can be built for a model."""
+        super().__init__(sentence, hint=hint)
+        self.offer = offer
 
 
 class StartFailed(ClientError):

@@ -202,9 +202,9 @@ class Door:
                 )
             case _ if said is None:
                 return self._foreign(f"status {status} without a message")
-        return self._refusal(status, said)
+        return self._refusal(status, said, _offer(response))
 
-    def _refusal(self, status: int, said: str) -> ClientError:
+    def _refusal(self, status: int, said: str, offer: dict[str, Any] | None) -> ClientError:
         is_unknown = status == HTTPStatus.FORBIDDEN and (not said or said.startswith(_UNKNOWN_TOKEN))
         if is_unknown or status == HTTPStatus.UNAUTHORIZED:
             return NotSignedIn(f"{self._who} does not know this token.")
@@ -214,7 +214,7 @@ class Door:
             case HTTPStatus.NOT_FOUND:
                 return NotFound(said or f"{self._who} knows nothing of that name.")
             case HTTPStatus.BAD_REQUEST | HTTPStatus.CONFLICT | HTTPStatus.UNPROCESSABLE_ENTITY:
-                return Refused(said or f"{self._who} refused this.")
+                return Refused(said or f"{self._who} refused this.", offer=offer)
             case HTTPStatus.INTERNAL_SERVER_ERROR:
                 return HubFault(said, who=self._who)
         return self._foreign(f"status {status}")
@@ -272,6 +272,12 @@ def _message(response: httpx.Response) -> str | None:
     if not isinstance(said, str):
         return None
     return "" if said == response.reason_phrase or said == _phrase(response.status_code) else said.strip()
+
+
+def _offer(response: httpx.Response) -> dict[str, Any] | None:
+    """What the answer says would help."""
+    offer = json.loads(response.content).get("offer")  # `_message` has read it
+    return offer if isinstance(offer, dict) else None
 
 
 def _phrase(status: int) -> str:

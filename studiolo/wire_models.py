@@ -9,6 +9,7 @@ from annotated_types import Len
 from pydantic import Field
 
 from studiolo.wire import Received, Sent
+from studiolo.wire_bases import LARGEST_LOCK, SlowBuildOffer
 
 HEAD: str = "studiolo.json"
 """The first file of an archive that is sent: a `NewModelPackage`, as JSON."""
@@ -32,6 +33,8 @@ class NewModelPackage(Sent):
     """The team for which it is; "": for yourself."""
     lock: Annotated[str, Len(0, 1024 * 1024)] = ""
     """What is installed beside the environment, as a lock with hashes."""
+    sources: Annotated[str, Len(0, LARGEST_LOCK)] = ""
+    """What of it has no wheel, as such a lock: a slow build has to have made a base with it (`studiolo.wire_bases`)."""
     allowed_secrets: Annotated[tuple[str, ...], Len(0, 100)] = ()
     """Places that look like secrets and are none, as a plan named them. What is let in is remembered."""
     commit: Annotated[str, Field(pattern=r"^([0-9a-f]{7,64})?$")] = ""
@@ -88,6 +91,8 @@ class ModelPlanView(Received):
     """Why it cannot be packaged as it is."""
     is_packaged: bool = False
     """Whether this very content has this version already."""
+    offer: SlowBuildOffer | None = None
+    """A base that has to be built first; None where none is needed, or it is there."""
 
 
 class ModelPackageView(Received):

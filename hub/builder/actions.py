@@ -27,6 +27,7 @@ from hub.builder.rules import (
     problems_with_version,
     repository_of,
 )
+from hub.builder.slow.errors import NeedsBase
 from studiolo.errors import StudioloError
 from studiolo.package_name import LATEST
 from studiolo.packaging.assemble import assemble
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from hub.builder.layers_below import LayersBelow
     from hub.builder.places import Places, Standing
     from hub.builder.settings import ModelsSettings
+    from hub.builder.slow.actions import DerivedBases
     from hub.builder.turns import Turns
     from hub.credentials.credential import Owner
     from hub.database import Database
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from studiolo.packaging.assemble import Packaged
     from studiolo.packaging.secret_scan import FoundSecret
     from studiolo.packaging.stores import Store
+    from studiolo.wire_bases import SlowBuildOffer
     from studiolo.wire_models import NewModelPackage
 
 
@@ -81,6 +84,8 @@ class Planned:
     problems: tuple[str, ...]
     there: ModelPackage | None
     """What has this version already."""
+    offer: SlowBuildOffer | None = None
+    """A base that has to be built first."""
 
     @property
     def is_packaged(self) -> bool:
@@ -117,17 +122,19 @@ class Models:
         settings: ModelsSettings,
         *,
         turns: Turns,
+        bases: DerivedBases,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         """`places` keeps the images; the database, what is known of them; `below` makes what all of them have.
 
-        `turns` keeps other services processes apart from this one.
+        `turns` keeps other services processes apart from this one; `bases` are those of slow builds.
         """
         self._database = database
         self._places = places
         self._below = below
         self._settings = settings
         self._turns = turns
+        self._bases = bases
         self._clock = clock
 
     @property
@@ -178,6 +185,8 @@ class Models:
         problems += tuple(problem for one in failed if isinstance(one, ModelRefused) for problem in one.problems)
         if isinstance(looked, StudioloError) or isinstance(standing, StudioloError):
             raise next((one for one in failed if not isinstance(one, ModelRefused)), ModelRefused(problems))
+        on = await self._bases.standing_for(standing, apt=looked.apt, sources=new.sources)
+        standing, problems = on.standing, problems + on.problems
         plan = Plan(inspection=looked.inspection, project=looked.project, source=new.source, lock=lock)
         version = plan.version_at(asked=new.version, commit=new.commit, uncommitted=new.diff)
         return Planned(
@@ -192,12 +201,15 @@ class Models:
                 *problems_with_secrets(looked.secrets, allowed=new.allowed_secrets),
             ),
             there=await self._version(wish.owner, name, version),
+            offer=on.offer,
         )
 
     async def package(self, wish: Wish) -> tuple[ModelPackage, bool]:
         """The package, and whether it is new. Raises what `plan` does, VersionTaken, TooManyPackages or StoreError."""
         began = time.monotonic()
         planned = await self.plan(wish)
+        if planned.offer is not None:
+            raise NeedsBase(planned.problems, planned.offer)
         if planned.problems:
             raise ModelRefused(planned.problems)
         async with self._repository(wish.owner, planned.name) as (repository, images):

@@ -19,6 +19,7 @@ from hub.builder.errors import (
     VersionTaken,
 )
 from hub.builder.rules import Action, may
+from hub.builder.slow.errors import CannotBuild, NeedsBase, NoSuchBase, NothingToBuild, TooManyBuilds
 from hub.credentials.credential import Owner
 from hub.credentials.errors import NoSuchTeam, StandingUnknown
 from hub.credentials.rights import Answer
@@ -38,7 +39,12 @@ STATUS: Final[Mapping[type[StudioloError], HTTPStatus]] = {
     ModelRefused: HTTPStatus.BAD_REQUEST,
     UploadRefused: HTTPStatus.BAD_REQUEST,
     DependenciesRefused: HTTPStatus.BAD_REQUEST,
+    NeedsBase: HTTPStatus.BAD_REQUEST,
+    NothingToBuild: HTTPStatus.BAD_REQUEST,
     NotAllowedWithModels: HTTPStatus.FORBIDDEN,
+    NoSuchBase: HTTPStatus.NOT_FOUND,
+    TooManyBuilds: HTTPStatus.TOO_MANY_REQUESTS,
+    CannotBuild: HTTPStatus.CONFLICT,
     NoSuchModel: HTTPStatus.NOT_FOUND,
     NoSuchTeam: HTTPStatus.NOT_FOUND,
     VersionTaken: HTTPStatus.CONFLICT,

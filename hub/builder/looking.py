@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 
 from hub.builder.errors import ModelRefused
+from studiolo.packaging.apt import apt_beside
 from studiolo.packaging.errors import ContractRefused, PackagingError, ProjectRefused
 from studiolo.packaging.inspection import Inspection, inspect_file
 from studiolo.packaging.project import Limits, Project, collect
@@ -47,6 +48,8 @@ class Looked:
     inspection: Inspection
     project: Project
     secrets: tuple[FoundSecret, ...]
+    apt: tuple[str, ...] = ()
+    """Debian packages that `apt.txt` names."""
 
 
 _LOOKED: Final[TypeAdapter[Looked]] = TypeAdapter(Looked)
@@ -111,7 +114,7 @@ def _look(folder: Path, source: str, limits: Limits) -> Looked:
     for file in project.files:
         if is_notebook(file.path):  # its outputs go here, where it takes nobody's time
             (folder / file.path).write_bytes(project.read(file))
-    return Looked(inspection=inspection, project=project, secrets=secrets)
+    return Looked(inspection=inspection, project=project, secrets=secrets, apt=apt_beside(project))
 
 
 if __name__ == "__main__":

@@ -100,6 +100,14 @@ class Places:
         here = reference.repository if reference.api_host == self.host else ""
         return standing(base=base, repository=here, store=store)
 
+    async def base_at(self, name: str) -> Base:
+        """The base that an image is, named by its digest. Raises StoreError."""
+        return await self._base(self.store_of(name), ImageReference.parse(name).digest or "", name=name)
+
+    def store_of(self, name: str) -> Store:
+        """Where an image can be read; `close` closes it."""
+        return self._base_store(ImageReference.parse(name))
+
     async def close(self) -> None:
         """Let go of connections."""
         for store in self._base_stores.values():

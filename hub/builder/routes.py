@@ -17,11 +17,14 @@ from hub.builder.errors import NoSuchModel, TooManyPackages, UploadRefused
 from hub.builder.opening import project_of
 from hub.builder.receiving import Receiving, largest_archive
 from hub.builder.rules import Action, may
+from hub.builder.slow.errors import NeedsBase, TooManyBuilds
 from hub.builder.view import origin_of, plan_view_of, view_of
 from hub.credentials.credential import Owner
 from hub.credentials.rights import Answer
 from studiolo.errors import StudioloError
+from studiolo.packaging.dependency_layer import DependenciesRefused
 from studiolo.packaging.provenance import statements_of
+from studiolo.wire_bases import SlowBuildOffer
 from studiolo.wire_models import ModelPackageViews, ProvenanceView
 
 if TYPE_CHECKING:
@@ -50,9 +53,14 @@ class ModelHandler(CallerOfModels):
         error = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(error, StudioloError) and (status := STATUS.get(type(error))) is not None:
             self.set_status(status)
-            if isinstance(error, TooManyPackages):
+            if isinstance(error, TooManyPackages | TooManyBuilds):
                 self.set_header("Retry-After", str(error.retry_after_seconds))
-            self.finish({"status": status, "code": error.code, "message": f"{error} {error.hint}".strip()})
+            said: dict[str, Any] = {"status": status, "code": error.code, "message": f"{error} {error.hint}".strip()}
+            if isinstance(error, NeedsBase):
+                said["offer"] = error.offer.model_dump(mode="json")
+            elif isinstance(error, DependenciesRefused) and error.packages:
+                said["offer"] = SlowBuildOffer(sources=error.packages).model_dump(mode="json")
+            self.finish(said)
             return
         super().write_error(status_code, **kwargs)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from annotated_types import Ge, Le
 from pydantic import Field
 
+from hub.builder.slow.settings import SlowBuildSettings
 from hub.settings_types import Memory, Section
 from studiolo import quantities
 
@@ -33,6 +34,7 @@ class ModelsSettings(Section):
     """Model packages: images of people's models."""
 
     registry: RegistrySettings = RegistrySettings()
+    slow_build: SlowBuildSettings = SlowBuildSettings()
     folder: Path | None = Field(default=None, strict=False)
     """Where images are kept as OCI layouts, without a registry. Absent: `models` in the data directory on one machine;
     nowhere in a cluster, where models can then not be packaged."""

@@ -117,6 +117,7 @@ def plan_view_of(planned: Planned, *, team: str) -> ModelPlanView:
         warnings=planned.warnings,
         problems=planned.problems,
         is_packaged=planned.is_packaged,
+        offer=planned.offer,
     )
 
 

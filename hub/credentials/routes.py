@@ -185,6 +185,8 @@ class ForgetHandler(HubOnlyHandler):
         except VaultAway as error:
             raise web.HTTPError(503, "%s", error) from None
         await self.services.models.forget(owner)
+        if not owner.team:
+            await self.services.bases.forget(owner.name)
         self.set_status(HTTPStatus.NO_CONTENT)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from studiolo.cli.model_base import base
 from studiolo.cli.model_copies import pull, push
 from studiolo.cli.model_kept import delete, list_, show
 from studiolo.cli.model_run import run
@@ -36,6 +37,9 @@ model.add_command(show)
 model.add_command(delete)
 
 
+model.add_command(base)
+
+
 @model.command()
 @click.argument("path", type=NOTEBOOK)
 @json_option
@@ -45,13 +49,17 @@ def inspect(ctx: click.Context, path: Path, *, as_json: bool) -> None:
 
     Ends with 1 where something stands against packaging it.
     """
-    from studiolo.packaging.inspection import inspect_file  # noqa: PLC0415 - most commands do not need it
+    from studiolo.packaging.apt import apt_in, needs_apt  # noqa: PLC0415 - most commands do not need it
+    from studiolo.packaging.inspection import inspect_file  # noqa: PLC0415 - as above
 
     found = inspect_file(_there(path))
+    apt = apt_in(path.parent)
     if as_json:
-        print_json(found.as_json())
+        print_json({**found.as_json(), "apt": list(apt)})
     else:
         _show(found)
+        if apt:
+            note(f"warning: {needs_apt(apt)}")
     if found.problems:
         ctx.exit(1)
 

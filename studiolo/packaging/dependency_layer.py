@@ -28,7 +28,7 @@ from studiolo.packaging.plan import PACKAGES
 from studiolo.packaging.requirements import Installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from studiolo.packaging.requirements import Needed
 
@@ -64,6 +64,18 @@ class DependenciesRefused(PackagingError):
     """What the model needs cannot be had as wheels. Its text says of which package."""
 
     code = "dependencies_refused"
+
+    def __init__(self, sentence: str, *, hint: str = "", packages: tuple[str, ...] = ()) -> None:
+        """`packages`: those that have no wheel, which a slow build could make from their source."""
+        super().__init__(sentence, hint=hint)
+        self.packages = packages
+
+
+_NO_WHEEL: Final = re.compile(
+    r"([A-Za-z0-9][\w.-]*)==\S+ has no (?:usable )?wheels"
+    r"|[Ww]heels are required for `([A-Za-z0-9][\w.-]*)` because building from source is disabled"
+)
+"""uv 0.9 to 0.13, in both ways in which it says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +120,17 @@ def ask_python(executable: Path, *, is_alone: bool = True) -> PythonFacts:
 
 
 def lock_of(
-    needed: Sequence[Needed], python: PythonFacts, *, base: Installed | None = None, index_url: str | None = None
+    needed: Sequence[Needed],
+    python: PythonFacts,
+    *,
+    base: Installed | None = None,
+    index_url: str | None = None,
+    sources: Collection[str] = (),
 ) -> str:
     """The lock of what the base lacks: each version with its hashes. Raises DependenciesRefused.
 
     Versions are those of `python` where it has them; `base` is what is there anyway, where that is something else.
+    `sources`: names of packages that may have no wheel, for a slow build, which makes them from their source.
     """
     if not needed:
         return ""
@@ -126,10 +144,9 @@ def lock_of(
             encoding="utf-8",
         )
         options = ("--generate-hashes", "--no-annotate", "--no-header", "--only-binary", ":all:", "--quiet")
-        text = _uv(
-            *("pip", "compile", wanted, "--constraint", constraints, *options, "--python", python.executable),
-            index_url=index_url,
-        )
+        from_source = [f"--no-binary={name}" for name in sorted(sources)]
+        words: list[str | Path] = [wanted, "--constraint", constraints, *options, *from_source]
+        text = _uv("pip", "compile", *words, "--python", python.executable, index_url=index_url)
     problems: list[str] = []
     packages = read_lock("uv", text, problems)
     if problems:
@@ -229,7 +246,8 @@ def _uv(*words: str | Path, index_url: str | None) -> str:
         env.pop(name, None)
     done = subprocess.run([*uv_command(), *words, *index], capture_output=True, text=True, check=False, env=env)
     if done.returncode:
-        raise DependenciesRefused(_why(done.stderr), hint=_way_out(done.stderr))
+        without = without_wheel(done.stderr)
+        raise DependenciesRefused(_why(done.stderr), hint=_way_out(without), packages=without)
     return done.stdout
 
 
@@ -238,9 +256,18 @@ def _why(said: str) -> str:
     return "What the model needs cannot be installed: " + " ".join(lines)[:1500]
 
 
-def _way_out(said: str) -> str:
-    if "no usable wheels" in said or "no wheels" in said or "building from source is disabled" in said:
-        return "Some package has no wheel for this Python. Choose another version of it, or a base that has it."
+def without_wheel(said: str) -> tuple[str, ...]:
+    """Packages of which uv says that they have no wheel."""
+    words = " ".join(said.split())
+    return tuple(sorted({canonicalize_name(found[1] or found[2]) for found in _NO_WHEEL.finditer(words)}))
+
+
+def _way_out(without: tuple[str, ...]) -> str:
+    if without:
+        return (
+            f"There is no wheel for {' and '.join(without)}. Choose another version, an environment that has it, or "
+            "ask for a base in which it is built once: studiolo model base ask."
+        )
     return "Correct the requirements beside the notebook, or choose another base."
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import platformdirs
 
 from studiolo.names import home_name, is_slug, slug_like
+from studiolo.packaging.apt import needs_apt
 from studiolo.packaging.assemble import assemble
 from studiolo.packaging.base_images import NamesBase
 from studiolo.packaging.dependency_layer import dependency_layer
@@ -100,6 +101,8 @@ async def package_locally(
     wanted = requirements_beside(
         project, inspection, base=on.installed or python.installed, kernel=kernel or python.installed
     )
+    if wanted.apt:
+        raise ProjectRefused((needs_apt(wanted.apt),))
     lock = lock_for(wanted, python, base=on.installed, index_url=index_url)
     plan = Plan(inspection=inspection, project=project, source=path.name, lock=lock)
     below = [runner_layer()]

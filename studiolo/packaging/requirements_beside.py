@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from packaging.utils import canonicalize_name
+
 from studiolo.packaging.apt import APT
 from studiolo.packaging.errors import ProjectRefused
 from studiolo.packaging.requirements import LOCKS, Installed, Requirements, requirements_of
+from studiolo.problems import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from studiolo.packaging.dependency_layer import PythonFacts
     from studiolo.packaging.inspection import Inspection
     from studiolo.packaging.project import Project
@@ -36,6 +41,29 @@ def requirements_beside(
         base=base,
         kernel=kernel,
     )
+
+
+def lock_of_sources(
+    wanted: Requirements, names: Collection[str], python: PythonFacts, *, index_url: str | None = None
+) -> str:
+    """Of what is needed, the lines of these packages, which may be built from their source. Raises ProjectRefused.
+
+    Their source is looked into here to learn what it is called, as pip does it.
+    """
+    from studiolo.packaging.dependency_layer import lock_of  # noqa: PLC0415 - looking at a folder needs none of it
+    from studiolo.packaging.locks import lock_text, read_lock  # noqa: PLC0415 - as above
+
+    asked = {canonicalize_name(name) for name in names}
+    text = wanted.locked if wanted.lock else lock_of(wanted.needed, python, index_url=index_url, sources=asked)
+    problems: list[str] = []
+    found = [one for one in read_lock("lock", text, problems) if one.name in asked]
+    problems += [
+        f"Nothing beside the notebook needs {quoted(name)}. Name it in a requirements.txt."
+        for name in sorted(asked - {one.name for one in found})
+    ]
+    if problems:
+        raise ProjectRefused(tuple(problems))
+    return lock_text(found, {})
 
 
 def lock_for(

@@ -1,7 +1,7 @@
 """A small API server on a real socket: enough of Kubernetes for `spawner.kube`, and every way in which it can fail.
 
-It knows namespaced objects of core/v1, leases, and nodes (in the namespace "" here): list (pages, selectors), watch
-(bookmarks), get, create, update, delete, merge patch.
+It knows namespaced objects of core/v1, leases, jobs, and nodes (in the namespace "" here): list (pages, selectors),
+watch (bookmarks), get, create, update, delete, merge patch; and logs of pods.
 Secrets go in and never come out, as with the rights that a hub should have. Nothing runs: pods stay as they are put.
 
     async with FakeKubernetes() as kubernetes, kubernetes.kube() as kube:
@@ -74,6 +74,8 @@ class FakeKubernetes:
         """How many of each verb were being answered at the same time."""
         self.lists_are_empty_for_test = False
         """Every list is answered 200, with a good version and without an object."""
+        self.logs_for_test: dict[str, str] = {}
+        """By pod and container: `pod/container`."""
         self.answer_seconds_for_test = 0.0
         """How long each answer but a watch takes."""
         self._bookmark_seconds = bookmark_seconds
@@ -98,7 +100,8 @@ class FakeKubernetes:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**22)
         app.router.add_route("*", "/api/v1/{resource}", self._answer)
-        for api in ("/api/v1", "/apis/coordination.k8s.io/v1"):
+        app.router.add_get("/api/v1/namespaces/{namespace}/pods/{name}/log", self._log)
+        for api in ("/api/v1", "/apis/coordination.k8s.io/v1", "/apis/batch/v1"):
             app.router.add_route("*", api + "/namespaces/{namespace}/{resource}", self._answer)
             app.router.add_route("*", api + "/namespaces/{namespace}/{resource}/{name}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
@@ -232,6 +235,14 @@ class FakeKubernetes:
                 return await self._do(request, verb, resource, name)
             except Refusal as refusal:
                 return web.json_response(refusal.body, status=refusal.status)
+
+    async def _log(self, request: web.Request) -> web.StreamResponse:
+        container = request.query.get("container", "")
+        self.requests_for_test["get log"] += 1
+        found = self.logs_for_test.get(f"{request.match_info['name']}/{container}")
+        if found is None:
+            return web.json_response(Refusal(404, "NotFound", "no such log").body, status=404)
+        return web.Response(text=found)
 
     @contextlib.contextmanager
     def _counted(self, verb: str) -> Iterator[None]:

@@ -15,6 +15,7 @@ Json = dict[str, Any]
 KINDS: Final[Mapping[str, str]] = {
     "configmaps": "ConfigMap",
     "events": "Event",
+    "jobs": "Job",
     "leases": "Lease",
     "nodes": "Node",
     "persistentvolumeclaims": "PersistentVolumeClaim",
