@@ -51,8 +51,9 @@ def subject_of(manifest: bytes) -> str:
 def blobs_of(manifest: bytes) -> tuple[Blob, ...]:
     """What a manifest names: layers, and its configuration last."""
     described = as_object(manifest)
+    layers = described.get("layers")
     found: list[Blob] = []
-    for one in [*described.get("layers", []), described.get("config")]:
+    for one in [*(layers if isinstance(layers, list) else ()), described.get("config")]:
         match one:
             case {"digest": str(digest), "size": int(size), "mediaType": str(media_type)}:
                 found.append(Blob(digest=digest, size=size, media_type=media_type))

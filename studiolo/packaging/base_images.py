@@ -45,7 +45,11 @@ async def fetch_base(
         manifest = await store.manifest(one)
     if manifest is None or named is None:
         raise StoreRefused(f"The base image {name} is not there.", hint=hint)
-    config = await store.get(str(as_object(manifest.content).get("config", {}).get("digest")))
+    match as_object(manifest.content).get("config"):
+        case {"digest": str(digest)}:
+            config = await store.get(digest)
+        case _:
+            raise StoreRefused(f"{name} is no image that another can stand on.")
     pinned = name if "@" in name else f"{name}@{named.digest}"
     return read_base(manifest.content, config, digest=manifest.digest, name=pinned)
 

@@ -71,6 +71,11 @@ class Base:
         """Digests of its layers' archives."""
         return tuple(self.config.get("rootfs", {}).get("diff_ids", ()))
 
+    @property
+    def platform(self) -> tuple[str, str]:
+        """Operating system and architecture that it is for."""
+        return self.config.get("os") or "linux", self.config.get("architecture") or "amd64"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HowItRuns:
@@ -84,14 +89,33 @@ class HowItRuns:
 
 def read_base(manifest: bytes, config: bytes, *, digest: str, name: str = "") -> Base:
     """A base from its manifest and configuration. Raises StoreRefused where they are none of an image."""
-    described, configured = as_object(manifest), as_object(config)
-    layers = described.get("layers")
-    diff_ids = configured.get("rootfs", {}).get("diff_ids") if isinstance(configured.get("rootfs"), dict) else None
-    if not isinstance(layers, list) or not isinstance(diff_ids, list) or len(layers) != len(diff_ids):
+    layers, configured = as_object(manifest).get("layers"), as_object(config)
+    rootfs = configured.get("rootfs")
+    diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    are_paired = isinstance(layers, list) and isinstance(diff_ids, list) and len(layers) == len(diff_ids)
+    if not isinstance(layers, list) or not are_paired or not _is_configuration(configured):
         raise StoreRefused(f"{name or digest} is no image that another can stand on.")
     if len(layers) > MOST_LAYERS:
         raise StoreRefused(f"{name or digest} has {len(layers)} layers; at most {MOST_LAYERS} leave room for more.")
     return Base(digest=digest, layers=tuple(_blob(layer) for layer in layers), config=configured, name=name)
+
+
+def _is_configuration(configured: Mapping[str, Any]) -> bool:
+    """Whether what we take of a configuration has the form that the image specification gives it."""
+    runs = configured.get("config") or {}
+    if not isinstance(runs, dict):
+        return False
+    env, labels = runs.get("Env") or [], runs.get("Labels") or {}
+    texts = [configured.get(key) or "" for key in ("os", "architecture", "variant")]
+    try:
+        as_bytes(configured)
+    except UnicodeEncodeError:  # half a character, which JSON can write and UTF-8 cannot
+        return False
+    return (
+        isinstance(env, list)
+        and isinstance(labels, dict)
+        and all(isinstance(text, str) for text in (*texts, *env, *configured["rootfs"]["diff_ids"]))
+    )
 
 
 def config_of(base: Base, layers: Sequence[Layer], runs: HowItRuns) -> bytes:
@@ -108,8 +132,8 @@ def config_of(base: Base, layers: Sequence[Layer], runs: HowItRuns) -> bytes:
     }
     return as_bytes(
         {
-            "architecture": base.config.get("architecture", "amd64"),
-            "os": base.config.get("os", "linux"),
+            "architecture": base.platform[1],
+            "os": base.platform[0],
             **({"variant": base.config["variant"]} if base.config.get("variant") else {}),
             "created": CREATED,
             "config": own,

@@ -64,15 +64,16 @@ def check_base(base: Base, *, python: str, machine: str) -> tuple[str, ...]:
     Both are "" where nobody knows what it is made for.
     """
     platform, minor = platform_of(machine), _minor(python)
-    there = base.config.get("os", "linux"), base.config.get("architecture", "amd64")
     problems: list[str] = []
     if python and (other := other_python(base, python)):
         problems.append(
             f"{base.name} has Python {other}, and this package is made for {python}. Make it with a Python "
             f"{_minor(other)} (--python), or choose another base."
         )
-    if machine and there != platform:
-        problems.append(f"{base.name} is for {'/'.join(there)}, and this package is made for {'/'.join(platform)}.")
+    if machine and base.platform != platform:
+        problems.append(
+            f"{base.name} is for {'/'.join(base.platform)}, and this package is made for {'/'.join(platform)}."
+        )
     if problems:
         raise ProjectRefused(tuple(problems))
     if python_of(base) and python:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from studiolo.packaging.errors import ProjectRefused, StoreError
-from studiolo.packaging.images import BASE_DIGEST, BASE_NAME, CONFIG, MANIFEST, Base, as_bytes, blob_of
+from studiolo.packaging.attachments import blobs_of
+from studiolo.packaging.base_images import fetch_base
+from studiolo.packaging.errors import PackagingError, ProjectRefused, StoreError
+from studiolo.packaging.images import (
+    BASE_DIGEST,
+    BASE_NAME,
+    CONFIG,
+    MANIFEST,
+    Base,
+    HowItRuns,
+    as_bytes,
+    blob_of,
+    config_of,
+    manifest_of,
+    read_base,
+)
 from studiolo.packaging.layout_store import LayoutStore
 from studiolo.packaging.moving import NamedBase, named_base
 from studiolo.packaging.plan import LABEL
@@ -59,6 +74,46 @@ async def test_what_lies_above_the_label_s_count_is_the_package_s_own(tmp_path: 
     labels = {"config": {"Labels": {f"{LABEL}.layers": "1"}}}
     found = await read(LayoutStore(tmp_path, "x"), {"layers": [below, own], "annotations": annotations}, labels)
     assert found == NamedBase(name=annotations[BASE_NAME], digest=DIGEST, digests=frozenset({DIGEST}))
+
+
+CONFIGURATION = st.fixed_dictionaries(
+    {"rootfs": ANYTHING | st.just({"diff_ids": [DIGEST]})},
+    optional={
+        "os": ANYTHING,
+        "architecture": ANYTHING,
+        "variant": ANYTHING,
+        "config": ANYTHING
+        | st.fixed_dictionaries(
+            {}, optional={"Env": ANYTHING | st.lists(st.text(max_size=9)), "Labels": ANYTHING, "User": ANYTHING}
+        ),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(layers=ANYTHING | st.just([LAYER]), configuration=ANYTHING | CONFIGURATION)
+def test_whatever_a_base_says_of_itself_another_stands_on_it_or_it_is_refused(layers: Any, configuration: Any) -> None:
+    runs = HowItRuns(entrypoint=("python3",), working_dir="/")
+    try:
+        base = read_base(as_bytes({"layers": layers}), json.dumps(configuration).encode(), digest=DIGEST)
+        check_base(base, python="3.11.2", machine="linux-x86_64")
+    except PackagingError:
+        return
+    assert json.loads(config_of(base, [], runs))["rootfs"]["diff_ids"] == [DIGEST] * len(base.layers)
+    assert json.loads(manifest_of(base, [], b"{}"))["layers"] == [layer.descriptor() for layer in base.layers]
+
+
+@given(manifest=ANYTHING | st.fixed_dictionaries({"layers": ANYTHING, "config": ANYTHING}))
+def test_whatever_a_manifest_names_is_read_as_what_it_has_of_blobs(manifest: Any) -> None:
+    assert all(blob.digest is not None for blob in blobs_of(json.dumps(manifest).encode()))
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{", b"null", b'{"config": 3}', b'{"config": {"digest": 1}}', b"\xff"])
+async def test_a_base_whose_manifest_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
+    store = LayoutStore(tmp_path, "z")
+    digest = await store.put_manifest(content, media_type=MANIFEST)
+    with pytest.raises(StoreError, match="is no image that another can stand on"):
+        await fetch_base(store, digest, name="python")
 
 
 def base_of(*env: str, os: str = "linux", architecture: str = "amd64") -> Base:
