@@ -34,8 +34,8 @@ from tests.hub.conftest import FakeHub, free_port
 from tests.real_registry import RealRegistry
 
 PATIENCE_SECONDS = 120.0
-PER_HOUR = 5
-ROUNDS = 4
+PER_HOUR = 3
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
