@@ -12,6 +12,7 @@ class Place(StrEnum):
 
     RELEASE = "release"
     WORKSPACES = "workspaces"
+    BUILDS = "builds"
     CLUSTER = "cluster"
 
 
@@ -97,6 +98,35 @@ RIGHTS: Final = (
         "by its owner: no `get`, no `list`, no `watch`, and no `patch`, whose answer would show what is there.",
     ),
     Right(
+        account=Account.SERVICES,
+        place=Place.BUILDS,
+        api_group="batch",
+        resources=("jobs",),
+        verbs=("create", "delete", "get"),
+        why="A slow build is a Job: made, looked at, removed. Never changed. Only where slow builds are on.",
+    ),
+    Right(
+        account=Account.SERVICES,
+        place=Place.BUILDS,
+        resources=("pods",),
+        verbs=("list",),
+        why="The pod of a Job says which step a build is at, and which image it pushed. Only where slow builds are on.",
+    ),
+    Right(
+        account=Account.SERVICES,
+        place=Place.BUILDS,
+        resources=("pods/log",),
+        verbs=("get",),
+        why="The last lines of a build that failed are shown to whoever asked for it. Only where slow builds are on.",
+    ),
+    Right(
+        account=Account.SERVICES,
+        place=Place.CLUSTER,
+        resources=("nodes",),
+        verbs=("list",),
+        why="Whether nodes have user namespaces, without which nothing is built. Only where slow builds are on.",
+    ),
+    Right(
         place=Place.CLUSTER,
         resources=("nodes",),
         verbs=("get", "list", "watch"),
@@ -119,6 +149,7 @@ def rights_table() -> str:
     where = {
         Place.RELEASE: "release's namespace",
         Place.WORKSPACES: "workspaces' namespace",
+        Place.BUILDS: "builds' namespace",
         Place.CLUSTER: "whole cluster",
     }
     rows = (

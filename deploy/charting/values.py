@@ -28,6 +28,7 @@ CHART_DECIDES: Final = (
     "kubernetes.release",
     "models.registry.caFile",
     "models.registry.credentialsFile",
+    "models.slowBuild.namespace",
     "proxy.apiUrl",
     "proxy.host",
     "proxy.port",
@@ -121,10 +122,19 @@ class RegistryValues(Section):
     """A ConfigMap whose key `ca.crt` is the authority of registries' certificates, where it is your own."""
 
 
+class SlowBuildValues(Section):
+    """Bases built by Jobs."""
+
+    egress: list[dict[str, Any]] = Field(default_factory=list)
+    """Where builds may go, as rules of a NetworkPolicy: the registry, the package index, the Debian mirror. Names are
+    looked up beside it, and nothing else is reached. Must be given where slow builds are on."""
+
+
 class ModelsValues(Section):
     """Model packages."""
 
     registry: RegistryValues = RegistryValues()
+    slow_build: SlowBuildValues = SlowBuildValues()
 
 
 class NodePorts(Section):

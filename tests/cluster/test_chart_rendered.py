@@ -43,9 +43,20 @@ OIDC = {
     "domainPerPerson": True,
 }
 MODELS = {"models": {"registry": {"host": "registry.example.org:5000", "prefix": "lab", "existingSecret": "pushes"}}}
+SLOW_BUILD = {
+    "models": {
+        "slowBuild": {
+            "enabled": True,
+            "image": "registry.example.org:5000/buildah@sha256:" + "e" * 64,
+            "registrySecret": "pushes-bases",
+            "egress": [{"to": [{"ipBlock": {"cidr": "192.0.2.10/32"}}], "ports": [{"port": 5000}]}],
+        }
+    }
+}
 CASES = {
     "least": LEAST,
     "most": merged(merged(merged(merged(LEAST, NFS), POSTGRESQL), HTTPS), MODELS),
+    "slow": merged(merged(LEAST, MODELS), SLOW_BUILD),
     "ingress": merged(merged(merged(merged(LEAST, INGRESS), METRICS), OIDC), {"homes": {"storageClass": "files"}}),
 }
 
@@ -289,3 +300,40 @@ def test_two_installations_share_no_name_beyond_their_namespaces() -> None:
         return {(one["kind"], one["metadata"]["name"]) for one in found if one["kind"] in kinds}
 
     assert cluster_wide("studiolo", "lab").isdisjoint(cluster_wide("studiolo", "other"))
+
+
+def test_slow_builds_have_a_namespace_of_their_own_and_reach_what_they_are_told_alone() -> None:
+    manifests = render(CASES["slow"])
+    labels = find(manifests, "Namespace", "lab-builds")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "baseline"
+    policy = find(manifests, "NetworkPolicy", "studiolo-builds", "lab-builds")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy
+    names, told = policy["egress"]
+    assert {one["port"] for one in names["ports"]} == {53}
+    assert told == SLOW_BUILD["models"]["slowBuild"]["egress"][0]
+    assert find(manifests, "NetworkPolicy", "studiolo-default-deny", "lab-builds")["spec"]["podSelector"] == {}
+    assert find(manifests, "ResourceQuota", "studiolo-builds", "lab-builds")["spec"]["hard"]["pods"] == "2"
+
+
+def test_nothing_of_slow_builds_is_there_or_allowed_where_they_are_off() -> None:
+    assert "builds" not in str(render(merged(LEAST, MODELS)))
+    on = find(render(CASES["slow"]), "Role", "studiolo-services", "lab-builds")
+    assert [(one["resources"], one["verbs"]) for one in on["rules"]] == [
+        (["jobs"], ["create", "delete", "get"]),
+        (["pods"], ["list"]),
+        (["pods/log"], ["get"]),
+    ]
+
+
+@pytest.mark.parametrize("lacking", ["image", "registrySecret", "egress"])
+def test_slow_builds_that_lack_something_are_refused_by_its_name(lacking: str) -> None:
+    given = {name: value for name, value in SLOW_BUILD["models"]["slowBuild"].items() if name != lacking}
+    values = merged(merged(LEAST, MODELS), {"models": {"slowBuild": given}})
+    assert f"models.slowBuild.{lacking}" in refusal(values)
+
+
+def test_services_read_where_builds_run(tmp_path: Path) -> None:
+    settings = load_settings(settings_in(render(CASES["slow"]), tmp_path))
+    slow = settings.models.slow_build
+    assert (slow.enabled, slow.namespace, slow.registry_secret) == (True, "lab-builds", "pushes-bases")

@@ -8,6 +8,10 @@
 {{ (.Values.kubernetes | default dict).namespace | default (printf "%s-workspaces" .Release.Namespace) }}
 {{- end }}
 
+{{- define "studiolo.builds" -}}
+{{ printf "%s-builds" .Release.Namespace }}
+{{- end }}
+
 {{- define "studiolo.keys" -}}
 {{ .Values.hub.existingSecret | default (printf "%s-keys" (include "studiolo.name" .)) }}
 {{- end }}

@@ -34,7 +34,10 @@
 {{- if .Values.models.registry.caConfigMap -}}
   {{- $_ := set $registry "caFile" "/etc/studiolo/registry-authority/ca.crt" -}}
 {{- end -}}
-{{- if $registry }}{{ $_ := set $decided "models" (dict "registry" $registry) }}{{ end -}}
+{{- $models := dict -}}
+{{- if $registry }}{{ $_ := set $models "registry" $registry }}{{ end -}}
+{{- if .Values.models.slowBuild.enabled }}{{ $_ := set $models "slowBuild" (dict "namespace" (include "studiolo.builds" .)) }}{{ end -}}
+{{- if $models }}{{ $_ := set $decided "models" $models }}{{ end -}}
 {{- range $part := list "hub" "services" -}}
   {{- if (index $.Values $part).database.existingSecret -}}
     {{- $_ := set (index $decided $part) "database" (dict "urlFile" (printf $database $part)) -}}
