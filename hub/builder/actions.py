@@ -240,8 +240,9 @@ class Models:
 
     async def delete(self, owner: Owner, name: str, version: str) -> None:
         """Image and record are gone. Raises NoSuchModel, or StoreError: then it is listed, and can be deleted again."""
-        package = await self.named(owner, name, version)
+        version = (await self.named(owner, name, version)).version
         async with self._repository(owner, name) as (_, images):
+            package = await self.named(owner, name, version)  # somebody else may have been here first
             await self._let_go(images, package)
             await self._database.run(lambda session: store.remove_package(session, package))
 
