@@ -52,4 +52,4 @@ def _set(schema: Mapping[str, Any]) -> Iterator[str]:
 
 def _curl(parameters: Sequence[str]) -> str:
     body = json.dumps({"instances": [dict.fromkeys(parameters, 0)]}, ensure_ascii=False)
-    return f"curl -d {shlex.quote(body)} http://127.0.0.1:8080/invocations"
+    return f"curl -H 'Content-Type: application/json' -d {shlex.quote(body)} http://127.0.0.1:8080/invocations"

@@ -135,5 +135,5 @@ def test_commands_name_what_must_be_said_and_some_of_what_may_be() -> None:
     schema = {"properties": {"data": {"type": "string"}, **described}, "required": ["data"]}
     found = dict(run_commands("iris", "1", methods=("train", "predict"), schema=schema, parameters={"predict": ["x"]}))
     assert found["Train"] == "studiolo model run iris:1 train --set 'data=…' --set a=0.5 --set b=0.5"
-    assert found["Ask what is served"].startswith("""curl -d '{"instances": [{"x": 0}]}' """)
+    assert """-H 'Content-Type: application/json' -d '{"instances": [{"x": 0}]}' """ in found["Ask what is served"]
     assert pull_command("iris", "1", team="R & D") == "studiolo model pull --team 'R & D' iris:1"
