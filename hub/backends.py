@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import logging
     from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
 
     from hub.archives.hub_steps import HomeKeeper
     from hub.pages.place import Place
     from hub.settings import Settings
+    from hub.starts.history import StartHistory
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
     from spawner.homes import HomeUsage
     from spawner.packages import PackageSource
-    from spawner.parts import StartHistory
     from spawner.pod_watch import PodWatch
 
 
@@ -37,6 +38,9 @@ class Backend(Protocol):
     @property
     def homes(self) -> HomeKeeper | None:
         """Puts homes aside and brings them back; None where nobody can."""
+
+    def ends_from(self, likely_ends: Callable[[], Mapping[WorkspaceRow, datetime]]) -> None:
+        """Who says when workspaces likely end; before anything asks for a forecast."""
 
     async def open(self) -> None:
         """Before anything asks for a spawner. Never waits long: a hub without its cluster still answers people."""

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import kubespawner.spawner
 
+from hub.capacity.board import ForecastBoard
+from hub.capacity.picture import Picture
+from hub.capacity.rooms import ClusterRooms
 from hub.homes.wiring import home_service
 from hub.oidc.user_numbers import user_numbers
 from hub.pages.cluster_place import ClusterPlace
@@ -30,11 +33,11 @@ if TYPE_CHECKING:
 
     from hub.settings import Settings
     from hub.settings_cluster import KubernetesSettings
+    from hub.starts.history import StartHistory
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
     from spawner.homes import HomeService, HomeUsage
     from spawner.packages import PackageSource
-    from spawner.parts import StartHistory
 
 
 class ClusterBackend:
@@ -71,9 +74,22 @@ class ClusterBackend:
         self._kube: Kube | None = None
         self._pods: PodWatch | None = None
         self._nodes: NodeWatch | None = None
+        self._picture: Picture | None = None
+        self._likely_ends: Callable[[], Mapping[str, datetime]] = dict
+        self._forecasts = ForecastBoard(
+            ClusterRooms(lambda: self._picture, clock=time.monotonic),
+            catalogs=self._catalogs,
+            times=lambda: starts.stage_times,
+        )
         self._watching: asyncio.Task[Any] | None = None
         self._told = ""
-        self.place = ClusterPlace(catalogs=self._catalogs, starts=starts, pods=lambda: self._pods, clock=time.monotonic)
+        self.place = ClusterPlace(
+            catalogs=self._catalogs,
+            starts=starts,
+            forecasts=self._forecasts,
+            pods=lambda: self._pods,
+            clock=time.monotonic,
+        )
 
     @property
     def pods(self) -> PodWatch | None:
@@ -104,6 +120,13 @@ class ClusterBackend:
             persistence=Persistence(log=self._log),
         )
         self._nodes = NodeWatch(self._kube, persistence=Persistence(log=self._log))
+        self._picture = Picture(
+            self._kube,
+            self._nodes,
+            namespace=self._installation.namespace,
+            persistence=Persistence(log=self._log),
+            likely_ends=self._ends_now,
+        )
         self._watching = asyncio.create_task(self._pods.run(), name="Watching the pods")
         WorkspaceSpawner.parts = ClusterParts(
             catalogs=self._catalogs,
@@ -113,11 +136,19 @@ class ClusterBackend:
             nodes=self._nodes,
             installation=self._installation,
             homes=self._homes,
+            forecasts=self._forecasts,
             credentials=self._credentials,
             packages=self._packages,
             quota_of=self._quota_of,
             owner_of=self._owner_of,
         )
+
+    def ends_from(self, likely_ends: Callable[[], Mapping[WorkspaceRow, datetime]]) -> None:
+        """By the names of their pods."""
+        self._likely_ends = lambda: {pod_name(row.user, row.server): end for row, end in likely_ends().items()}
+
+    def _ends_now(self) -> Mapping[str, datetime]:
+        return self._likely_ends()
 
     async def settle(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
         """Pods are looked at again and again: see `watched`."""
@@ -134,7 +165,15 @@ class ClusterBackend:
             if self._nodes is not None:
                 await self._nodes.run()
 
-        return {"Watching the nodes": watch_nodes, "Looking for pods that no workspace knows": look_for_orphans}
+        async def watch_room() -> None:
+            if self._picture is not None:
+                await self._picture.run()
+
+        return {
+            "Watching the nodes": watch_nodes,
+            "Watching what is placed on them": watch_room,
+            "Looking for pods that no workspace knows": look_for_orphans,
+        }
 
     async def close(self) -> None:
         """Ends the watch and the connections; no pod is touched."""

@@ -14,6 +14,7 @@ from hub.archives import hub_steps
 from hub.archives.deletion import remember_the_deleted
 from hub.backends import make_backend
 from hub.builder.source import ServicesPackages
+from hub.capacity import routes as capacity_routes
 from hub.credentials import team_handlers
 from hub.credentials.forgetting import forget_the_deleted
 from hub.credentials.source import ServicesCredentials
@@ -119,6 +120,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
             self.tornado_settings["studiolo_homes"] = HomeBoard(measure, log=self.log)
             self.tornado_settings["studiolo_quota_of"] = settings.homes.quota_of
         self.tornado_settings["studiolo_database_watch"] = self.database_watch
+        self.tornado_settings["studiolo_accuracy"] = lambda: self.history.accuracy
         self.idle = self.tornado_settings["studiolo_idle"] = IdleLoop(
             HubWorkspaces(self),
             settings.idle,
@@ -126,11 +128,12 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
             log=self.log,
             count_stop=lambda why: self.metrics.idle_stopped(why.value),
         )
+        self.backend.ends_from(self.idle.likely_ends)
 
     def init_handlers(self) -> None:
         """Our pages come first: where both have an address, ours answers. Faults of all have a reference."""
         super().init_handlers()
-        domains = (pages, idle_routes, hub_steps, team_handlers, renames)
+        domains = (pages, capacity_routes, idle_routes, hub_steps, team_handlers, renames)
         ours = [*(handler for domain in domains for handler in domain.handlers()), *HEALTH]
         self.handlers[:0] = self.add_url_prefix(self.hub_prefix, ours)
         self.handlers[:] = with_references(guard_all(self.handlers))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hub.capacity.board import ForecastBoard
+from hub.capacity.rooms import MachineRooms
 from hub.homes.wiring import HomesHere, measurements_here
 from hub.pages.machine_place import MachinePlace
 from spawner.catalogs import CatalogHolder
@@ -23,13 +26,14 @@ from studiolo.names import workspace_key
 if TYPE_CHECKING:
     import logging
     from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
 
     from hub.settings import Settings
+    from hub.starts.history import StartHistory
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
     from spawner.homes import HomeUsage
     from spawner.packages import PackageSource
-    from spawner.parts import StartHistory
 
 
 class MachineBackend:
@@ -51,8 +55,15 @@ class MachineBackend:
         self._log = log
         if settings.auth.oidc.uid_claim:
             log.warning("auth.oidc.uidClaim has no effect on one machine: every workspace runs as the user of the hub.")
-        self._parts = _parts(settings, starts=starts, credentials=credentials, packages=packages, log=log)
-        self.place = MachinePlace(self._parts)
+        self._likely_ends: Callable[[], Mapping[str, datetime]] = dict
+        parts = _parts(settings, starts=starts, credentials=credentials, packages=packages, log=log)
+        forecasts = ForecastBoard(
+            MachineRooms(parts, likely_ends=self._ends_now),
+            catalogs=parts.catalogs,
+            times=lambda: starts.stage_times,
+        )
+        self._parts = replace(parts, forecasts=forecasts)
+        self.place = MachinePlace(self._parts, forecasts)
         self._measurements = measurements_here(settings.data) if settings.homes.has_quota else None
         self._homes = HomesHere(settings.data)
         LocalWorkspaceSpawner.parts = self._parts
@@ -66,6 +77,13 @@ class MachineBackend:
     def homes(self) -> HomesHere:
         """The folders themselves."""
         return self._homes
+
+    def ends_from(self, likely_ends: Callable[[], Mapping[WorkspaceRow, datetime]]) -> None:
+        """By their keys in the ledger."""
+        self._likely_ends = lambda: {workspace_key(row.user, row.server): end for row, end in likely_ends().items()}
+
+    def _ends_now(self) -> Mapping[str, datetime]:
+        return self._likely_ends()
 
     async def open(self) -> None:
         """Everything is here."""

@@ -278,8 +278,13 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         """What a node would hold of all that is on offer to this person."""
         if self.parts.nodes is None:
             return ()
-        offered = self.parts.catalogs.current.offered_hardware(plan.identity.teams)
-        return next_best(verdict, plan.shape.hardware, offered=offered, nodes=self.parts.nodes.nodes())
+        return next_best(
+            verdict,
+            plan.shape.hardware,
+            offered=self.parts.catalogs.current.offered_hardware(plan.identity.teams),
+            nodes=self.parts.nodes.nodes(),
+            by_forecast=self.parts.forecasts.instead(plan.choice, plan.identity.teams),
+        )
 
     async def _settle_cpu(self, plan: LaunchPlan) -> None:
         """Half a core is for working, not for starting. Where a running pod cannot be changed, it keeps what it has."""

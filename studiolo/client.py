@@ -35,6 +35,8 @@ from studiolo.http_door import Door, new_http
 from studiolo.names import DEFAULT_SERVER_TITLE, server_from_shown
 from studiolo.problems import perhaps, quoted
 from studiolo.wire import (
+    ChoiceForecast,
+    ChoiceForecasts,
     CredentialMounts,
     CredentialsWanted,
     CredentialView,
@@ -270,6 +272,13 @@ class Studiolo:
             "The hub went away while the workspace was starting.",
             hint="Look how it went in a few seconds: studiolo workspace list",
         )
+
+    async def forecasts(self, *, environment: str = "", hardware: str = "") -> tuple[ChoiceForecast, ...]:
+        """How long each choice that is on offer to you would take to start, or why it would not; "" for all."""
+        chosen = {"environment": environment, "hardware": hardware}
+        path = "/studiolo/capacity/forecast"
+        given = {name: value for name, value in chosen.items() if value}
+        return (await self._hub.call("GET", path, ChoiceForecasts, seconds=self._seconds, **given)).forecasts
 
     async def stop_workspace(
         self, name: str = DEFAULT_SERVER_TITLE, *, user: str | None = None, wait: bool = True

@@ -263,6 +263,35 @@ class Expectations(Received):
     accuracy: ForecastAccuracy = ForecastAccuracy()
 
 
+class ChoiceForecast(Received):
+    """What will come of a click on one environment and hardware, as a person reads it and as `--json` prints it."""
+
+    environment: str
+    hardware: str
+    kind: str
+    """`ready`, `pull`, `node`, `not_now` or `never`."""
+    words: str
+    seconds: float | None = None
+    """Until it is ready; None where it does not start."""
+    stages: dict[str, float] = Field(default_factory=dict)
+    """Seconds of each stage that it will come to."""
+    is_measured: bool = False
+    """Whether earlier starts say so, for every stage."""
+    why: str = ""
+    """What stands in the way: `full`, `out_of_use`, `too_large` or `quota`."""
+    devices_used: int = 0
+    devices: int = 0
+    next_free: datetime | None = None
+    instead: str = ""
+    """The hardware that is the best offer for the same software, where this one does not start."""
+
+
+class ChoiceForecasts(Received):
+    """All of them."""
+
+    forecasts: tuple[ChoiceForecast, ...] = ()
+
+
 class Health(Received):
     """That the services are there, and which version."""
 

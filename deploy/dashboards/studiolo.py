@@ -104,6 +104,15 @@ TRUTH: Final = Row(
             queries=(Query(expression="max by (source) (studiolo_data_age_seconds)", name="{{source}}"),),
         ),
         Panel(
+            title="Forecasts of starts",
+            text="Half were wrong by less than the error; a quarter is good. Close is within 30 %.",
+            unit="percentunit",
+            queries=(
+                Query(expression="max(studiolo_forecast_median_error_ratio)", name="median error"),
+                Query(expression="max(studiolo_forecast_within_30_percent_ratio)", name="close"),
+            ),
+        ),
+        Panel(
             title="Answers now",
             text="Without the hub's database nobody can sign in or start; running workspaces go on.",
             kind="stat",

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from hub.capacity import store
 from hub.capacity.accuracy import Told, accuracy_of
+from hub.capacity.spreads import as_spreads, known_stages
 from hub.capacity.stage_times import Measured, sum_up
 from hub.capacity.tables import MeasuredStartRow
-from spawner.stages import Stage
 from studiolo.wire import ForecastAccuracy, StageSpread
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
-    from hub.capacity.stage_times import StageTimes
     from hub.database import Database
     from studiolo.wire import StartRecord
 
@@ -114,30 +113,6 @@ def learn(rows: Sequence[MeasuredStartRow], *, now: datetime) -> Learned:
         if row.forecast_seconds is not None
     )
     return Learned(stages=as_spreads(sum_up(measured, now=now)), accuracy=accuracy_of(told))
-
-
-def known_stages(stages: Mapping[str, float]) -> dict[Stage, float]:
-    """Those that this version knows: a row may be of another."""
-    names = set(Stage)
-    return {Stage(name): seconds for name, seconds in stages.items() if name in names}
-
-
-def as_spreads(times: StageTimes) -> tuple[StageSpread, ...]:
-    """What is known of stages, for the wire."""
-    return tuple(
-        StageSpread(
-            stage=stage.value,
-            software=like.software,
-            hardware=like.hardware,
-            group=like.group,
-            usual=spread.usual,
-            slow=spread.slow,
-            slowest=spread.slowest,
-            weight=spread.weight,
-        )
-        for stage, known in times.known.items()
-        for like, spread in known.items()
-    )
 
 
 def _aware(moment: datetime) -> datetime:

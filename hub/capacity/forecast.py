@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from spawner.admission import distance
+from spawner.admission import Fits, admit, distance
 from spawner.stages import PHASE_OF, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from hub.capacity.stage_times import StageTimes
-    from hub.capacity.view import HardwareRoom, View
+    from hub.capacity.view import HardwareRoom
+    from spawner.admission import MachineState
     from spawner.amounts import Amount
     from spawner.progress import Phase
     from spawner.stages import Spread
@@ -63,8 +64,6 @@ class Why(StrEnum):
     OUT_OF_USE = "out_of_use"
     """Those that are, are cordoned or silent."""
     QUOTA = "quota"
-    SOFTWARE = "software"
-    """The software cannot run here."""
 
 
 class Place(StrEnum):
@@ -146,6 +145,8 @@ class Forecast:
     said: str = ""
     is_install: bool = False
     """Whether software is installed, not an image pulled."""
+    is_room_known: bool = True
+    """False: nobody may look whether there is room, and this is what a start takes where there is."""
     instead: str = ""
     """The hardware that is the best offer for the same software, where this one does not start."""
 
@@ -187,6 +188,7 @@ def forecast(asked: Asked, room: Room, times: StageTimes, *, quotas: Sequence[Qu
         used=room.used,
         total=room.total,
         asked=asked.hardware.gpu_count,
+        is_room_known=room.place is not Place.UNKNOWN,
     )
     if exhausted is not None:
         return replace(base, kind=Kind.NEVER, why=Why.QUOTA, quota=exhausted.title)
@@ -205,7 +207,7 @@ def _starting(base: Forecast, asked: Asked, room: Room, times: StageTimes) -> Fo
     first = {Place.GIVING_WAY: Stage.GIVING_WAY, Place.NEW_NODE: Stage.NODE}.get(room.place, Stage.SCHEDULING)
     pulls = (Stage.PULL,) if not room.has_software else ()
     stages = [
-        (stage, _spread(asked, room.groups, times, stage))
+        (stage, stage_spread(asked, room.groups, times, stage))
         for stage in (first, *pulls, Stage.CONTAINERS, Stage.SERVER, Stage.LAB)
         if not (asked.is_install and stage is Stage.CONTAINERS)
     ]
@@ -219,37 +221,68 @@ def _starting(base: Forecast, asked: Asked, room: Room, times: StageTimes) -> Fo
     )
 
 
-def _spread(asked: Asked, groups: Sequence[str], times: StageTimes, stage: Stage) -> Spread:
+def stage_spread(asked: Asked, groups: Sequence[str], times: StageTimes, stage: Stage) -> Spread:
+    """How long one stage of this choice takes."""
     return times.of(
         stage, digest=asked.digest, environment=asked.environment, hardware=asked.hardware.name, groups=groups
     )
 
 
-def cluster_room(hardware: Hardware, found: HardwareRoom, view: View, *, with_image: int, times: StageTimes) -> Room:
-    """Whether a hardware has room on the nodes of a view, for an environment whose image the nodes `with_image` have.
+def cluster_room(hardware: Hardware, found: HardwareRoom, *, with_image: int, times: StageTimes) -> Room:
+    """Whether a hardware has room on a cluster, for an environment whose image the nodes `with_image` have.
 
     That an autoscaler brings nodes is learned: a start on this hardware has waited for one before.
     """
     if found.free or found.giving_way:
-        place, candidates = (Place.FREE, found.free) if found.free else (Place.GIVING_WAY, found.giving_way)
-        present = (candidates & with_image).bit_count() / candidates.bit_count()
-        return _room(place, found, view.groups(candidates), has_software=present >= MOSTLY)
+        present = (found.where & with_image).bit_count() / found.where.bit_count()
+        return _room(Place.FREE if found.free else Place.GIVING_WAY, found, has_software=present >= MOSTLY)
     if times.has_measured(Stage.NODE, hardware=hardware.name):
-        return _room(Place.NEW_NODE, found, view.groups(found.usable), has_software=False)
+        return _room(Place.NEW_NODE, found, has_software=False)
     if found.usable:
-        return _room(Place.FULL, found, view.groups(found.usable), has_software=True)
-    return _room(Place.OUT_OF_USE if found.out_of_use else Place.TOO_LARGE, found, (), has_software=True)
+        return _room(Place.FULL, found, has_software=True)
+    return _room(Place.OUT_OF_USE if found.out_of_use else Place.TOO_LARGE, found, has_software=True)
 
 
-def _room(place: Place, found: HardwareRoom, groups: tuple[str, ...], *, has_software: bool) -> Room:
+def _room(place: Place, found: HardwareRoom, *, has_software: bool) -> Room:
     return Room(
         place=place,
         has_software=has_software,
         used=found.devices_used,
         total=found.devices,
-        groups=groups,
+        groups=found.groups,
         next_free=found.next_free,
     )
+
+
+def machine_room(
+    hardware: Hardware, state: MachineState, *, is_installed: bool, ends: Mapping[str, datetime], cannot_run: str = ""
+) -> Room:
+    """The same of one machine, by its own admission. `ends`: when what holds something likely ends, by its key.
+
+    `cannot_run`: why the software cannot run there at all, "" where it can.
+    """
+    if cannot_run:
+        return Room(place=Place.TOO_LARGE, said=cannot_run)
+    gpus = len(state.capacity.gpus) if hardware.gpu_count else 0
+    room = Room(
+        place=Place.FREE, has_software=is_installed, used=gpus - len(state.free.gpus) if gpus else 0, total=gpus
+    )
+    verdict = admit(hardware, state)
+    if isinstance(verdict, Fits):
+        return room
+    if not verdict.later:
+        return replace(room, place=Place.TOO_LARGE, said=verdict.reason)
+    next_free = _machine_free_at(hardware, state, ends)
+    return replace(room, place=Place.FULL, said=verdict.reason, next_free=next_free)
+
+
+def _machine_free_at(hardware: Hardware, state: MachineState, ends: Mapping[str, datetime]) -> datetime | None:
+    held = list(state.held)
+    for entry in sorted((entry for entry in held if entry.key in ends), key=lambda entry: ends[entry.key]):
+        held.remove(entry)
+        if isinstance(admit(hardware, replace(state, held=tuple(held))), Fits):
+            return ends[entry.key]
+    return None
 
 
 def with_offers(forecasts: Iterable[Forecast], hardware: Sequence[Hardware]) -> tuple[Forecast, ...]:

@@ -71,13 +71,21 @@ class StageTimes:
     """Everything that is known of earlier starts, summed up."""
 
     known: Mapping[Stage, Mapping[Like, Spread]] = field(default_factory=lambda: MappingProxyType({}))
+    _answers: dict[tuple[str, ...], Spread] = field(default_factory=dict, compare=False, repr=False)
+    """What was asked before: a page asks for hundreds of choices, and the next page for the same."""
 
     def of(self, stage: Stage, *, digest: str, environment: str, hardware: str, groups: Sequence[str] = ()) -> Spread:
         """How long it takes, by those most like it of whom there are enough; `groups`: where it may go."""
-        known = self.known.get(stage, {})
         group = groups[0] if len(groups) == 1 else ""
+        asked = (stage, digest, environment, hardware, group)
+        if (found := self._answers.get(asked)) is None:
+            found = self._answers[asked] = self._of(stage, (digest, environment), hardware, group)
+        return found
+
+    def _of(self, stage: Stage, software: tuple[str, str], hardware: str, group: str) -> Spread:
+        known = self.known.get(stage, {})
         few: Spread | None = None
-        for like in _from_narrow_to_wide(stage, (digest, environment), hardware, group):
+        for like in _from_narrow_to_wide(stage, software, hardware, group):
             found = known.get(like)
             if found is not None and found.weight >= ENOUGH:
                 return found

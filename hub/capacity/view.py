@@ -1,24 +1,22 @@
-"""What nodes have, what is placed on them, and where a hardware has room: one frozen picture for every decision.
+"""What nodes have and what is placed on them: one frozen picture for every decision.
 
-Forecasts read it, and so can whoever plans placeholders or fetches images ahead: `find_room` is the one answer to
-"where could this go". Node by node, it is the scheduler's own rule as far as it can be known from outside.
+Forecasts read it, and so can whoever plans placeholders or fetches images ahead. `standing_of` is the scheduler's rule
+for one node, as far as it can be known from outside; `tally.py` answers with it where a hardware could go.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from spawner.amounts import Amount, amount_of, needs_of
-from spawner.verdicts.node_fits import is_of_kind
+from spawner.amounts import Amount, amount_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from spawner.pod_facts import NodeFacts
-    from studiolo.catalog import Hardware
 
 GIVES_WAY_BELOW: Final = 0
 """Pods of a lower priority end when a workspace needs their place. Placeholders have -10, workspaces 0 and more."""
@@ -53,6 +51,10 @@ class NodeRoom:
     could_free: Amount
     """What is free once everything that gives way has gone."""
     images: frozenset[str] = frozenset()
+    group: str = ""
+    """The sort of node that it is; "" where nothing says."""
+    ending: tuple[tuple[datetime, Amount], ...] = ()
+    """What is known to end, the next first; without what gives way."""
 
     @property
     def is_in_use(self) -> bool:
@@ -70,7 +72,40 @@ def room_on(facts: NodeFacts, placed: Iterable[Placed] = ()) -> NodeRoom:
         if not pod.gives_way:
             could_free = could_free.minus(pod.asks)
     images = frozenset(facts.images).union(*(pod.images for pod in pods))
-    return NodeRoom(facts=facts, placed=pods, has=has, free=free, could_free=could_free, images=images)
+    ending = [(pod.ends_at, pod.asks) for pod in pods if pod.ends_at is not None and not pod.gives_way]
+    ending.sort(key=lambda entry: entry[0])
+    return NodeRoom(
+        facts=facts,
+        placed=pods,
+        has=has,
+        free=free,
+        could_free=could_free,
+        images=images,
+        group=facts.group,
+        ending=tuple(ending),
+    )
+
+
+class Standing(IntEnum):
+    """How one node stands to one hardware."""
+
+    NOT = 0
+    """Too small, or of another kind."""
+    OUT_OF_USE = 1
+    FULL = 2
+    GIVING_WAY = 3
+    FREE = 4
+
+
+def standing_of(node: NodeRoom, needs: Amount) -> Standing:
+    """How a node of the right kind stands to what is asked for."""
+    if not node.has.holds(needs):
+        return Standing.NOT
+    if not node.is_in_use:
+        return Standing.OUT_OF_USE
+    if node.free.holds(needs):
+        return Standing.FREE
+    return Standing.GIVING_WAY if node.could_free.holds(needs) else Standing.FULL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,34 +113,16 @@ class View:
     """A cluster at one moment."""
 
     nodes: tuple[NodeRoom, ...] = ()
+    """In an order that stays: one that is gone leaves an empty place, which another takes later."""
 
     def with_image(self, image: str) -> int:
         """The nodes that have an image, a bit each."""
         return bits(index for index, node in enumerate(self.nodes) if image in node.images)
 
-    def of_kind(self, hardware: Hardware) -> int:
-        """The nodes that the scheduler would look at for a hardware, full or not, a bit each."""
-        keys = {name for name, _ in hardware.node_selector} | {rule.key for rule in hardware.affinity.required}
-        known: dict[object, bool] = {}
-
-        def is_candidate(facts: NodeFacts) -> bool:
-            # Thousands of nodes, and few sorts of them as far as this hardware can tell.
-            sort = (tuple(pair for pair in facts.labels if pair[0] in keys) if keys else (), facts.taints)
-            if sort not in known:
-                known[sort] = is_of_kind(facts, hardware)
-            return known[sort]
-
-        return bits(index for index, node in enumerate(self.nodes) if is_candidate(node.facts))
-
     def picked(self, nodes: int) -> Iterator[tuple[int, NodeRoom]]:
         """The nodes whose bit is set, with its number."""
         digits = f"{nodes:b}"[::-1]
         return ((index, node) for index, node in enumerate(self.nodes[: len(digits)]) if digits[index] == "1")
-
-    def groups(self, nodes: int) -> tuple[str, ...]:
-        """The sorts of the nodes whose bit is set, most frequent first."""
-        counted = Counter(node.facts.group for _, node in self.picked(nodes) if node.facts.group)
-        return tuple(group for group, _ in sorted(counted.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,56 +142,13 @@ class HardwareRoom:
     devices: int = 0
     next_free: datetime | None = None
     """When it likely has room, where it has none now."""
+    groups: tuple[str, ...] = ()
+    """The sorts of nodes that it would go to, most frequent first."""
 
-
-def find_room(hardware: Hardware, view: View, candidates: int | None = None) -> HardwareRoom:
-    """Where a hardware can start, and if nowhere, when. What gives way gives way to it.
-
-    `candidates`: what `view.of_kind` gives, where it is known: labels and taints change less often than what is placed.
-    """
-    needs = needs_of(hardware)
-    usable: list[tuple[int, NodeRoom]] = []
-    out_of_use, free, giving_way = [], [], []
-    for index, node in view.picked(view.of_kind(hardware) if candidates is None else candidates):
-        if not node.has.holds(needs):
-            continue
-        if not node.is_in_use:
-            out_of_use.append(index)
-            continue
-        usable.append((index, node))
-        if node.free.holds(needs):
-            free.append(index)
-        elif node.could_free.holds(needs):
-            giving_way.append(index)
-    total = sum(node.has.count_of(device) for _, node in usable for device, _ in needs.devices)
-    left = sum(max(0, node.could_free.count_of(device)) for _, node in usable for device, _ in needs.devices)
-    return HardwareRoom(
-        free=bits(free),
-        giving_way=bits(giving_way),
-        usable=bits(index for index, _ in usable),
-        out_of_use=bits(out_of_use),
-        devices_used=total - left,
-        devices=total,
-        next_free=None if free or giving_way else _next_free(needs, [node for _, node in usable]),
-    )
-
-
-def _next_free(needs: Amount, nodes: Sequence[NodeRoom]) -> datetime | None:
-    return min((moment for node in nodes if (moment := _free_at(needs, node)) is not None), default=None)
-
-
-def _free_at(needs: Amount, node: NodeRoom) -> datetime | None:
-    """When enough of what is known to end has ended; None where that is not enough."""
-    ending = sorted(
-        ((pod.ends_at, pod) for pod in node.placed if pod.ends_at is not None and not pod.gives_way),
-        key=lambda entry: entry[0],
-    )
-    free = node.could_free
-    for moment, pod in ending:
-        free = free.plus(pod.asks)
-        if free.holds(needs):
-            return moment
-    return None
+    @property
+    def where(self) -> int:
+        """Where it would go: where it is free, else where something gives way, else where others have to end."""
+        return self.free or self.giving_way or self.usable
 
 
 def bits(indices: Iterable[int]) -> int:

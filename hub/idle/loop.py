@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Final, Protocol
 from hub.idle.clock import TwoClocks
 from hub.idle.errors import CannotExtend, NothingKnown
 from hub.idle.limits import limits_of
-from hub.idle.rules import Decision, Facts, Limits, Stop, Warn, Why, decide, decide_among, may_extend, notices
+from hub.idle.rules import (
+    Decision,
+    Facts,
+    Limits,
+    Stop,
+    Warn,
+    Why,
+    decide,
+    decide_among,
+    likely_end,
+    may_extend,
+    notices,
+)
 from hub.idle.words import stop_reason
 
 if TYPE_CHECKING:
@@ -101,6 +113,15 @@ class IdleLoop:
             return None
         extend_by = limits.extend_by if may_extend(facts, limits, now=now) else None
         return StopNotice(why=decision.why, limit=decision.limit, at=decision.at, extend_by=extend_by)
+
+    def likely_ends(self) -> dict[WorkspaceRow, datetime]:
+        """When those that run likely end, as far as limits say so: for forecasts."""
+        now = self._clocks.now
+        found = {
+            row: likely_end(self._facts(seen), self._limits_by_name(seen.hardware), now=now)
+            for row, seen in self._last.items()
+        }
+        return {row: end for row, end in found.items() if end is not None}
 
     def limits_on(self, hardware: Hardware | None) -> Limits:
         """How long a workspace on this hardware may last."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CLOCKS_DIFFER: Final = timedelta(seconds=30)
 """How far the clock of a server may be ahead of the hub's. Activity further in the future says nothing about now."""
 
+LEFT_AFTER: Final = timedelta(minutes=10)
+"""Somebody who has not touched a workspace for so long has probably gone. Only forecasts rest on it."""
+
 NOTHING_NOTICED: Final[Mapping[Why, datetime]] = MappingProxyType({})
 
 
@@ -119,6 +122,25 @@ def decide_among(due: Sequence[Warn], facts: Facts, *, now: datetime) -> Decisio
 
 def notices(facts: Facts, limits: Limits, *, now: datetime) -> tuple[Warn, ...]:
     """Every notice that has to be up now, the one that ends first in front."""
+    found = (_notice(facts, end, length=limits.notice(end.limit), now=now) for end in _ends(facts, limits, now))
+    return tuple(sorted((notice for notice in found if notice is not None), key=lambda notice: notice.at))
+
+
+def may_extend(facts: Facts, limits: Limits, *, now: datetime) -> bool:
+    """Whether its owner may keep it longer: while a notice is up, and not too often."""
+    return facts.extensions < limits.most_extensions and isinstance(decide(facts, limits, now=now), Warn)
+
+
+def likely_end(facts: Facts, limits: Limits, *, now: datetime) -> datetime | None:
+    """When it ends if nobody comes back who has left; None where it may go on for ever. No promise: for forecasts."""
+    ends = (
+        _due(facts, end) for end in _ends(facts, limits, now) if end.why is Why.TOO_OLD or now - end.since >= LEFT_AFTER
+    )
+    return min(ends, default=None)
+
+
+def _ends(facts: Facts, limits: Limits, now: datetime) -> tuple[_End, ...]:
+    """Every way in which it comes to its end, as far as anybody knows."""
     if not facts.is_ready:
         return ()
     ends = []
@@ -126,13 +148,12 @@ def notices(facts: Facts, limits: Limits, *, now: datetime) -> tuple[Warn, ...]:
         ends.append(_End(why=Why.IDLE, since=since, limit=limits.stop_after))
     if limits.max_age is not None and facts.started is not None and facts.started <= now:
         ends.append(_End(why=Why.TOO_OLD, since=facts.started, limit=limits.max_age))
-    found = (_notice(facts, end, length=limits.notice(end.limit), now=now) for end in ends)
-    return tuple(sorted((notice for notice in found if notice is not None), key=lambda notice: notice.at))
+    return tuple(ends)
 
 
-def may_extend(facts: Facts, limits: Limits, *, now: datetime) -> bool:
-    """Whether its owner may keep it longer: while a notice is up, and not too often."""
-    return facts.extensions < limits.most_extensions and isinstance(decide(facts, limits, now=now), Warn)
+def _due(facts: Facts, end: _End) -> datetime:
+    due = end.since + end.limit
+    return due if facts.extended_until is None else max(due, facts.extended_until)
 
 
 def _unused_since(facts: Facts, limits: Limits, now: datetime) -> datetime | None:
@@ -147,9 +168,7 @@ def _unused_since(facts: Facts, limits: Limits, now: datetime) -> datetime | Non
 
 
 def _notice(facts: Facts, end: _End, *, length: timedelta, now: datetime) -> Warn | None:
-    due = end.since + end.limit
-    if facts.extended_until is not None:
-        due = max(due, facts.extended_until)
+    due = _due(facts, end)
     if now < due - length:
         return None
     return Warn(why=end.why, limit=end.limit, at=max(due, facts.noticed.get(end.why, now) + length))

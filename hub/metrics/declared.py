@@ -107,6 +107,19 @@ START_PHASE_SECONDS: Final = Metric(
     labels=("environment", "hardware", "phase", "verdict"),
     buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600),
 )
+FORECAST_ERROR: Final = Metric(
+    name="studiolo_forecast_median_error_ratio",
+    kind=Kind.GAUGE,
+    process=Process.HUB,
+    text="By how much half of the forecasts of recent starts were wrong at most, as a share of what the start took."
+    " Absent: no start was forecast yet",
+)
+FORECAST_CLOSE: Final = Metric(
+    name="studiolo_forecast_within_30_percent_ratio",
+    kind=Kind.GAUGE,
+    process=Process.HUB,
+    text="The share of recent starts whose forecast was wrong by 30 % at most. Absent: no start was forecast yet",
+)
 WORKSPACES: Final = Metric(
     name="studiolo_workspaces",
     kind=Kind.GAUGE,
@@ -171,6 +184,8 @@ SERVICES_DATABASE_REACHABLE: Final = Metric(
 METRICS: Final = (
     START_SECONDS,
     START_PHASE_SECONDS,
+    FORECAST_ERROR,
+    FORECAST_CLOSE,
     WORKSPACES,
     IDLE_STOPS,
     STOP_RETRIES,

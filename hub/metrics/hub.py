@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from hub.metrics.ages import DataAges, show_database
 from hub.metrics.catalogs import CatalogMetrics
 from hub.metrics.declared import HUB_DATABASE_REACHABLE
+from hub.metrics.forecasts import ForecastAccuracyMetrics
 from hub.metrics.port import serve_metrics
 from hub.metrics.workspaces import WorkspaceCounts, WorkspaceMetrics
 
@@ -43,6 +44,7 @@ def show_hub_metrics(
     catalogs.subscribe(catalog_metrics.show)
     WorkspaceCounts(spawners, registry)
     show_database(HUB_DATABASE_REACHABLE, is_database_there, registry)
+    ForecastAccuracyMetrics(history, registry)
     DataAges(history, pods, clock=clock, registry=registry)
     return WorkspaceMetrics(lambda: catalogs.current, registry)
 

@@ -8,6 +8,7 @@ from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.handlers.pages import AdminHandler
 
 from hub.archives.panel import ArchiveRow, archive_rows
+from hub.pages.accuracy_chart import accuracy_chart
 from hub.pages.admin_view import admin_view
 from hub.pages.page import OwnPage
 from hub.pages.place import catalog_facts
@@ -44,4 +45,5 @@ class AdminPage(OwnPage, AdminHandler):  # type: ignore[misc]  # JupyterHub has 
                 now=self.now,
             )
             names["archives"] = self._archives
+            names["accuracy"] = accuracy_chart(self.settings["studiolo_accuracy"]())
         return super().render_template(name, sync=sync, **names)

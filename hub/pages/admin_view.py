@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hub.pages.cards import Tone
 from hub.pages.home_view import when
+from hub.pages.tones import Tone
 from studiolo.quantities import format_cores, format_memory
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from hub.pages.tones import Tone
 from spawner.admission import DoesNotFit, Fits
 from studiolo.catalog import APPS
 from studiolo.quantities import format_cores, format_duration, format_memory
@@ -15,17 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
+    from hub.pages.forecast_cards import ForecastCell
     from spawner.admission import MachineState
     from studiolo.catalog import Environment, Hardware
-
-
-class Tone(StrEnum):
-    """The colour that repeats what a word says; also the name of its CSS class."""
-
-    OK = "ok"
-    SOON = "soon"
-    NO = "no"
-    CALM = "calm"
 
 
 CURRENCY_SIGNS: Mapping[str, str] = MappingProxyType({"EUR": "€", "USD": "$", "GBP": "£", "CHF": "CHF", "JPY": "¥"})
@@ -99,6 +91,8 @@ class HardwareCard:
     state: str
     fits: bool
     is_selected: bool
+    free: str = ""
+    """What stands behind the forecast whatever software is chosen: " · 1 of 2 GPUs free"."""
 
     @property
     def is_disabled(self) -> bool:
@@ -106,14 +100,19 @@ class HardwareCard:
         return not self.fits and not self.is_selected
 
 
-def software_card(facts: SoftwareFacts, *, is_selected: bool) -> SoftwareCard:
-    """The card of one environment: ready, installed at first use, or not possible here and why."""
+def software_card(facts: SoftwareFacts, *, is_selected: bool, cell: ForecastCell | None = None) -> SoftwareCard:
+    """The card of one environment: ready, installed at first use, or not possible here and why.
+
+    `cell`: its forecast on the hardware that is chosen.
+    """
     environment = facts.environment
     wait = "" if facts.expected_seconds is None else f"about {format_duration(facts.expected_seconds)}"
     if facts.missing_programs:
         tone, state, time = Tone.NO, f"not here: needs {_listed(facts.missing_programs)} on this machine", ""
     elif facts.problem:
         tone, state, time = Tone.NO, f"not now: {facts.problem}", ""
+    elif cell is not None and cell.software:
+        tone, state, time = cell.software_tone, cell.software, cell.time
     elif facts.is_ready:
         tone, state, time = Tone.OK, f"ready in {wait}" if wait else "ready", wait
     else:
@@ -132,12 +131,18 @@ def software_card(facts: SoftwareFacts, *, is_selected: bool) -> SoftwareCard:
 
 
 def hardware_card(
-    hardware: Hardware, machine: MachineFacts | None, *, currency: str, is_selected: bool, lasts: str = ""
+    hardware: Hardware,
+    machine: MachineFacts | None,
+    *,
+    currency: str,
+    is_selected: bool,
+    lasts: str = "",
+    cell: ForecastCell | None = None,
 ) -> HardwareCard:
     """The card of one hardware: its shape, its price, and whether it fits at this moment.
 
     `machine`: None for a cluster, which says only when it is asked whether there is room. `lasts`: how long a
-    workspace on it may last, in words.
+    workspace on it may last, in words. `cell`: the forecast for the software that is chosen.
     """
     tone, state, fits = Tone.OK, "offered", True
     if machine is not None:
@@ -147,6 +152,9 @@ def hardware_card(
             case DoesNotFit() as verdict:
                 tone, fits = Tone.NO, False
                 state = f"{'not now' if verdict.later else 'not on this machine'}: {verdict.reason}"
+    gpus = _gpus_free(hardware, machine.state) if machine is not None and fits else ""
+    if cell is not None:
+        tone, state = cell.hardware_tone, f"{cell.hardware}{gpus}"
     return HardwareCard(
         name=hardware.name,
         title=hardware.title,
@@ -162,6 +170,7 @@ def hardware_card(
         state=state,
         fits=fits,
         is_selected=is_selected,
+        free=gpus,
     )
 
 

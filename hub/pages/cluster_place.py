@@ -11,6 +11,7 @@ from hub.pages.spawn_view import Offer
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from hub.capacity.board import ForecastBoard
     from spawner.catalogs import CatalogHolder
     from spawner.parts import StartHistory
     from spawner.pod_watch import PodWatch
@@ -30,12 +31,14 @@ class ClusterPlace:
         *,
         catalogs: CatalogHolder,
         starts: StartHistory,
+        forecasts: ForecastBoard,
         pods: Callable[[], PodWatch | None],
         clock: Callable[[], float],
     ) -> None:
         """`pods`: the picture of the pods, None until the hub is connected. `clock`: the one that picture keeps."""
         self.catalogs = catalogs
         self.starts = starts
+        self.forecasts = forecasts
         self._pods = pods
         self._clock = clock
 
@@ -50,6 +53,8 @@ class ClusterPlace:
             default=catalog.default_choice(teams),
             data=catalog.offered_data(teams),
             knows_estimates=not self.starts.is_away,
+            forecasts=self.forecasts.forecasts(teams),
+            timezone=catalog.timezone,
         )
 
     def figures(self) -> tuple[Figure, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hub.pages.cards import Tone
+from hub.pages.tones import Tone
 from studiolo.quantities import format_memory
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from hub.idle.words import describe_extension, describe_notice
 from hub.pages.actions import Action, choice_fields, pending_url, spawn_url, workspace_url
-from hub.pages.cards import Tone
 from hub.pages.home_bar import HomeBar, home_bar
 from hub.pages.package_tick import package_in
 from hub.pages.spawn_view import SERVICES_AWAY
+from hub.pages.tones import Tone
 from studiolo.catalog import APPS
 from studiolo.names import shown_name
 from studiolo.quantities import format_duration

@@ -15,6 +15,7 @@ from spawner.progress import Phase
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from hub.capacity.board import ForecastBoard
     from hub.pages.admin_view import Figure
     from spawner.parts import SpawnerParts
     from studiolo.catalog import Environment
@@ -25,9 +26,10 @@ class MachinePlace:
 
     title = "This machine"
 
-    def __init__(self, parts: SpawnerParts) -> None:
+    def __init__(self, parts: SpawnerParts, forecasts: ForecastBoard) -> None:
         """`parts` are what its spawner works with."""
         self._parts = parts
+        self.forecasts = forecasts
         self.catalogs = parts.catalogs
         self.starts = parts.starts
 
@@ -49,6 +51,8 @@ class MachinePlace:
             default=catalog.default_choice(teams),
             data=catalog.offered_data(teams),
             knows_estimates=not self.starts.is_away,
+            forecasts=self.forecasts.forecasts(teams),
+            timezone=catalog.timezone,
         )
 
     def figures(self) -> tuple[Figure, ...]:

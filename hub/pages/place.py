@@ -9,6 +9,7 @@ from hub.pages.admin_view import CatalogFacts
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from hub.capacity.board import ForecastBoard
     from hub.pages.admin_view import EnvironmentFacts, Figure
     from hub.pages.spawn_view import Offer
     from spawner.catalogs import CatalogHolder
@@ -29,6 +30,10 @@ class Place(Protocol):
     @property
     def starts(self) -> StartHistory:
         """What is known of earlier starts."""
+
+    @property
+    def forecasts(self) -> ForecastBoard:
+        """Who says how long a start will take."""
 
     def offer_to(self, teams: Collection[str]) -> Offer:
         """All that is on offer to people in these teams, with what is known of it at this moment."""

@@ -218,6 +218,7 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             lasts=lambda hardware: describe_limits(self.idle.limits_on(hardware)),
             credentials=credential_ticks(known, wish.credentials, is_own=target.owner == target.viewer),
             package=await self._package(user, wish),
+            now=self.now,
         )
         html: str = await self.render_template("spawn.html", view=view)
         return html

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.pages.cards import HardwareCard, MachineFacts, SoftwareCard, SoftwareFacts, hardware_card, software_card
 from hub.pages.credential_ticks import NO_TICKS, CredentialTicks
 from hub.pages.data_ticks import DataTick, data_ticks
+from hub.pages.forecast_cards import forecast_table
 from spawner.admission import DoesNotFit
 from studiolo.choice import EMPTY_HOME
 from studiolo.names import shown_name
@@ -16,6 +18,8 @@ from studiolo.names import shown_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hub.capacity.forecast import Forecast
+    from hub.pages.forecast_cards import ForecastCell
     from hub.pages.package_tick import PackageTick
     from spawner.options import Remembered
     from studiolo.catalog import DataFolder, Entry, Hardware
@@ -25,6 +29,9 @@ SERVICES_AWAY = (
     "Estimates are missing: the part of Studiolo that remembers earlier starts does not answer. Starting works."
 )
 """Said wherever an estimate would stand. A start never needs the services."""
+
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +84,10 @@ class Offer:
     default: Choice | None
     data: tuple[DataFolder, ...] = ()
     knows_estimates: bool = True
+    forecasts: tuple[Forecast, ...] = ()
+    """One for each environment and hardware; none where nobody makes any."""
+    timezone: str = "UTC"
+    """In which times of day are told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +117,14 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Instead:
+    """What could be had in place of what is chosen and does not start."""
+
+    hardware: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpawnView:
     """The spawn page."""
 
@@ -127,6 +146,9 @@ class SpawnView:
     env_text: str
     git: str
     summary: Summary
+    instead: Instead
+    forecasts: str
+    """Every pair's, as JSON for the script; "" where nobody makes any."""
     missing: str
     next_url: str
 
@@ -142,6 +164,7 @@ def spawn_view(
     lasts: Callable[[Hardware], str] = lambda _hardware: "",
     credentials: CredentialTicks = NO_TICKS,
     package: PackageTick | None = None,
+    now: datetime = LONG_AGO,
 ) -> SpawnView:
     """The page: every card, the one that is selected in each row, and what has to be said about it.
 
@@ -167,12 +190,24 @@ def spawn_view(
         default=default.hardware if default else None,
         is_kept=wish.is_kept,
     )
+    table = forecast_table(offer.forecasts, offer.hardware, timezone=offer.timezone, now=now)
+    chosen = table.of(software, hardware)
     software_cards = tuple(
-        software_card(facts, is_selected=facts.environment.name == software) for facts in offer.software
+        software_card(
+            facts,
+            is_selected=facts.environment.name == software,
+            cell=table.of(facts.environment.name, hardware),
+        )
+        for facts in offer.software
     )
     hardware_cards = tuple(
         hardware_card(
-            entry, offer.machine, currency=offer.currency, is_selected=entry.name == hardware, lasts=lasts(entry)
+            entry,
+            offer.machine,
+            currency=offer.currency,
+            is_selected=entry.name == hardware,
+            lasts=lasts(entry),
+            cell=table.of(software, entry.name),
         )
         for entry in offer.hardware
     )
@@ -200,7 +235,9 @@ def spawn_view(
         errors=errors,
         env_text=wish.env_text,
         git=wish.git,
-        summary=_summary(software_cards, hardware_cards),
+        summary=_summary(software_cards, hardware_cards, chosen),
+        instead=Instead(hardware=chosen.instead, words=chosen.instead_words) if chosen else Instead(),
+        forecasts=table.as_json(),
         missing="" if offer.knows_estimates else SERVICES_AWAY,
         next_url=next_url,
     )
@@ -279,11 +316,13 @@ def _name_field(target: Target, typed: str) -> NameField | None:
     )
 
 
-def _summary(software: tuple[SoftwareCard, ...], hardware: tuple[HardwareCard, ...]) -> Summary:
+def _summary(
+    software: tuple[SoftwareCard, ...], hardware: tuple[HardwareCard, ...], chosen: ForecastCell | None
+) -> Summary:
     chosen_software = next((card for card in software if card.is_selected), None)
     chosen_hardware = next((card for card in hardware if card.is_selected), None)
     fits = chosen_hardware is None or chosen_hardware.fits
-    time = chosen_software.time if chosen_software else ""
+    time = chosen.time if chosen else chosen_software.time if chosen_software else ""
     return Summary(
         software=chosen_software.title if chosen_software else "…",
         hardware=chosen_hardware.title if chosen_hardware else "…",

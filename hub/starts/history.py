@@ -8,8 +8,11 @@ from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hub.capacity.spreads import from_spreads
+from hub.capacity.stage_times import StageTimes
 from spawner.progress import Phase
 from studiolo.client import ClientError, Refused
+from studiolo.wire import ForecastAccuracy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +49,8 @@ class StartHistory:
         self._log = log
         self._clock = clock
         self._known: Mapping[str, Mapping[Phase, float]] = {}
+        self._stage_times = StageTimes()
+        self._accuracy = ForecastAccuracy()
         self._asked_at: float | None = None
         self._answered_at: float | None = None
         self._unsent: deque[StartRecord] = deque(maxlen=MAX_UNSENT)
@@ -66,6 +71,18 @@ class StartHistory:
         """Seconds each phase is expected to take, as far as is known; asks for news in the background."""
         self._want_news()
         return self._known.get(environment_digest, {})
+
+    @property
+    def stage_times(self) -> StageTimes:
+        """How long each stage of a start takes, as far as is known; asks for news in the background."""
+        self._want_news()
+        return self._stage_times
+
+    @property
+    def accuracy(self) -> ForecastAccuracy:
+        """How well starts were forecast, as far as is known; asks for news in the background."""
+        self._want_news()
+        return self._accuracy
 
     def record(self, start: StartRecord) -> None:
         """Remember a start that ended."""
@@ -114,8 +131,9 @@ class StartHistory:
                 self._unsent.popleft()
 
     async def _ask(self) -> dict[str, dict[Phase, float]]:
-        known = (await self._client.expectations()).environments
+        told = await self._client.expectations()
+        self._stage_times, self._accuracy = from_spreads(told.stages), told.accuracy
         return {
             digest: {Phase(phase): seconds for phase, seconds in phases.items() if phase in set(Phase)}
-            for digest, phases in known.items()
+            for digest, phases in told.environments.items()
         }

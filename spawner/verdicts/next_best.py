@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from spawner.admission import distance
 from spawner.verdicts.node_fits import what_fits
@@ -17,29 +17,35 @@ if TYPE_CHECKING:
     from studiolo.catalog import Hardware
 
 
-def next_best(
-    verdict: Verdict, asked: Hardware, *, offered: Sequence[Hardware], nodes: Sequence[NodeFacts] | None
-) -> tuple[Hardware, ...]:
-    """Hardware that a node in use could hold. Nothing where nobody knows the nodes, or where room is not the trouble.
+_ABOUT_ROOM: Final = (NeverFits, NodesCordoned, NodesReserved, NoNodeComes, NoRoomNow)
 
-    A node may be full all the same: where that was the trouble, only what is smaller or goes to other nodes is named.
+
+def next_best(
+    verdict: Verdict,
+    asked: Hardware,
+    *,
+    offered: Sequence[Hardware],
+    nodes: Sequence[NodeFacts] | None,
+    by_forecast: Sequence[Hardware] = (),
+) -> tuple[Hardware, ...]:
+    """Hardware that starts instead. Nothing where nobody knows the nodes, or where room is not the trouble.
+
+    `by_forecast`: what starts at this moment, best first. Without any, what a node in use could hold when empty: where
+    a full node was the trouble, only what is smaller or goes to other nodes.
     """
-    if nodes is None:
+    if nodes is None or not isinstance(verdict, _ABOUT_ROOM):
         return ()
+    if by_forecast:
+        return tuple(by_forecast)
     fits = what_fits((asked, *offered), nodes)
     usable = [entry for entry in offered if entry.name != asked.name and fits[entry.name].usable]
-    match verdict:
-        case NeverFits() | NodesCordoned() | NodesReserved() | NoNodeComes():
-            found = usable
-        case NoRoomNow():
-            found = [
-                entry
-                for entry in usable
-                if _is_smaller(entry, asked) or _goes_elsewhere(fits[entry.name], fits[asked.name])
-            ]
-        case _:
-            found = []
-    return tuple(sorted(found, key=lambda entry: distance(entry, asked)))
+    if isinstance(verdict, NoRoomNow):
+        usable = [
+            entry
+            for entry in usable
+            if _is_smaller(entry, asked) or _goes_elsewhere(fits[entry.name], fits[asked.name])
+        ]
+    return tuple(sorted(usable, key=lambda entry: distance(entry, asked)))
 
 
 def _is_smaller(entry: Hardware, asked: Hardware) -> bool:

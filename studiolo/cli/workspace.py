@@ -1,4 +1,4 @@
-"""`studiolo workspace`: list, start, stop, extend, open, logs, delete."""
+"""`studiolo workspace`: list, start, forecast, stop, extend, open, logs, delete."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from studiolo.cli.completion import complete_workspace
 from studiolo.cli.connection import ask
 from studiolo.cli.output import json_option, note, print_json, print_table, since
 from studiolo.cli.workspace_choice import Wanted, find, plan_start
-from studiolo.client_errors import ClientError, Refused
+from studiolo.client_errors import ClientError, NotFound, Refused
 from studiolo.names import DEFAULT_SERVER_TITLE
 from studiolo.package_name import package_name
+from studiolo.problems import quoted
 from studiolo.workspace_file import VARIABLE_NAME, WorkspaceFile, read_workspace_file
 
 if TYPE_CHECKING:
@@ -195,6 +196,28 @@ async def _package(studiolo: Studiolo, text: str, *, team: str) -> str:
     if not version:
         version = (await studiolo.model(name, team=team)).version
     return package_name(name, version, team=team)
+
+
+@workspace.command()
+@click.option("--environment", metavar="NAME", default="", help="Only this software.")
+@click.option("--hardware", metavar="NAME", default="", help="Only this hardware.")
+@json_option
+def forecast(*, environment: str, hardware: str, as_json: bool) -> None:
+    """Show how long each choice would take to start now, or why it would not. Starts nothing."""
+    found = ask(lambda studiolo: studiolo.forecasts(environment=environment, hardware=hardware))
+    if as_json:
+        print_json([each.model_dump(mode="json") for each in found])
+        return
+    if not found:
+        chosen = " on ".join(quoted(name) for name in (environment, hardware) if name)
+        raise NotFound(
+            f"Nothing like {chosen} is on offer to you." if chosen else "Nothing is on offer to you yet.",
+            hint="See all that is: studiolo workspace forecast" if chosen else "Ask whoever runs this Studiolo.",
+        )
+    print_table(
+        ("software", "hardware", "forecast", "instead"),
+        ((each.environment, each.hardware, each.words, each.instead) for each in found),
+    )
 
 
 @workspace.command()

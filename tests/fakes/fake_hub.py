@@ -183,6 +183,7 @@ class FakeHub:
 
     def __init__(self) -> None:
         self.users: dict[str, FakeUser] = {}
+        self.forecasts: list[Json] = []
         self.teams: dict[str, FakeTeam] = {}
         self.tokens: dict[str, str] = {}
         self.hub_token = "token-hub"
@@ -324,6 +325,8 @@ class FakeHub:
                     raise Refusal(409, "Nothing is about to stop this workspace.")
                 server.stops_soon = False
                 return httpx.Response(200, json={"until": "2026-03-01T15:20:00+00:00"})
+            case "GET", ["capacity", "forecast"]:
+                return httpx.Response(200, json={"forecasts": self.forecasts})
         raise Refusal(404, None)
 
     def _groups(self, method: str, caller: FakeUser, parts: list[str], body: Any) -> httpx.Response:

@@ -232,3 +232,13 @@ def test_the_administrator_sees_machine_catalogs_and_environments(people: dict[s
 def test_a_hub_page_needs_no_javascript(anna: httpx.Client) -> None:
     for address in ("/hub/home", "/hub/spawn", "/hub/token"):
         assert "requires JavaScript" not in anna.get(address).text
+
+
+def test_a_forecast_is_for_whoever_asks_and_names_what_is_on_offer_to_them(running_hub: ThrowawayHub) -> None:
+    with running_hub.api(running_hub.token("page-cleo", running_hub.add_user("page-cleo"))) as api:
+        told = api.get("studiolo/capacity/forecast").json()["forecasts"]
+        assert {(each["environment"], each["hardware"]) for each in told} >= {("minimal", "small")}
+        assert all(each["words"] for each in told)
+        picked = api.get("studiolo/capacity/forecast", params=CHOICE).json()["forecasts"]
+        assert [(each["environment"], each["hardware"]) for each in picked] == [("minimal", "small")]
+    assert httpx.get(f"{running_hub.base_url}/hub/api/studiolo/capacity/forecast", trust_env=False).status_code == 403

@@ -49,6 +49,12 @@ def test_where_its_nodes_are_full_other_nodes_may_have_room_for_the_same_size() 
     assert next_best(FULL, only_here, offered=(only_here, MEDIUM, REMOTE), nodes=nodes) == (MEDIUM,)
 
 
+def test_what_starts_at_this_moment_is_named_before_what_would_fit_an_empty_node() -> None:
+    assert next_best(FULL, GPU, offered=OFFERED, nodes=NODES, by_forecast=(SMALL, MEDIUM)) == (SMALL, MEDIUM)
+    assert next_best(LOST, GPU, offered=OFFERED, nodes=NODES, by_forecast=(SMALL,)) == ()
+    assert next_best(FULL, GPU, offered=OFFERED, nodes=None, by_forecast=(SMALL,)) == ()
+
+
 def test_nothing_is_named_where_nobody_knows_the_nodes() -> None:
     assert next_best(NEVER, HUGE, offered=OFFERED, nodes=None) == ()
 

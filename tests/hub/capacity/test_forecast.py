@@ -23,7 +23,8 @@ from hub.capacity.forecast import (
 )
 from hub.capacity.forecast_words import wait_of, words_of
 from hub.capacity.stage_times import PRIORS, Measured, StageTimes, sum_up
-from hub.capacity.view import NodeRoom, View, find_room
+from hub.capacity.tally import find_room
+from hub.capacity.view import NodeRoom, View
 from spawner.amounts import needs_of
 from spawner.progress import Phase
 from spawner.stages import Stage
@@ -84,7 +85,7 @@ def asked(entry: Hardware = SMALL, *, is_install: bool = False) -> Asked:
 
 def on(*nodes: NodeRoom, entry: Hardware = SMALL, times: StageTimes = MEASURED) -> Room:
     view = View(nodes=nodes)
-    return cluster_room(entry, find_room(entry, view), view, with_image=view.with_image(IMAGE), times=times)
+    return cluster_room(entry, find_room(entry, view), with_image=view.with_image(IMAGE), times=times)
 
 
 def said(found: Forecast) -> str:

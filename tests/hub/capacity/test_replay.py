@@ -16,7 +16,8 @@ import pytest
 
 from hub.capacity.forecast import Asked, Forecast, Kind, cluster_room, forecast
 from hub.capacity.stage_times import Measured, StageTimes, sum_up
-from hub.capacity.view import NodeRoom, Placed, View, find_room, room_on
+from hub.capacity.tally import find_room
+from hub.capacity.view import NodeRoom, Placed, View, room_on
 from spawner.amounts import needs_of
 from spawner.stages import Stage
 from studiolo.catalog import Hardware
@@ -131,5 +132,5 @@ def test_half_of_a_thousand_forecasts_are_wrong_by_a_quarter_at_most(seed: int) 
 
 def _promise(entry: Hardware, image: str, view: View, times: StageTimes) -> Forecast:
     asked = Asked(environment=image, digest=image, hardware=entry, needs=needs_of(entry))
-    room = cluster_room(entry, find_room(entry, view), view, with_image=view.with_image(image), times=times)
+    room = cluster_room(entry, find_room(entry, view), with_image=view.with_image(image), times=times)
     return forecast(asked, room, times)

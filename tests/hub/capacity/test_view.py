@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from hub.capacity.view import HardwareRoom, NodeRoom, View, bits, find_room
+from hub.capacity.tally import Tally, find_room
+from hub.capacity.view import HardwareRoom, NodeRoom, View, bits
 from spawner.amounts import NO_LIMIT, Amount, amount_of
 from studiolo.catalog import Hardware
 from studiolo.catalog_model import Toleration
@@ -120,13 +121,37 @@ def test_an_image_is_where_the_node_says_so_and_where_a_container_of_it_has_run(
 def test_a_group_is_what_the_cloud_calls_the_nodes_of_one_sort() -> None:
     gke = (("cloud.google.com/gke-nodepool", "gpu-pool"), ("node.kubernetes.io/instance-type", "n1"))
     view = View(nodes=(node("a", labels=gke), node("b"), node("c", labels=gke[1:]), node("d", labels=gke)))
-    assert view.groups(0b1111) == ("gpu-pool", "n1")
-    assert view.groups(0b0010) == ()
+    assert find_room(SMALL, view).groups == ("gpu-pool", "n1")
+    assert room(SMALL, node("b")).groups == ()
 
 
-def test_where_kinds_are_known_already_they_are_not_asked_for_again() -> None:
-    view = View(nodes=(node(), node()))
-    assert find_room(SMALL, view, candidates=0b10).free == 0b10
+def test_where_it_would_go_is_where_it_is_free_else_where_something_gives_way_else_where_others_end() -> None:
+    taken, soon = node("a", pod(cpu=4)), node("b", placeholder(cpu=4))
+    assert room(SMALL, taken, soon, node("c")).where == bits([2])
+    assert room(SMALL, taken, soon).where == bits([1])
+    assert room(SMALL, taken).where == bits([0])
+
+
+def test_nodes_that_come_change_and_go_count_as_if_they_had_always_been_so() -> None:
+    nodes = [
+        node("a", gpus=4),
+        node("b", pod(gpus=2), gpus=4, labels=(("node.kubernetes.io/instance-type", "n1"),)),
+        node("c", placeholder(gpus=4), gpus=4),
+        node("d", is_cordoned=True, gpus=4),
+        node("e", pod(gpus=4, ends_at=NOW), gpus=4),
+        node("f", taints=RESERVED, gpus=4),
+        node("g"),
+    ]
+    tally = Tally(FOUR_GPUS)
+    for index, each in enumerate(nodes):
+        tally.add(index, each)
+    for index in (0, 2):
+        tally.remove(index, nodes[index])
+        nodes[index] = node("h", pod(gpus=4), gpus=4)
+        tally.add(index, nodes[index])
+    view = View(nodes=tuple(nodes))
+    assert tally.room(view) == find_room(FOUR_GPUS, view)
+    assert tally.room(view).next_free == NOW
 
 
 @pytest.mark.parametrize("indices", [[], [0], [7, 8], [4999], [3, 3]])

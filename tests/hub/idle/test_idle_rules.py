@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.idle.rules import Facts, Limits, Stay, Stop, Warn, Why, decide, may_extend, notices
+from hub.idle.rules import Facts, Limits, Stay, Stop, Warn, Why, decide, likely_end, may_extend, notices
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -185,3 +185,21 @@ def test_a_notice_that_is_up_keeps_its_moment(facts: Facts, limits: Limits, now:
         told = replace(facts, noticed={**facts.noticed, notice.why: facts.noticed.get(notice.why, now)})
         later = next((again for again in notices(told, limits, now=now) if again.why is notice.why), None)
         assert later == notice
+
+
+@pytest.mark.parametrize(
+    ("facts", "limits", "end"),
+    [
+        pytest.param(unused(MINUTE), LIMITS, NOW + 18 * HOUR, id="in use: by its age"),
+        pytest.param(
+            unused(30 * MINUTE), LIMITS, NOW + 90 * MINUTE, id="left: once it has been unused for long enough"
+        ),
+        pytest.param(unused(MINUTE), replace(LIMITS, max_age=None), None, id="in use, and may last for ever"),
+        pytest.param(
+            unused(30 * MINUTE, extended_until=NOW + 5 * HOUR), LIMITS, NOW + 5 * HOUR, id="not before it was promised"
+        ),
+        pytest.param(replace(unused(HOUR), is_ready=False), LIMITS, None, id="still starting"),
+    ],
+)
+def test_a_forecast_rests_on_when_a_workspace_likely_ends(facts: Facts, limits: Limits, end: datetime | None) -> None:
+    assert likely_end(facts, limits, now=NOW) == end

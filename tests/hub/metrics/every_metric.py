@@ -17,6 +17,7 @@ from spawner.meter import EndedStart
 from spawner.progress import Phase
 from studiolo.catalog import Catalog
 from studiolo.problems import Problem
+from studiolo.wire import ForecastAccuracy
 
 BROKEN = CatalogStatus(
     loaded_at=datetime(2026, 5, 1, tzinfo=UTC),
@@ -24,6 +25,9 @@ BROKEN = CatalogStatus(
     problems=(Problem(file="hardware.yaml", line=1, column=1, path="hardware", message="Not known."),),
     changed_at=datetime(2026, 5, 1, tzinfo=UTC),
 )
+
+
+ACCURACY = ForecastAccuracy(starts=10, median_error=0.2, within_30_percent=0.8)
 
 
 class FakeCatalogs:
@@ -41,7 +45,7 @@ def hub_registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     meter = show_hub_metrics(
         catalogs=cast("Any", FakeCatalogs()),
-        history=cast("Any", SimpleNamespace(seconds_silent=lambda: 1.0)),
+        history=cast("Any", SimpleNamespace(seconds_silent=lambda: 1.0, accuracy=ACCURACY)),
         spawners=lambda: (),
         pods=lambda: cast("Any", SimpleNamespace(is_synced=True, seconds_silent=lambda _now: 1.0)),
         is_database_there=lambda: True,

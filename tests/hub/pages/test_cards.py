@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hub.pages.cards import MachineFacts, SoftwareFacts, Tone, hardware_card, price, shape, software_card
+from hub.pages.cards import MachineFacts, SoftwareFacts, hardware_card, price, shape, software_card
+from hub.pages.tones import Tone
 from spawner.admission import MachineState, what_fits
 from studiolo.catalog import Catalog, Hardware
 

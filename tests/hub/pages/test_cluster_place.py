@@ -17,7 +17,8 @@ from studiolo.catalog import Catalog
 def place(catalog: Catalog, pods: Any = None) -> ClusterPlace:
     return ClusterPlace(
         catalogs=SimpleNamespace(current=catalog),  # type: ignore[arg-type]  # one that does not change
-        starts=NoHistory(),
+        starts=NoHistory(),  # type: ignore[arg-type]  # it knows nothing
+        forecasts=SimpleNamespace(forecasts=lambda _teams: ()),  # type: ignore[arg-type]  # nobody makes any
         pods=lambda: pods,
         clock=lambda: 1000.0,
     )

@@ -7,9 +7,9 @@ from datetime import datetime
 import pytest
 
 from hub.homes.board import HomeLook
-from hub.pages.cards import Tone
 from hub.pages.home_bar import home_bar
 from hub.pages.home_view import home_view
+from hub.pages.tones import Tone
 from spawner.homes import HomeUsage
 from studiolo.catalog import Catalog
 

@@ -10,8 +10,8 @@ import pytest
 
 from hub.idle.loop import StopNotice
 from hub.idle.rules import Why
-from hub.pages.cards import Tone
 from hub.pages.home_view import WorkspaceFacts, WorkspaceRow, WorkspaceState, home_view, when
+from hub.pages.tones import Tone
 from studiolo.catalog import Catalog
 from studiolo.choice import Choice
 

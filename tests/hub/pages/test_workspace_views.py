@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from hub.pages.admin_view import CatalogFacts, EnvironmentFacts, GpuFacts, admin_view, machine_figures
-from hub.pages.cards import Tone
 from hub.pages.delete_view import delete_view
 from hub.pages.not_running_view import Reader, failed_view, stopped_view
+from hub.pages.tones import Tone
 from hub.pages.waiting_view import WaitingView, checking_view, stopping_view, waiting_view
 from spawner.admission import DoesNotFit, MachineState
 from spawner.errors import DoesNotFitError, HomesAway, StartError, offer_again, offer_empty_home, offers_on

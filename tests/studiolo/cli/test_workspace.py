@@ -362,3 +362,31 @@ def test_open_prints_or_opens_the_link(fake_hub: FakeHub, run: Run, monkeypatch:
 def test_open_says_that_a_workspace_is_stopped(fake_hub: FakeHub, run: Run) -> None:
     fake_hub.workspace_for_test("alice", "")
     assert "the page offers to start it" in run("workspace", "open", "--print").stderr
+
+
+FORECAST = {
+    "environment": "python",
+    "hardware": "gpu",
+    "kind": "not_now",
+    "words": "not now: 8 of 8 GPUs in use, next likely free at 14:20",
+    "instead": "small",
+    "of-a-later-version": 1,
+}
+
+
+def test_forecast_shows_what_each_choice_would_come_to_and_starts_nothing(fake_hub: FakeHub, run: Run) -> None:
+    fake_hub.forecasts = [FORECAST]
+    result = run("workspace", "forecast")
+    head, line = result.stdout.splitlines()
+    assert head.split() == ["SOFTWARE", "HARDWARE", "FORECAST", "INSTEAD"]
+    assert "not now: 8 of 8 GPUs in use, next likely free at 14:20" in line
+    assert not fake_hub.users["alice"].servers
+    (told,) = json.loads(run("workspace", "forecast", "--json").stdout)
+    assert (told["kind"], told["seconds"], told["instead"]) == ("not_now", None, "small")
+
+
+def test_forecast_of_what_is_not_on_offer_says_so(run: Run) -> None:
+    result = run("workspace", "forecast", "--environment", "r", "--hardware", "huge")
+    assert 'Nothing like "r" on "huge" is on offer to you.' in result.stderr
+    assert result.exit_code == ExitCode.NOT_FOUND
+    assert "Nothing is on offer to you yet." in run("workspace", "forecast").stderr

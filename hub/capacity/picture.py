@@ -1,0 +1,261 @@
+"""What is placed on the cluster's nodes, kept up to date by a watch: the one source of the frozen view.
+
+To see all pods is a right of the whole cluster, which the chart does not ask for: an operator may give it to the hub's
+account (docs: forecasts). Without it only what this installation itself placed is known, and a node that is full of
+others' pods looks free until a start finds out.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from hub.capacity.tally import Tally
+from hub.capacity.view import Placed, View, room_on
+from spawner.amounts import Amount, amount_of
+from spawner.kube import KubeRefused
+from spawner.kube_feed import Feed, list_version
+from spawner.pod_facts import NodeFacts, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from datetime import datetime
+    from typing import NoReturn
+
+    from hub.capacity.view import HardwareRoom, NodeRoom
+    from spawner.kube import Json
+    from spawner.kube_feed import KubeReader, Persistence
+    from spawner.node_watch import NodeWatch
+    from studiolo.catalog import Hardware
+
+UNFINISHED: Final = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Failed"}
+"""What has ended takes nothing; the server tells of such an end as if the pod were gone."""
+
+
+GONE: Final = room_on(NodeFacts(name=""))
+"""In the place of a node that is no more. It has nothing."""
+
+
+class Picture:
+    """Nodes and what is placed on them."""
+
+    def __init__(
+        self,
+        kube: KubeReader,
+        nodes: NodeWatch,
+        *,
+        namespace: str,
+        persistence: Persistence,
+        likely_ends: Callable[[], Mapping[str, datetime]] = dict,
+    ) -> None:
+        """`likely_ends`: when workspaces likely end, by the name of their pod in `namespace`. Knows nothing yet."""
+        self._kube = kube
+        self._nodes = nodes
+        self._namespace = namespace
+        self._with = persistence
+        self._feed = Feed("what is placed on nodes", persistence)
+        self._path = "/api/v1/pods"
+        self._likely_ends = likely_ends
+        self._pods: dict[str, tuple[str, str, Placed]] = {}
+        """uid: its node, its name where it is ours, and what it takes."""
+        self._by_node: dict[str, dict[str, Placed]] = {}
+        self._rooms: list[NodeRoom] = []
+        self._places: dict[str, int] = {}
+        """Which of the rooms is which node's."""
+        self._empty: list[int] = []
+        """Places of nodes that are gone."""
+        self._dirty: set[str] = set()
+        self._same: dict[Placed, Placed] = {}
+        """Of fifty thousand pods most ask for the same: one value for all of them."""
+        self._tallies: dict[Hardware, Tally] = {}
+        self._with_image: dict[str, int] = {}
+        self.is_listed = False
+
+    async def run(self) -> NoReturn:
+        """Keeps the picture up to date for ever; end it by cancelling."""
+        await self._feed.forever(self._follow)
+
+    def view(self) -> View | None:
+        """The cluster at this moment; None where nodes may not be seen, or pods were not listed yet."""
+        nodes = self._nodes.nodes()
+        if nodes is None or not self.is_listed:
+            return None
+        self._note_ends()
+        here = {facts.name for facts in nodes}
+        for name in self._places.keys() - here:
+            index = self._places.pop(name)
+            self._set(index, GONE)
+            self._empty.append(index)
+        for facts in nodes:
+            index = self._places.get(facts.name, -1)
+            if index < 0:
+                index = self._places[facts.name] = self._empty.pop() if self._empty else len(self._rooms)
+                if index == len(self._rooms):
+                    self._rooms.append(GONE)
+            elif self._rooms[index].facts is facts and facts.name not in self._dirty:
+                continue
+            self._set(index, room_on(facts, self._by_node.get(facts.name, {}).values()))
+        self._dirty.clear()
+        return View(nodes=tuple(self._rooms))
+
+    def room_for(self, hardware: Hardware, view: View) -> HardwareRoom:
+        """Where a hardware has room on the view that was given last."""
+        if hardware not in self._tallies:
+            tally = self._tallies[hardware] = Tally(hardware)
+            for index, node in enumerate(self._rooms):
+                tally.add(index, node)
+        return self._tallies[hardware].room(view)
+
+    def with_image(self, image: str, view: View) -> int:
+        """The nodes of the view that was given last that have an image, a bit each."""
+        if image not in self._with_image:
+            self._with_image[image] = view.with_image(image)
+        return self._with_image[image]
+
+    def keep_only(self, hardware: Collection[Hardware], images: Collection[str]) -> None:
+        """What is not on offer any more is not counted on."""
+        self._tallies = {entry: tally for entry, tally in self._tallies.items() if entry in hardware}
+        self._with_image = {image: nodes for image, nodes in self._with_image.items() if image in images}
+
+    def _set(self, index: int, room: NodeRoom) -> None:
+        before = self._rooms[index]
+        self._rooms[index] = room
+        for tally in self._tallies.values():
+            tally.remove(index, before)
+            tally.add(index, room)
+        for image, nodes in self._with_image.items():
+            if (image in before.images) != (image in room.images):
+                self._with_image[image] = nodes ^ (1 << index)
+
+    def _note_ends(self) -> None:
+        """Takes over when our own workspaces likely end."""
+        ends = self._likely_ends()
+        for uid, (node, ours, placed) in self._pods.items() if ends else ():
+            if ours and (end := ends.get(ours)) != placed.ends_at:
+                self._place(uid, node, ours, _ending(placed, end))
+
+    async def _follow(self) -> None:
+        try:
+            if not self._feed.version:
+                self._feed.version = await self._list()
+            await self._feed.follow(self._kube, self._path, UNFINISHED, self._take)
+        except KubeRefused as refused:
+            here = f"/api/v1/namespaces/{self._namespace}/pods"
+            if self._path == here:
+                raise
+            self._with.log.info("Pods of others may not be seen, so forecasts count our own alone: %s", refused)
+            self._feed.version, self._path = "", here
+
+    async def _list(self) -> str:
+        version = ""
+        seen: set[str] = set()
+        async with aclosing(self._kube.pages(self._path, UNFINISHED)) as pages:
+            async for page in pages:
+                version = version or list_version(page)
+                for raw in page["items"] or ():
+                    seen.add(_uid(raw))
+                    self._put(raw)
+        for uid in self._pods.keys() - seen:
+            self._remove(uid)
+        self.is_listed = True
+        return version
+
+    def _take(self, kind: str, raw: Json) -> None:
+        if kind in {"ADDED", "MODIFIED"}:
+            self._put(raw)
+        elif kind == "DELETED":
+            self._remove(_uid(raw))
+
+    def _put(self, raw: Json) -> None:
+        node = node_of(raw)
+        if not node:
+            self._remove(_uid(raw))
+            return
+        metadata = raw.get("metadata") or {}
+        ours = str(metadata.get("name")) if metadata.get("namespace") == self._namespace else ""
+        placed = placed_of(raw)
+        if ours and placed.ends_at is None and (known := self._pods.get(_uid(raw))) is not None:
+            placed = _ending(placed, known[2].ends_at)
+        self._place(_uid(raw), node, ours, placed)
+
+    def _place(self, uid: str, node: str, ours: str, placed: Placed) -> None:
+        one = self._same.setdefault(placed, placed) if placed.ends_at is None else placed
+        known = self._pods.get(uid)
+        if known is not None and known[0] != node:
+            self._remove(uid)
+        elif known is not None and known[2] == one:
+            return
+        self._pods[uid] = (node, ours, one)
+        self._by_node.setdefault(node, {})[uid] = one
+        self._dirty.add(node)
+
+    def _remove(self, uid: str) -> None:
+        if (known := self._pods.pop(uid, None)) is None:
+            return
+        here = self._by_node[known[0]]
+        del here[uid]
+        if not here:
+            del self._by_node[known[0]]
+        self._dirty.add(known[0])
+
+
+def placed_of(raw: Json) -> Placed:
+    """What a pod takes of its node, from Kubernetes' JSON. As the scheduler counts: the larger of start and run."""
+    spec, status = raw.get("spec") or {}, raw.get("status") or {}
+    run, start = Amount(), Amount()
+    for one in spec.get("initContainers") or ():
+        asks = _asks(one)
+        if one.get("restartPolicy") == "Always":  # a sidecar: it stays
+            run = run.plus(asks)
+        start = _larger(start, run.plus(asks) if one.get("restartPolicy") != "Always" else run)
+    for one in spec.get("containers") or ():
+        run = run.plus(_asks(one))
+    overhead = amount_of((spec.get("overhead") or {}).items(), pods=1)
+    priority = spec.get("priority")
+    return Placed(
+        asks=_larger(run, start).plus(overhead),
+        priority=priority if isinstance(priority, int) else 0,
+        ends_at=_deadline(spec, status),
+        images=tuple(
+            str(one.get("image")) for one in spec.get("containers") or () if "@sha256:" in str(one.get("image"))
+        )
+        if any((one.get("state") or {}).get("waiting") is None for one in status.get("containerStatuses") or ())
+        else (),
+    )
+
+
+def node_of(raw: Json) -> str:
+    """Where a pod is, or will be once something has given way; "" where nobody knows."""
+    node = (raw.get("spec") or {}).get("nodeName") or (raw.get("status") or {}).get("nominatedNodeName")
+    return str(node or "")
+
+
+def _ending(placed: Placed, ends_at: datetime | None) -> Placed:
+    return Placed(asks=placed.asks, priority=placed.priority, ends_at=ends_at, images=placed.images)
+
+
+def _asks(container: Mapping[str, Any]) -> Amount:
+    resources = container.get("resources") or {}
+    # Devices may be written as limits alone: the server fills in the request.
+    return amount_of(((name, str(value)) for name, value in (resources.get("requests") or {}).items()), pods=0)
+
+
+def _larger(one: Amount, other: Amount) -> Amount:
+    names = dict.fromkeys(name for name, _ in (*one.devices, *other.devices))
+    return Amount(
+        cpu_millis=max(one.cpu_millis, other.cpu_millis),
+        memory_bytes=max(one.memory_bytes, other.memory_bytes),
+        devices=tuple((name, max(one.count_of(name), other.count_of(name))) for name in names),
+    )
+
+
+def _deadline(spec: Mapping[str, Any], status: Mapping[str, Any]) -> datetime | None:
+    seconds, began = spec.get("activeDeadlineSeconds"), moment(status.get("startTime"))
+    if not isinstance(seconds, int) or began is None:
+        return None
+    return began + timedelta(seconds=seconds)
+
+
+def _uid(raw: Json) -> str:
+    return str((raw.get("metadata") or {}).get("uid"))

@@ -1,0 +1,187 @@
+"""Forecasts for pages, for a start and for a failed one, on a cluster and on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hub.capacity.board import ForecastBoard
+from hub.capacity.forecast import Forecast, Kind
+from hub.capacity.rooms import FRESH_SECONDS, ClusterRooms, MachineRooms
+from hub.capacity.spreads import as_spreads, from_spreads
+from hub.capacity.stage_times import Measured, StageTimes, sum_up
+from hub.capacity.tally import find_room
+from hub.capacity.view import NodeRoom, View
+from spawner.admission import Capacity, Held, MachineState
+from spawner.environments import BuildFailed
+from spawner.stages import Stage
+from spawner.start_forecast import UNKNOWN_FORECAST
+from studiolo.catalog import Catalog, Environment
+from studiolo.choice import Choice
+from studiolo.wire import StageSpread
+from tests.hub.capacity.shapes import GIB, IMAGE, LARGE, NOW, ONE_GPU, SMALL, node, pod
+
+PYTHON = Environment(name="python", title="Python", image=IMAGE)
+CATALOG = Catalog(environments=(PYTHON,), hardware=(SMALL, LARGE, ONE_GPU))
+HOLDERS: Any = SimpleNamespace(current=CATALOG)
+
+
+class FakePicture:
+    """Nodes that a test sets."""
+
+    def __init__(self, *nodes: NodeRoom) -> None:
+        self.nodes = nodes
+        self.looks = 0
+        self.is_known = True
+
+    def view(self) -> View | None:
+        self.looks += 1
+        return View(nodes=self.nodes) if self.is_known else None
+
+    def room_for(self, entry: Any, view: View) -> Any:
+        return find_room(entry, view)
+
+    def with_image(self, image: str, view: View) -> int:
+        return view.with_image(image)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def cluster(picture: Any, clock: Callable[[], float] = lambda: 0.0, times: StageTimes | None = None) -> ForecastBoard:
+    rooms = ClusterRooms(lambda: picture, clock=clock)
+    return ForecastBoard(rooms, catalogs=HOLDERS, times=lambda: times or StageTimes(), wall=lambda: NOW)
+
+
+def kinds(forecasts: tuple[Forecast, ...]) -> dict[str, Kind]:
+    return {each.hardware: each.kind for each in forecasts}
+
+
+def test_every_choice_on_offer_has_its_forecast_and_what_cannot_start_the_best_of_the_others() -> None:
+    found = cluster(FakePicture(node("a", pod(gpus=1), cpu=8, memory=32, gpus=1, images=(IMAGE,)))).forecasts(())
+    assert kinds(found) == {"small": Kind.READY, "large": Kind.READY, "gpu": Kind.NOT_NOW}
+    assert [each.instead for each in found] == ["", "", "small"]
+
+
+@pytest.mark.parametrize("picture", [None, FakePicture()], ids=["not connected", "nodes may not be seen"])
+def test_where_nobody_knows_nodes_a_start_takes_what_it_always_took_and_nothing_is_offered_instead(
+    picture: Any,
+) -> None:
+    if picture is not None:
+        picture.is_known = False
+    board = cluster(picture)
+    assert set(kinds(board.forecasts(())).values()) == {Kind.READY}
+    assert board.instead(Choice(environment="python", hardware="gpu"), ()) == ()
+
+
+def test_one_look_at_the_nodes_serves_everybody_for_two_seconds() -> None:
+    picture, clock = FakePicture(node()), Clock()
+    board = cluster(picture, clock)
+    for _ in range(5):
+        board.forecasts(())
+    assert picture.looks == 1
+    picture.nodes = ()
+    clock.now += FRESH_SECONDS
+    assert kinds(board.forecasts(()))["small"] is Kind.NEVER
+    assert picture.looks == 2
+
+
+def test_at_the_click_a_start_is_told_its_stages_and_how_long_any_stage_takes() -> None:
+    told = cluster(FakePicture(node("a"))).at_click(Choice(environment="python", hardware="small"), ())
+    assert told.kind == "pull"
+    assert [stage for stage, _ in told.stages][:2] == [Stage.SCHEDULING, Stage.PULL]
+    assert set(told.spreads) == set(Stage)
+
+
+@pytest.mark.parametrize(
+    "choice", [{"environment": "gone", "hardware": "small"}, {"environment": "python", "hardware": "gone"}]
+)
+def test_of_what_has_left_the_catalog_nothing_is_promised(choice: dict[str, str]) -> None:
+    board = cluster(FakePicture(node()))
+    assert board.at_click(Choice(**choice), ()) is UNKNOWN_FORECAST
+    assert board.instead(Choice(**choice), ()) == ()
+
+
+def test_instead_of_what_does_not_start_comes_what_does_best_first() -> None:
+    board = cluster(FakePicture(node("a", pod(gpus=1), cpu=8, memory=32, gpus=1, images=(IMAGE,))))
+    assert board.instead(Choice(environment="python", hardware="gpu"), ()) == (SMALL, LARGE)
+
+
+def parts(state: MachineState, **store: Any) -> Any:
+    known = {
+        "missing_programs": lambda _: (),
+        "identify": lambda _: SimpleNamespace(digest="lock"),
+        "is_ready": lambda _: True,
+        **store,
+    }
+    return SimpleNamespace(machine=SimpleNamespace(state=lambda: state), environments=SimpleNamespace(**known))
+
+
+def machine(state: MachineState, ends: dict[str, Any] | None = None, **store: Any) -> ForecastBoard:
+    rooms = MachineRooms(parts(state, **store), likely_ends=lambda: ends or {})
+    return ForecastBoard(rooms, catalogs=HOLDERS, times=StageTimes, wall=lambda: NOW)
+
+
+def held(key: str, *, memory: int = 0, gpus: tuple[str, ...] = ()) -> Held:
+    return Held(key=key, memory_bytes=memory * GIB, cpu_cores=0, gpus=gpus)
+
+
+HERE = Capacity(memory_bytes=18 * GIB, cpu_cores=8, gpus=("GPU-a",))
+
+
+def of(board: ForecastBoard, name: str) -> Forecast:
+    return next(each for each in board.forecasts(()) if each.hardware == name)
+
+
+def test_one_machine_says_by_its_own_admission_what_starts_and_when_the_next_likely_does() -> None:
+    state = MachineState(capacity=HERE, held=(held("x", memory=2), held("y", memory=2, gpus=("GPU-a",))))
+    board = machine(state, {"y": NOW, "x": NOW})
+    assert of(board, "small").kind is Kind.READY
+    assert (of(board, "large").kind, of(board, "large").said) == (
+        Kind.NOT_NOW,
+        "needs 16 GiB of memory, 14 GiB is free",
+    )
+    gpu = of(board, "gpu")
+    assert (gpu.kind, gpu.next_free, gpu.instead, (gpu.used, gpu.total)) == (Kind.NOT_NOW, NOW, "small", (1, 1))
+    assert of(machine(state), "gpu").next_free is None
+    assert of(machine(state, {"x": NOW}), "gpu").next_free is None
+
+
+def test_one_machine_knows_what_would_not_fit_it_empty() -> None:
+    small = MachineState(capacity=Capacity(memory_bytes=4 * GIB, cpu_cores=1))
+    assert (of(machine(small), "gpu").kind, of(machine(small), "gpu").said) == (
+        Kind.NEVER,
+        "needs 1 GPU, this machine has no GPU",
+    )
+
+
+def test_software_that_is_not_there_yet_is_installed_and_what_cannot_be_says_why() -> None:
+    state = MachineState(capacity=HERE)
+    assert of(machine(state, is_ready=lambda _: False), "small").kind is Kind.PULL
+    assert of(machine(state, missing_programs=lambda _: ("gcc",)), "small").said == "Python needs gcc on this machine"
+
+    def fail(_: Any) -> Any:
+        raise BuildFailed("the lock cannot be read", ())
+
+    assert of(machine(state, identify=fail), "small").kind is Kind.NEVER
+
+
+def test_what_is_known_of_stages_crosses_the_wire_unchanged() -> None:
+    times = sum_up(
+        [
+            Measured(
+                at=NOW, environment="python", digest=IMAGE, hardware="small", group="pool", stages={Stage.SERVER: 2.5}
+            )
+        ],
+        now=NOW,
+    )
+    assert from_spreads(as_spreads(times)) == times
+    newer = StageSpread(stage="of-a-later-version", usual=1, slow=1, slowest=1, weight=1)
+    assert from_spreads((newer,)) == StageTimes()
