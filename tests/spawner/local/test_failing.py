@@ -112,7 +112,7 @@ async def test_server_that_exits_before_it_is_ready_shows_its_last_lines(server_
 
 async def test_server_that_is_never_ready_is_ended(server_says_nothing: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = server_says_nothing
-    monkeypatch.setattr(local_start, "SERVER_SECONDS", 0.5)
+    monkeypatch.setattr(local_start, "SERVER_SECONDS", 3.0)
     _, spawner = await hub.fails(SMALL)
     assert isinstance(spawner.failure, ServerNeverReady)
     assert spawner.failure.log_tail == ("thinking",)
