@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,30 @@ from hub.settings import Settings, effective
 from spawner.data_directory import DataDirectory
 from tests.hub.builder.conftest import client_of
 from tests.hub.conftest import free_port
+from tests.wheel_index import add_wheel, wheel_index
 
 
 @pytest.fixture
-def settings(data: DataDirectory) -> Settings:
+def index(tmp_path: Path) -> Iterator[str]:
+    """The package index of services and workspaces, with one wheel."""
+    add_wheel(tmp_path / "index", "tiny", "1.0", {"tiny.py": "SIZE = 1\n"})
+    with wheel_index(tmp_path / "index") as address:
+        yield address
+
+
+@pytest.fixture
+def settings(data: DataDirectory, index: str) -> Settings:
     address = f"http://127.0.0.1:{free_port()}"
-    return effective(data.root, {"hub.port": free_port(), "services.url": address, "proxy.port": 1024})
+    ports = {"hub.port": free_port(), "services.url": address, "proxy.port": 1024}
+    return effective(data.root, {**ports, "packages.indexUrl": index})
 
 
 class Child:
     """Asks as the server half of JupyterLab does."""
 
-    def __init__(self, url: str, token: str, folder: Path) -> None:
+    def __init__(self, url: str, token: str, folder: Path, index: str) -> None:
         self._env = {"STUDIOLO_URL": url, "STUDIOLO_TOKEN": token, "STUDIOLO_ENVIRONMENT": "python"}
+        self._env |= {"UV_DEFAULT_INDEX": index, "UV_CACHE_DIR": str(folder.parent / "uv")}
         self._folder = folder
 
     async def ask(self, what: str, **question: Any) -> list[dict[str, Any]]:
@@ -50,9 +62,9 @@ class Child:
 
 
 @pytest.fixture
-async def child(services: httpx.AsyncClient, fake_hub: Any, settings: Settings, folder: Path) -> Child:
+async def child(services: httpx.AsyncClient, fake_hub: Any, settings: Settings, folder: Path, index: str) -> Child:
     token = fake_hub.knows_for_test("alice")["Authorization"].removeprefix("token ")
-    return Child(settings.services.url, token, folder)
+    return Child(settings.services.url, token, folder, index)
 
 
 async def test_somebody_is_told_what_they_may_choose(
@@ -112,3 +124,16 @@ async def test_a_model_that_has_a_problem_is_not_sent(child: Child, folder: Path
     phase, last = await child.package()
     assert phase == {"phase": "look"}
     assert "no class Model" in last["refused"]["message"]
+
+
+async def test_what_the_environment_lacks_is_found_in_the_workspace_s_index_and_comes_as_a_layer(
+    child: Child, folder: Path
+) -> None:
+    (folder / "requirements.txt").write_text("tiny\n")
+    (line,) = await child.ask("plan")
+    assert {"requirement": "tiny", "source": "requirements.txt", "is_present": False} in line["answer"]["packages"]
+    *_, made = await child.package()
+    assert made["answer"]["is_new"]
+    (folder / "requirements.txt").write_text("no-such-package-anywhere\n")
+    *_, refused = await child.package()
+    assert "no-such-package-anywhere" in refused["refused"]["message"]
