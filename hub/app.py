@@ -21,7 +21,7 @@ from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
 from hub.builder.actions import Models
 from hub.builder.choices import ChoicesHandler
 from hub.builder.layers_below import LayersBelow
-from hub.builder.pages import DeleteModelPage, ModelPage, ModelsPage
+from hub.builder.pages import CancelBasePage, DeleteModelPage, ModelPage, ModelsPage
 from hub.builder.places import Places
 from hub.builder.routes import (
     FilesHandler,
@@ -147,6 +147,7 @@ def make_app(services: Services) -> web.Application:
         ("api/models/([^/]+)/([^/]+)/image", ImageHandler),
         ("api/models/([^/]+)/([^/]+)/provenance", ProvenanceHandler),
         ("api/models/([^/]+)/([^/]+)/files", FilesHandler),
+        ("model-bases/([0-9a-f]{64})/cancel", CancelBasePage),
         ("api/model-bases", BasesHandler),
         ("api/model-bases/plan", PlanBaseHandler),
         ("api/model-bases/([0-9a-f]{64})", OneBaseHandler),

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from hub.builder.callers import STATUS, CallerOfModels
 from hub.builder.page_view import list_view, package_view
 from hub.builder.rules import Action
+from hub.builder.slow.page_view import base_lines
 from hub.credentials.credential import Owner
 from hub.credentials.errors import StandingUnknown
 from hub.roles import SERVICE_PREFIX
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ADDRESS: Final = f"{SERVICE_PREFIX}models"
 DOWNLOAD: Final = f"{SERVICE_PREFIX}api/models"
+BASES: Final = f"{SERVICE_PREFIX}model-bases"
 
 
 class ModelsPage(CallerOfModels, ServicePage):
@@ -39,8 +41,12 @@ class ModelsPage(CallerOfModels, ServicePage):
         except StandingUnknown as error:
             who, found = None, await self.models.of(Owner.person(self.caller))
             problems = problems or (f"{error} {error.hint}",)
-        view = list_view(found, who, now=datetime.now(UTC))
-        self.show("models.html", view=view, problems=problems, address=ADDRESS)
+        now = datetime.now(UTC)
+        bases = self.services.bases
+        asked, seconds = await bases.of(self.caller), await bases.earlier_seconds()
+        lines = base_lines(asked, about_seconds=seconds, now=now)
+        view = list_view(found, who, now=now)
+        self.show("models.html", view=view, bases=lines, problems=problems, address=ADDRESS, cancel=BASES)
 
     async def show_problem(self, error: StudioloError) -> None:
         """The list, with what stood in the way. Raises what is not meant for people."""
@@ -87,6 +93,24 @@ class DeleteModelPage(ModelsPage):
         team = self.get_body_argument("team", "", strip=False)
         try:
             await self.models.delete(await self.owner(team, Action.DELETE), name, version)
+        except StudioloError as error:
+            await self.show_problem(error)
+        else:
+            self.redirect(ADDRESS, status=HTTPStatus.SEE_OTHER)
+
+
+class CancelBasePage(ModelsPage):
+    """`model-bases/KEY/cancel`: its person wants it no more."""
+
+    async def get(self, *address: Any) -> None:
+        """Somebody reloaded: the list."""
+        del address
+        self.redirect(ADDRESS)
+
+    async def post(self, key: str) -> None:
+        """Back to the list; what stood in the way is said on it."""
+        try:
+            await self.services.bases.cancel(self.caller, key)
         except StudioloError as error:
             await self.show_problem(error)
         else:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tornado.web import create_signed_value
 
 from hub.app import RunningServices
+from hub.auth import cookie_secret
 from hub.keys import Keys
 from hub.settings import Settings
 from studiolo.client import NotFound, Refused, Studiolo
@@ -164,6 +167,25 @@ async def test_a_deleted_account_leaves_no_wish_to_a_later_one_of_its_name(
     headers = {"Authorization": f"token {keys.hub_token}"}
     answer = await services.post("api/credentials/alice/forget", headers=headers)
     assert answer.status_code < 300, answer.text
+    assert (await alice.bases()).bases == ()
+
+
+async def test_the_page_shows_what_is_built_and_takes_a_wish_back(
+    alice: Studiolo, services: httpx.AsyncClient, keys: Keys
+) -> None:
+    cookie = create_signed_value(cookie_secret(keys), "service-studiolo", "token-of-alice").decode()
+    services.cookies.set("service-studiolo", cookie)
+    page = {"Sec-Fetch-Mode": "navigate"}
+    assert "Bases that are built" not in (await services.get("models", headers=page)).text
+    asked = await alice.ask_base(wish())
+    text = (await services.get("models", headers=page)).text
+    assert "Bases that are built" in text
+    assert "asked for" in text
+    assert f"model-bases/{asked.key}/cancel" in text
+    token = re.search(r'name="_xsrf" value="([^"]+)"', text)
+    assert token is not None
+    answer = await services.post(f"model-bases/{asked.key}/cancel", data={"_xsrf": token[1]}, headers=page)
+    assert answer.status_code == 303, answer.text
     assert (await alice.bases()).bases == ()
 
 
