@@ -24,8 +24,12 @@ def taker(hub: ThrowawayHub) -> Iterator[httpx.Client]:
     """The API as somebody else uses it; gives the only GPU back at the end."""
     with hub.api(hub.token("taker", hub.add_user("taker"))) as api:
         yield api
-        api.delete("users/taker/server")
-        hub.until(lambda: not api.get("users/taker").json()["servers"], what="the GPU is free again")
+
+        def is_gone() -> bool:
+            api.delete("users/taker/server")  # one that still starts is not stopped by the first word
+            return not api.get("users/taker").json()["servers"]
+
+        hub.until(is_gone, what="the GPU is free again")
 
 
 def test_a_card_tells_the_wait_and_changes_by_itself_when_somebody_takes_the_last_gpu(

@@ -110,6 +110,7 @@ def test_the_first_of_several_nodes_to_have_room_is_the_next() -> None:
     late, soon = NOW + timedelta(hours=2), NOW + timedelta(hours=1)
     nodes = (node("a", pod(gpus=4, ends_at=late), gpus=4), node("b", pod(gpus=4, ends_at=soon), gpus=4))
     assert room(FOUR_GPUS, *nodes).next_free == soon
+    assert room(FOUR_GPUS, *reversed(nodes)).next_free == soon
     assert room(ONE_GPU, node("c", gpus=4), *nodes).next_free is None
 
 
