@@ -18,6 +18,8 @@ from hub.passwords import ADMIN
 pytestmark = pytest.mark.integration
 
 PAGES = ["/hub/home", "/hub/spawn", "/hub/admin", "/hub/token"]
+AT_ONCE_SECONDS = 10
+"""The hub waits 0.3 s for services and a busy machine takes its time; services that are stopped would never answer."""
 
 
 @pytest.fixture(params=["away", "slow"])
@@ -39,7 +41,7 @@ def test_every_page_comes_at_once(running_hub: ThrowawayHub) -> None:
         for page in PAGES:
             began = time.monotonic()
             assert browser.get(page).status_code == 200, page
-            assert time.monotonic() - began < 3, page
+            assert time.monotonic() - began < AT_ONCE_SECONDS, page
 
 
 @pytest.mark.usefixtures("services_in_trouble")
