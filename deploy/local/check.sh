@@ -52,7 +52,7 @@ coverage_report() {
   "$bin/coverage" combine --quiet --keep "$results"/.coverage.* && "$bin/coverage" report --skip-covered
 }
 # Decisions are specified completely: not one branch of these is untested.
-decisions="spawner/options.py,spawner/admission.py,spawner/plan.py,studiolo/catalog*.py,studiolo/quantities.py,studiolo/names.py,spawner/amounts.py,spawner/stages.py,hub/capacity/view.py,hub/capacity/tally.py,hub/capacity/forecast*.py,hub/capacity/stage_times.py"
+decisions="spawner/options.py,spawner/admission.py,spawner/plan.py,studiolo/catalog*.py,studiolo/quantities.py,studiolo/names.py,spawner/amounts.py,spawner/stages.py,hub/capacity/view.py,hub/capacity/tally.py,hub/capacity/forecast*.py,hub/capacity/stage_times.py,hub/builder/slow/recipe.py,hub/builder/slow/checking.py,hub/builder/slow/derived_base.py,hub/builder/slow/observed.py"
 decisions_covered() { COVERAGE_FILE="$results/.coverage" "$bin/coverage" report --include="$decisions" --fail-under=100; }
 
 # Beside the others, which use one core: what it installs comes from the network.

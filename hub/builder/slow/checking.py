@@ -78,12 +78,9 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def _said(config: Any) -> dict[str, Any]:
-    """What a configuration says; an empty list is the same as none."""
+    """What a configuration says; an empty list is the same as none. `read_base` has looked at its form."""
     if not isinstance(config, dict):
         return {}
     said = {name: value for name, value in config.items() if value}
-    if isinstance(labels := said.pop("Labels", None), dict):
-        said |= {"Labels": others} if (others := {name: one for name, one in labels.items() if name != MARK}) else {}
-    elif labels is not None:
-        said["Labels"] = labels
-    return said
+    labels = {name: value for name, value in (said.pop("Labels", None) or {}).items() if name != MARK}
+    return {**said, "Labels": labels} if labels else said

@@ -91,7 +91,7 @@ GOOD = (layer("a"), layer("b"), layer("c"))
         (config("1", "2", "3", Entrypoint=["/x"], Cmd=["y"]), GOOD, r"\(Cmd, Entrypoint\)"),
         (config("1", "2", "3", Volumes={"/": {}}), GOOD, r"\(Volumes\)"),
         (config("1", "2", "3", Labels={"a": "c"}), GOOD, r"\(Labels\)"),
-        (config("1", "2", "3", Labels="x"), GOOD, r"\(Labels\)"),
+        (config("1", "2", "3", Labels="x"), GOOD, "no image"),
         (config("1", "2", "3", Healthcheck={"Test": ["x"]}), GOOD, r"\(Healthcheck\)"),
         (other(lambda one: one.update(architecture="arm64")), GOOD, r"\(architecture\)"),
         (other(lambda one: one.update(config=[])), GOOD, "Entrypoint, Env, Labels, User"),
