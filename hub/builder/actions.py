@@ -31,7 +31,6 @@ from hub.builder.slow.errors import NeedsBase
 from studiolo.errors import StudioloError
 from studiolo.package_name import LATEST
 from studiolo.packaging.assemble import assemble
-from studiolo.packaging.errors import StoreConflict
 from studiolo.packaging.git_state import kept_diff
 from studiolo.packaging.locks import lock_text, read_lock
 from studiolo.packaging.plan import Plan
@@ -270,18 +269,16 @@ class Models:
     async def _assemble(self, planned: Planned, images: Store) -> Packaged:
         standing = planned.standing
         below, sent = await self._below.of(planned.plan, standing)
-        try:
-            made = await assemble(
-                planned.plan,
-                self._places.named(images, standing),
-                standing.base,
-                tag=planned.version,
-                below=below,
-                base_repository=standing.repository,
-                base_store=standing.store,
-            )
-        except StoreConflict:
-            raise VersionTaken(planned.name, planned.version) from None
+        made = await assemble(
+            planned.plan,
+            self._places.named(images, standing),
+            standing.base,
+            tag=planned.version,
+            below=below,
+            base_repository=standing.repository,
+            base_store=standing.store,
+            replaces=True,  # what is not recorded was left by a process that died in between, and is nobody's
+        )
         return replace(made, sent_bytes=made.sent_bytes + sent)
 
     async def _remember(self, package: ModelPackage, quota: Quota) -> None:

@@ -61,10 +61,12 @@ async def assemble(
     base_repository: str = "",
     base_store: Store | None = None,
     compression: Compression = Compression.ZSTD,
+    replaces: bool = False,
 ) -> Packaged:
     """The image of a plan: `base`, the layers `below` and the project's own. Raises StoreError, or what reading does.
 
-    Whatever ends it early, no tag names half an image: the manifest comes last.
+    Whatever ends it early, no tag names half an image: the manifest comes last. `replaces`: the tag may name another
+    image, which nobody has recorded, and names this one from now on; else that is a StoreConflict.
     """
     with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
         project = await asyncio.to_thread(write_layer, plan.layer_files(), spool, compression=compression)
@@ -80,7 +82,7 @@ async def assemble(
             *(bring(layer, store, base_repository, base_store) for layer in base.layers),
             *(_keep(one, store) for one in (*below, own)),
         )
-        digest = await store.put_manifest(manifest, media_type=MANIFEST, tag=tag)
+        digest = await store.put_manifest(manifest, media_type=MANIFEST, tag=tag, replaces=replaces)
     return Packaged(digest=digest, tag=tag, sent_bytes=sum(sent), is_new=True, project=project)
 
 

@@ -99,9 +99,9 @@ class NamesBase:
         """As the store does."""
         return await self._store.manifest(reference)
 
-    async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "") -> str:
+    async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "", replaces: bool = False) -> str:
         """As the store does."""
-        return await self._store.put_manifest(content, media_type=media_type, tag=tag)
+        return await self._store.put_manifest(content, media_type=media_type, tag=tag, replaces=replaces)
 
     async def attach(self, content: bytes, *, subject: str) -> str:
         return await self._store.attach(content, subject=subject)

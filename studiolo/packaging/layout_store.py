@@ -17,7 +17,7 @@ from studiolo.packaging.images import as_bytes, digest_of
 from studiolo.packaging.stores import DIGEST, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from studiolo.packaging.images import Blob
     from studiolo.packaging.stores import Opened
@@ -65,14 +65,14 @@ class LayoutStore:
     async def manifest(self, reference: str) -> Manifest | None:
         """By its tag or its digest."""
         for entry in await asyncio.to_thread(self._entries):
-            if reference in {entry["digest"], entry.get("annotations", {}).get(TAG_ANNOTATION)}:
+            if reference in {entry["digest"], _tag(entry)}:
                 content = await self.get(entry["digest"])
                 return Manifest(content=content, media_type=entry["mediaType"], digest=entry["digest"])
         return None
 
-    async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "") -> str:
-        """Writes it into the index. A tag that has another manifest stays: StoreConflict."""
-        return await asyncio.to_thread(self._name, content, media_type, tag)
+    async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "", replaces: bool = False) -> str:
+        """Writes it into the index."""
+        return await asyncio.to_thread(self._name, content, media_type, tag, replaces=replaces)
 
     async def attach(self, content: bytes, *, subject: str) -> str:
         """Writes it into the index, without a tag."""
@@ -91,7 +91,7 @@ class LayoutStore:
     async def tags(self) -> tuple[str, ...]:
         """All tags."""
         entries = await asyncio.to_thread(self._entries)
-        return tuple(sorted(tag for entry in entries if (tag := entry.get("annotations", {}).get(TAG_ANNOTATION))))
+        return tuple(sorted(tag for entry in entries if (tag := _tag(entry))))
 
     async def delete(self, digest: str) -> None:
         """Out of the index; and the blobs that nothing in this repository names any more."""
@@ -170,18 +170,18 @@ class LayoutStore:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreRefused(f"{self.folder} is no image layout that can be read ({error}).") from error
 
-    def _name(self, content: bytes, media_type: str, tag: str) -> str:
+    def _name(self, content: bytes, media_type: str, tag: str, *, replaces: bool) -> str:
         digest = digest_of(content)
         entries = self._entries()
-        for entry in entries:
-            if tag and entry.get("annotations", {}).get(TAG_ANNOTATION) == tag and entry["digest"] != digest:
-                raise StoreConflict(f"{self.repository}:{tag} is there already, with other content.")
+        others = [entry for entry in entries if tag and _tag(entry) == tag and entry["digest"] != digest]
+        if others and not replaces:
+            raise StoreConflict(f"{self.repository}:{tag} is there already, with other content.")
         with self._beside(self._blob(digest)) as temporary:
             temporary.write_bytes(content)
         named = {"mediaType": media_type, "digest": digest, "size": len(content)}
         mine = {**named, "annotations": {TAG_ANNOTATION: tag}} if tag else named
-        if mine not in entries:
-            self._write_index([*entries, mine])
+        if others or mine not in entries:
+            self._write_index([*(entry for entry in entries if entry not in (*others, mine)), mine])
         return digest
 
     def _attach(self, content: bytes, subject: str) -> str:
@@ -221,3 +221,7 @@ class LayoutStore:
         for blob in (self.folder / "blobs" / "sha256").iterdir():
             if f"sha256:{blob.name}" not in named:
                 blob.unlink()
+
+
+def _tag(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("annotations", {}).get(TAG_ANNOTATION, ""))

@@ -162,14 +162,14 @@ class RegistryStore:
             raise StoreRefused(f"{self._named} gave another manifest than {reference}.")
         return Manifest(content=response.content, media_type=response.headers.get("Content-Type", ""), digest=digest)
 
-    async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "") -> str:
-        """Keeps it and reads it back. A tag that names another manifest stays: StoreConflict."""
+    async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "", replaces: bool = False) -> str:
+        """Keeps it and reads it back."""
         digest = digest_of(content)
         if tag:
             there = await self.manifest(tag)
-            if there is not None and there.digest != digest:
+            if there is not None and there.digest != digest and not replaces:
                 raise StoreConflict(f"{self._named}:{tag} is there already, with other content.")
-            if there is not None:
+            if there is not None and there.digest == digest:
                 return digest
         await self._write(content, media_type=media_type, reference=tag or digest)
         found = await self.manifest(tag or digest)

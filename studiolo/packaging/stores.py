@@ -59,8 +59,11 @@ class Store(Protocol):
     async def manifest(self, reference: str) -> Manifest | None:
         """The manifest of a tag or a digest; None where there is none."""
 
-    async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "") -> str:
-        """Keep it, under a tag too where one is given; its digest, as it is read back."""
+    async def put_manifest(self, content: bytes, *, media_type: str, tag: str = "", replaces: bool = False) -> str:
+        """Keep it, under a tag too where one is given; its digest, as it is read back.
+
+        A tag that names another one stays, which is a StoreConflict; unless it is said to be replaced.
+        """
 
     async def attach(self, content: bytes, *, subject: str) -> str:
         """Keep a manifest that says something of the one with this digest; its own digest."""

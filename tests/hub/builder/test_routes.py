@@ -18,7 +18,7 @@ from hub.app import RunningServices
 from hub.keys import Keys
 from hub.settings import Settings, effective
 from spawner.data_directory import DataDirectory
-from studiolo.client import NotAllowed, NotFound, Refused, Studiolo
+from studiolo.client import HubFault, NotAllowed, NotFound, Refused, Studiolo
 from studiolo.packaging.image_archive import keep_archive
 from studiolo.packaging.layout_store import LayoutStore
 from studiolo.packaging.provenance import statements_of
@@ -128,6 +128,29 @@ async def test_other_content_under_a_version_is_refused_with_what_to_do(alice: S
     second = await alice.package_model(wanted(version="1.1"), files_of(folder))
     assert [one.version for one in await alice.models()] == ["1.1", "1.0"]
     assert (await alice.model("iris")).digest == second.digest
+
+
+async def test_a_version_that_was_kept_and_never_recorded_stands_in_nobody_s_way(
+    alice: Studiolo, settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: Any) -> None:
+        raise RuntimeError("killed before it was recorded")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hub.builder.store.add_package", dies)
+        with pytest.raises(HubFault):
+            await alice.package_model(wanted(version="1.0"), files_of(folder))
+    images = store_of(settings, "models/alice/iris")
+    try:
+        assert await images.tags() == ("1.0",)
+        (folder / "rows.csv").write_text("changed since\n")
+        made = await alice.package_model(wanted(version="1.0"), files_of(folder))
+        found = await images.manifest("1.0")
+    finally:
+        await images.close()
+    assert made.is_new
+    assert found is not None
+    assert found.digest == made.digest
 
 
 async def test_a_version_that_is_the_same_image_as_another_leaves_the_other_when_it_goes(

@@ -114,6 +114,20 @@ async def test_a_tag_is_written_once(stores: Callable[[str], Store]) -> None:
     assert await store.tags() == ("1", "2")
 
 
+async def test_a_tag_that_is_said_to_be_replaced_names_the_other_image_and_no_other_tag_does(
+    stores: Callable[[str], Store],
+) -> None:
+    store = stores("models/alice/iris")
+    first, second = await put_base(store), await put_base(store, layers=1, tag="2")
+    found = await store.manifest(second.digest)
+    assert found is not None
+    await store.put_manifest(found.content, media_type=MANIFEST, tag="1", replaces=True)
+    await store.put_manifest(found.content, media_type=MANIFEST, tag="1", replaces=True)
+    assert await store.manifest("1") == found
+    assert await store.tags() == ("1", "2")
+    assert first.digest != second.digest
+
+
 async def test_a_manifest_that_is_deleted_is_gone_and_the_others_stay(stores: Callable[[str], Store]) -> None:
     store = stores("models/alice/iris")
     base = await put_base(store)
