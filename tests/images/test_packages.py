@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from spawner.environment_shelf import MANIFEST
 from studiolo.packaging.dependency_layer import ask_python
 from tests.images.conftest import RunningServer, StartServer
 from tests.kernels import Kernel
@@ -54,8 +55,9 @@ def packages(server: RunningServer) -> Path:
 
 
 def all_files(folder: Path) -> dict[str, tuple[int, float]]:
-    """Everything below a folder, and when it changed."""
-    return {str(path): (path.lstat().st_size, path.lstat().st_mtime) for path in folder.rglob("*")}
+    """Everything below a folder, and when it changed; but for the file that says when somebody last used it."""
+    files = (path for path in folder.rglob("*") if path.name != MANIFEST)
+    return {str(path): (path.lstat().st_size, path.lstat().st_mtime) for path in files}
 
 
 def test_what_is_installed_can_be_imported_at_once_and_after_a_restart(workspace: RunningServer) -> None:
@@ -145,6 +147,7 @@ def test_packaging_sees_it_in_the_kernel_and_not_in_the_base(
 ) -> None:
     ran(workspace, "%pip install tiny six==99.0")
     monkeypatch.setenv("HOME", str(workspace.home))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setenv("STUDIOLO_ENVIRONMENT", "python")
     for is_told in (False, True):
         if is_told:  # as in a terminal, and not in the server

@@ -53,7 +53,7 @@ def test_what_is_built_is_listed_and_said_with_what_it_lacks(command: Any) -> No
     assert "Small is ready in" in built.stdout
     assert "no-such-program is not installed on this machine" in built.stdout
     (listed,) = json.loads(command("list", "--json").stdout)
-    assert (listed["names"], listed["packages"], listed["in_catalog"]) == (["small"], 2, True)
+    assert (listed["names"], listed["packages"], listed["in_catalog"]) == (["small"], 4, True)
     assert "in the catalog" in command("list").stdout.replace("\n", " ") or "small" in command("list").stdout
 
 

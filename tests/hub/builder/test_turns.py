@@ -50,16 +50,16 @@ async def test_two_processes_take_turns_with_one_repository_and_do_not_wait_for_
 
 
 async def test_who_waits_has_their_turn_once_the_other_is_done(processes: tuple[Others, Others]) -> None:
-    one, other = processes
     done = []
 
-    async def change(others: Others, name: str) -> None:
-        async with Turns(others).of(IRIS):
+    async def change(turns: Turns, name: str) -> None:
+        async with turns.of(IRIS):
             done.append(f"{name} begins")
             await asyncio.sleep(0)
             done.append(f"{name} ends")
 
-    await asyncio.gather(*(change(others, f"{number}") for number in range(3) for others in (one, other)))
+    of_each = [Turns(others) for others in processes]
+    await asyncio.gather(*(change(turns, f"{number}") for number in range(3) for turns in of_each))
     assert [line.split()[1] for line in done] == ["begins", "ends"] * 6
 
 
