@@ -28,10 +28,11 @@ step() { # TITLE COMMAND…
 }
 
 shell_scripts() { for script in deploy/*/*.sh images/*.sh images/*/*.sh .ci/run; do [ ! -f "$script" ] || bash -n "$script" || return 1; done; }
-tests() { # NAME MARKS PYTEST-ARGUMENTS…: under coverage, counted for the closing line
+tests() { # NAME MARKS PYTEST-ARGUMENTS…: counted for the closing line
   local name=$1 marks=$2
   shift 2
-  COVERAGE_FILE="$results/.coverage.$name" "$bin/python" -m coverage run -m pytest -q --durations=8 --durations-min=2 \
+  # shellcheck disable=SC2086 - because it is words, or none
+  "$bin/python" ${tracer:-} -m pytest -q --durations=8 --durations-min=2 \
     --junitxml="$results/$name.xml" -m "not long and $marks" "$@" </dev/null
 }
 joined() { # PID LOG: what ran beside other steps, once it has ended
@@ -47,12 +48,15 @@ in_lab() ( # what checks it is installed with the first check: nobody else needs
   fi
   npm run --silent lint
 )
-coverage_report() {
-  export COVERAGE_FILE="$results/.coverage"
-  "$bin/coverage" combine --quiet --keep "$results"/.coverage.* && "$bin/coverage" report --skip-covered
-}
-# Decisions are specified completely: not one branch of these is untested.
+# Decisions are specified completely: not one branch of these is untested. Their own tests show it, and only those are
+# traced: that takes twice the time.
 decisions="spawner/options.py,spawner/admission.py,spawner/plan.py,studiolo/catalog*.py,studiolo/quantities.py,studiolo/names.py,spawner/amounts.py,spawner/stages.py,hub/capacity/view.py,hub/capacity/tally.py,hub/capacity/forecast*.py,hub/capacity/stage_times.py,hub/builder/slow/recipe.py,hub/builder/slow/checking.py,hub/builder/slow/derived_base.py,hub/builder/slow/observed.py"
+deciding="tests/studiolo/test_broken_catalogs.py tests/studiolo/test_catalog.py tests/studiolo/test_catalog_data.py tests/studiolo/test_catalog_pin.py tests/studiolo/test_catalog_schema.py tests/studiolo/test_names.py tests/studiolo/test_quantities.py tests/spawner/test_admission.py tests/spawner/test_manifest.py tests/spawner/test_options.py tests/spawner/test_plan.py tests/spawner/test_process.py tests/spawner/test_stages.py tests/hub/capacity tests/hub/builder/slow"
+decision_tests() {
+  export COVERAGE_FILE="$results/.coverage"
+  # shellcheck disable=SC2086 - because the names are words
+  tracer="-m coverage run" tests decisions "not patient" $deciding
+}
 decisions_covered() { COVERAGE_FILE="$results/.coverage" "$bin/coverage" report --include="$decisions" --fail-under=100; }
 
 # Beside the others, which use one core: what it installs comes from the network.
@@ -79,12 +83,15 @@ if [ "$what" = test ]; then
   if STUDIOLO_CHROMIUM=$(deploy/local/chromium.sh); then export STUDIOLO_CHROMIUM; else browser=""; fi
   # Side by side, so that neither core idles: unit tests, those of a real hub and of a browser, and those that mostly
   # wait (for a minute that nobody used a workspace, for a hub that is away), whichever of the three they are.
+  # shellcheck disable=SC2086 - as above
   tests unit "not patient" tests --ignore=tests/integration --ignore=tests/browser --ignore=tests/cluster \
-    >"$results/unit.log" 2>&1 &
+    $(printf -- '--ignore=%s ' $deciding) >"$results/unit.log" 2>&1 &
   unit_tests=$!
   # shellcheck disable=SC2086 - because there may be no browser
   tests patient "patient" tests/images tests/integration $browser >"$results/patient.log" 2>&1 &
   patient_tests=$!
+  step "tests of what decides" decision_tests
+  step "no untested branch in it" decisions_covered
   step "integration tests (a real hub)" tests integration "not patient" tests/integration
   if [ -n "$browser" ]; then
     step "browser tests (a real Chromium)" tests browser "not patient" "$browser"
@@ -93,8 +100,6 @@ if [ "$what" = test ]; then
   fi
   step "patient tests, the rest of them" joined "$patient_tests" "$results/patient.log"
   step "unit tests, the rest of them" joined "$unit_tests" "$results/unit.log"
-  step "coverage" coverage_report
-  step "no untested branch in decisions" decisions_covered
 fi
 
 printf '\n%s\n' "$table  total: $((SECONDS / 60)) min $((SECONDS % 60)) s"
