@@ -38,7 +38,7 @@ CAPABILITIES: Final = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETFCAP", "
 """What installing a package needs, in the pod's own user namespace: on the node they count for nothing. Pod Security
 "baseline" allows these, and no SYS_ADMIN is among them: buildah makes a namespace inside of it for its mounts."""
 
-WORK: Final = "/work"
+WORK: Final = "/build"
 
 RESULT: Final = "localhost/result:1"
 """In the builder's own store. With a host and a tag: a short name is looked for elsewhere, and not found."""
