@@ -50,8 +50,8 @@ in_lab() ( # what checks it is installed with the first check: nobody else needs
 )
 # Decisions are specified completely: not one branch of these is untested. Their own tests show it, and only those are
 # traced: that takes twice the time.
-decisions="spawner/options.py,spawner/admission.py,spawner/plan.py,studiolo/catalog*.py,studiolo/quantities.py,studiolo/names.py,spawner/amounts.py,spawner/stages.py,hub/capacity/view.py,hub/capacity/tally.py,hub/capacity/forecast*.py,hub/capacity/stage_times.py,hub/builder/slow/recipe.py,hub/builder/slow/checking.py,hub/builder/slow/derived_base.py,hub/builder/slow/observed.py"
-deciding="tests/studiolo/test_broken_catalogs.py tests/studiolo/test_catalog.py tests/studiolo/test_catalog_data.py tests/studiolo/test_catalog_pin.py tests/studiolo/test_catalog_schema.py tests/studiolo/test_names.py tests/studiolo/test_quantities.py tests/spawner/test_admission.py tests/spawner/test_manifest.py tests/spawner/test_options.py tests/spawner/test_plan.py tests/spawner/test_process.py tests/spawner/test_stages.py tests/hub/capacity tests/hub/builder/slow"
+decisions=$(grep -v '^#\|^tests/' deploy/local/decisions.txt | paste -sd ,)
+deciding=$(grep '^tests/' deploy/local/decisions.txt)
 decision_tests() {
   export COVERAGE_FILE="$results/.coverage"
   # shellcheck disable=SC2086 - because the names are words
