@@ -11,6 +11,7 @@ from studiolo import catalog_limits as limits
 from studiolo import catalog_machines as machines
 from studiolo import catalog_placement as placement
 from studiolo import catalog_software as software
+from studiolo import catalog_warm as held
 from studiolo.catalog_folder_keys import DATA
 from studiolo.catalog_keys import MOST_ENTRIES, Key
 from studiolo.catalog_model import APPS, DEFAULT_CURRENCY, DEFAULT_TIMEZONE, DataFolder, Environment, Hardware, Platform
@@ -168,6 +169,7 @@ def read_hardware(path: Path) -> CatalogFile[Hardware]:
         "runtime_class": placement.class_name,
         "ephemeral_storage": partial(machines.memory, what="disk"),
         "scratch": partial(machines.memory, what="disk"),
+        "warm": held.warm,
     }
     found = []
     for name, _, facts, _ in reader.entries(readers):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping  # noqa: TC003 - pydantic reads annotations while the program runs
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -151,6 +151,31 @@ class Affinity(BaseModel):
     preferred: tuple[NodePreference, ...] = ()
 
 
+class WarmHours(BaseModel):
+    """Hours at which another number of slots is held."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    days: frozenset[int]
+    """Of the week, on which they begin; Monday is 0."""
+    begins: time
+    ends: time
+    """Not later than the beginning: on the next day."""
+    slots: int
+
+
+class Warm(BaseModel):
+    """Room that is held free, each slot for one workspace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slots: int
+    """Whenever no hours say otherwise."""
+    at_most: int
+    """However many start; not less than what is asked for anywhere."""
+    schedule: tuple[WarmHours, ...] = ()
+
+
 class Hardware(Entry):
     """The shape of a machine that a workspace can start on."""
 
@@ -174,6 +199,7 @@ class Hardware(Entry):
     affinity: Affinity = Affinity()
     priority_class: str | None = None
     runtime_class: str | None = None
+    warm: Warm | None = None
 
     @property
     def gpu_count(self) -> int:

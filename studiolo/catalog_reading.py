@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from studiolo.catalog_keys import MOST_ENTRIES, Key
-from studiolo.catalog_schema import PLANNED_KEYS
 from studiolo.problems import LONGEST_QUOTE, Problem, Severity, listed, perhaps, quoted
 from studiolo.yaml_composer import WHOLE_FILE, below
 from studiolo.yaml_tree import Broken, Kind, Mapping, Node, Place, Scalar, Sequence
@@ -216,8 +215,6 @@ class Value:
                 yield name, value
             elif self.report.is_full:
                 value.error("Unknown key.")  # only counted: nobody reads it, and comparing words takes time
-            elif name in PLANNED_KEYS:
-                value.error(f"The key {quoted(name)} is not available in this version. Remove it.", at=value.key_place)
             elif name in elsewhere:
                 value.error(
                     f"The key {quoted(name)} does not belong here: {elsewhere[name]}. Move it.", at=value.key_place

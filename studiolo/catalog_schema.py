@@ -9,6 +9,7 @@ from studiolo.catalog_folder_keys import FOLDER_KEYS
 from studiolo.catalog_keys import MOST_ENTRIES, Key, block_schema, list_schema, text_schema
 from studiolo.catalog_model import APPS, DEFAULT_CURRENCY, DEFAULT_TIMEZONE
 from studiolo.catalog_placement_keys import PLACEMENT_KEYS
+from studiolo.catalog_warm_keys import WARM_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,6 +202,12 @@ HARDWARE_KEYS: Final = (
     ),
     *PLACEMENT_KEYS,
     Key(
+        name="warm",
+        example="{slots: 2}",
+        description="On Kubernetes: room that is held free, so that a start need not wait for a node.",
+        value=block_schema(WARM_KEYS),
+    ),
+    Key(
         name="ephemeral_storage",
         example="20Gi",
         description="On Kubernetes: the node's own disk that a workspace may fill, outside of the home.",
@@ -260,9 +267,6 @@ HARDWARE_TOP_KEYS: Final = (
         value=text_schema(100),
     ),
 )
-
-PLANNED_KEYS: Final = frozenset({"warm"})
-"""Keys that a later version gives a meaning. Until then they are refused: silence would promise what nobody keeps."""
 
 SCHEMAS: Final[Mapping[str, tuple[Key, ...]]] = MappingProxyType(
     {"environments": ENVIRONMENTS_TOP_KEYS, "hardware": HARDWARE_TOP_KEYS, "data": DATA_TOP_KEYS}

@@ -22,7 +22,7 @@ from studiolo.cli.catalog import catalog
 from studiolo.yaml_file import LARGEST_FILE
 
 CASES = sorted((Path(__file__).parent / "broken_catalogs").glob("*.txt"))
-LINE = re.compile(r"(environments|hardware|data)\.yaml:[1-9][0-9]*:[1-9][0-9]*: [^ ]+: [^\n]+[.?:}\]\w]")
+LINE = re.compile(r"(environments|hardware|data)\.yaml:[1-9][0-9]*:[1-9][0-9]*: [^ ]+: [^\n]+[.?:}\]\w\"]")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)

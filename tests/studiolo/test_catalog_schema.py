@@ -11,7 +11,7 @@ import yaml
 
 from studiolo.catalog import check_catalog
 from studiolo.catalog_keys import Key
-from studiolo.catalog_schema import DATA_KEYS, ENVIRONMENT_KEYS, HARDWARE_KEYS, PLANNED_KEYS, SCHEMAS, json_schema
+from studiolo.catalog_schema import DATA_KEYS, ENVIRONMENT_KEYS, HARDWARE_KEYS, SCHEMAS, json_schema
 from studiolo.cli.catalog import SCHEMA_DIRECTORY, schema_text
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +113,3 @@ def test_what_the_schema_of_data_refuses_the_check_refuses_too(
     assert not jsonschema.Draft7Validator(json_schema("data")).is_valid(document)
     write_catalog(data=json.dumps(document))
     assert check_catalog(Path()).errors
-
-
-def test_a_planned_key_is_not_known_yet() -> None:
-    assert not PLANNED_KEYS & {key.name for key in (*ENVIRONMENT_KEYS, *HARDWARE_KEYS)}

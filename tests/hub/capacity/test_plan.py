@@ -1,0 +1,133 @@
+"""How many slots are held: what the catalog says, at these hours, what is booked, and what starts at this hour."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.capacity.plan import Because, Slots, applies, fit, plan, step, wanted
+from hub.capacity.view import View
+from studiolo.catalog import Hardware
+from studiolo.catalog_model import Warm, WarmHours
+from tests.hub.capacity.shapes import FOUR_GPUS, LARGE, ONE_GPU, SMALL, hardware, node, placeholder, pod
+
+WORKING = WarmHours(days=frozenset(range(5)), begins=time(8), ends=time(18), slots=6)
+NIGHT = WarmHours(days=frozenset({4}), begins=time(22), ends=time(6), slots=3)
+MONDAY = datetime(2026, 11, 23, 9, 0)  # noqa: DTZ001 - what a clock on the wall says
+EMPTY = View()
+
+
+def warm(slots: int = 1, at_most: int = 8, *schedule: WarmHours) -> Warm:
+    return Warm(slots=slots, at_most=at_most, schedule=schedule)
+
+
+@pytest.mark.parametrize(
+    ("hours", "moment", "is_now"),
+    [
+        pytest.param(WORKING, MONDAY, True, id="on a Monday at nine"),
+        pytest.param(WORKING, MONDAY.replace(hour=8), True, id="from the first minute"),
+        pytest.param(WORKING, MONDAY.replace(hour=18), False, id="not in the last"),
+        pytest.param(WORKING, MONDAY + timedelta(days=5), False, id="not on a Saturday"),
+        pytest.param(NIGHT, MONDAY + timedelta(days=4, hours=14), True, id="Friday at eleven in the evening"),
+        pytest.param(NIGHT, MONDAY + timedelta(days=5, hours=-6), True, id="Saturday at three in the morning"),
+        pytest.param(NIGHT, MONDAY + timedelta(days=4, hours=-6), False, id="not Friday at three in the morning"),
+        pytest.param(NIGHT, MONDAY + timedelta(days=4), False, id="not Friday at nine"),
+    ],
+)
+def test_hours_apply_on_the_days_on_which_they_begin(hours: WarmHours, moment: datetime, is_now: bool) -> None:
+    assert applies(hours, moment) is is_now
+
+
+def test_hours_of_a_whole_day_always_apply_on_it() -> None:
+    whole = WarmHours(days=frozenset({0}), begins=time(0), ends=time(0), slots=1)
+    assert all(applies(whole, MONDAY.replace(hour=hour)) for hour in range(24))
+
+
+@pytest.mark.parametrize(
+    ("held", "rate", "booked", "slots", "because"),
+    [
+        pytest.param(warm(2), 0.0, 0, 2, Because.CATALOG, id="what the catalog says"),
+        pytest.param(warm(2, 8, WORKING), 0.0, 0, 6, Because.SCHEDULE, id="at these hours"),
+        pytest.param(warm(7, 8, WORKING), 0.0, 0, 6, Because.SCHEDULE, id="at these hours, also fewer"),
+        pytest.param(warm(2), 20.0, 0, 6, Because.DEMAND, id="what starts at this hour"),
+        pytest.param(warm(2), 2000.0, 0, 8, Because.DEMAND, id="no more than at most"),
+        pytest.param(warm(2, 2), 2000.0, 0, 2, Because.CATALOG, id="without growth"),
+        pytest.param(warm(2), 0.0, 30, 32, Because.BOOKED, id="what is booked comes on top"),
+    ],
+)
+def test_the_reason_that_asks_for_most_decides(
+    held: Warm, rate: float, booked: int, slots: int, because: Because
+) -> None:
+    assert wanted(held, local=MONDAY, rate_per_hour=rate, booked=booked) == (slots, because)
+
+
+@given(st.integers(0, 1000), st.integers(0, 1000))
+def test_steps_lead_to_the_target_and_none_is_wide(present: int, target: int) -> None:
+    following = step(present, target)
+    assert -1 <= following - present <= 4
+    assert abs(following - target) < abs(present - target) or following == present == target
+
+
+def test_slots_of_one_shape_that_fit_are_counted_once_for_all_shapes() -> None:
+    four_cores = View(nodes=(node(),))
+    assert fit(four_cores, [(SMALL, 4)]) == {"small": 4}
+    assert fit(four_cores, [(SMALL, 4), (LARGE, 1)]) == {"small": 0, "large": 1}
+    two_nodes = View(nodes=(node("a"), node("b")))
+    assert fit(two_nodes, [(SMALL, 8), (LARGE, 1)]) == {"small": 4, "large": 1}
+
+
+def test_what_gives_way_leaves_its_room_to_slots_and_what_does_not_keeps_it() -> None:
+    assert fit(View(nodes=(node("a", placeholder(cpu=4)),)), [(SMALL, 4)]) == {"small": 4}
+    assert fit(View(nodes=(node("a", pod(cpu=3)),)), [(SMALL, 4)]) == {"small": 1}
+
+
+def test_a_node_out_of_use_holds_no_slots_and_gpus_are_scarce() -> None:
+    view = View(nodes=(node("a", is_cordoned=True), node("b", gpus=4)))
+    assert fit(view, [(ONE_GPU, 4), (FOUR_GPUS, 1)]) == {"gpu": 0, "gpus": 1}
+
+
+def slots(
+    *entries: Hardware, present: dict[str, int] | None = None, booked: dict[str, int] | None = None, view: View = EMPTY
+) -> tuple[Slots, ...]:
+    return plan(entries, view, local=MONDAY, rates={}, booked=booked or {}, present=present or {})
+
+
+def test_hardware_that_holds_nothing_is_not_in_the_plan() -> None:
+    assert slots(SMALL) == ()
+
+
+def test_a_plan_goes_towards_what_is_wanted_and_says_what_it_costs_and_what_has_room() -> None:
+    entry = hardware(warm=warm(6), price_per_hour=Decimal("0.10"))
+    (planned,) = slots(entry, view=View(nodes=(node(),)))
+    assert planned == Slots(
+        hardware="small",
+        wanted=6,
+        because=Because.CATALOG,
+        target=4,
+        present=0,
+        fitting=4,
+        per_hour=Decimal("0.40"),
+    )
+    (later,) = slots(entry, present={"small": 4}, view=View(nodes=(node(),)))
+    assert (later.target, later.fitting) == (6, 4)
+
+
+def test_what_the_catalog_no_longer_holds_goes_slot_by_slot() -> None:
+    (planned,) = slots(SMALL, present={"small": 3})
+    assert (planned.wanted, planned.target, planned.because) == (0, 2, Because.CATALOG)
+
+
+def test_hardware_that_holds_nothing_can_be_booked() -> None:
+    (planned,) = slots(SMALL, booked={"small": 2})
+    assert (planned.wanted, planned.target, planned.because) == (2, 2, Because.BOOKED)
+
+
+def test_the_same_input_gives_the_same_plan() -> None:
+    entries = (hardware(warm=warm(2)), hardware("large", cpu=4, memory=16, warm=warm(1)))
+    view = View(nodes=(node("a"), node("b")))
+    assert slots(*entries, view=view) == slots(*entries, view=view)
+    assert [entry.hardware for entry in slots(*entries, view=view)] == ["small", "large"]
