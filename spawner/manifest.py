@@ -57,8 +57,8 @@ def pod_traits(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
         "image_pull_policy": "IfNotPresent",  # only a digest decides what runs, and it never changes
         "image_pull_secrets": list(installation.image_pull_secrets),
         "port": PORT,
-        **_resources(hardware, installation),
-        **_placement(hardware, installation),
+        **resources(hardware, installation),
+        **placement(hardware, installation),
         **_security(plan, installation),
         **_volumes(plan, installation),
         "extra_labels": {
@@ -148,7 +148,7 @@ def literal(value: str) -> str:
     return value.replace("$", "$$")
 
 
-def _resources(hardware: Hardware, installation: Installation) -> dict[str, Any]:
+def resources(hardware: Hardware, installation: Installation) -> dict[str, Any]:
     # What lies in /scratch counts as the pod's own, and comes on top of what it may use for everything else.
     own_bytes = hardware.ephemeral_storage_bytes or installation.ephemeral_storage_bytes
     disk = str(own_bytes + (hardware.scratch_bytes or 0))
@@ -164,7 +164,7 @@ def _resources(hardware: Hardware, installation: Installation) -> dict[str, Any]
     }
 
 
-def _placement(hardware: Hardware, installation: Installation) -> dict[str, Any]:
+def placement(hardware: Hardware, installation: Installation) -> dict[str, Any]:
     required, preferred = hardware.affinity.required, hardware.affinity.preferred
     return {
         "node_selector": dict(hardware.node_selector),

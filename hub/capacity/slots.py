@@ -1,0 +1,128 @@
+"""Holds slots: looks which are there, plans which should be, and makes the difference.
+
+Nothing is remembered between two looks, so this may end anywhere. Names are the same whoever makes a pod: two at
+once, or a list that came back empty, make none twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from hub.capacity.placeholder import PLACEHOLDER, SlotPod, changes, counted, slot_pod
+from hub.capacity.plan import Slots, plan
+from hub.capacity.view import View
+from hub.database import DatabaseAway
+from spawner.installation import KIND_LABEL, RELEASE_LABEL
+from spawner.kube import KubeAway, KubeConflict, KubeError, KubeExpired, KubeNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from logging import Logger
+
+    from hub.capacity.placeholder import Held
+    from spawner.kube import Kube
+    from studiolo.catalog_model import Catalog
+
+PAUSE: Final = timedelta(seconds=5)
+"""Between two looks: a slot that gave way is asked for again, and with it the next node."""
+
+PAUSE_WHEN_AWAY: Final = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What is asked for beside the catalog, by hardware."""
+
+    rates: Mapping[str, float]
+    """Starts to expect an hour."""
+    booked: Mapping[str, int]
+
+
+class SlotKeeper:
+    """Of one installation."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        held: Held,
+        *,
+        catalog: Callable[[], Catalog],
+        demand: Callable[[datetime], Awaitable[Demand]],
+        log: Logger,
+        view: Callable[[], View] = View,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Nothing runs yet."""
+        self._kube = kube
+        self._held = held
+        self._catalog = catalog
+        self._demand = demand
+        self._view = view
+        self._log = log
+        self._now = now
+        self.planned: tuple[Slots, ...] = ()
+        """What the last look went for."""
+
+    async def run(self) -> None:
+        """Looks for ever."""
+        while True:
+            pause = PAUSE
+            try:
+                await self.look()
+            except (KubeError, DatabaseAway) as error:
+                self._log.warning("Held room stays as it is for now: %s", error)
+                pause = PAUSE_WHEN_AWAY
+            await asyncio.sleep(pause.total_seconds())
+
+    async def look(self) -> None:
+        """One look. Raises KubeError or DatabaseAway: then something of it is left for the next."""
+        catalog, moment = self._catalog(), self._now()
+        pods = await self._pods()
+        demand = await self._demand(moment)
+        hardware = {entry.name: entry for entry in catalog.hardware}
+        self.planned = plan(
+            catalog.hardware,
+            self._view(),
+            local=moment.astimezone(ZoneInfo(catalog.timezone)),
+            rates=demand.rates,
+            booked=demand.booked,
+            present=counted(pods),
+        )
+        todo = changes(self.planned, pods, hardware, self._held)
+        for pod in todo.delete:
+            await self._delete(pod)
+        for manifest in todo.create:
+            await self._create(manifest)
+
+    async def _pods(self) -> tuple[SlotPod, ...]:
+        release = self._held.installation.release
+        query = {"labelSelector": f"{RELEASE_LABEL}={release},{KIND_LABEL}={PLACEHOLDER}"}
+        for _ in range(3):
+            try:
+                pages = [page async for page in self._kube.pages(self._path(), query)]
+            except KubeExpired:
+                continue
+            return tuple(slot_pod(pod) for page in pages for pod in page["items"])
+        raise KubeAway("The list of slots changes faster than it can be read.")
+
+    async def _delete(self, pod: SlotPod) -> None:
+        """Only that very pod: another of its name may have come meanwhile."""
+        try:
+            await self._kube.delete(f"{self._path()}/{pod.name}", uid=pod.uid, grace_seconds=0)
+        except (KubeNotFound, KubeConflict):
+            return
+        self._log.info("Slot %s is given up", pod.name)
+
+    async def _create(self, manifest: dict[str, Any]) -> None:
+        try:
+            await self._kube.create(self._path(), manifest)
+        except KubeConflict:  # somebody else made it, or its predecessor is not quite gone
+            return
+        self._log.info("Slot %s is held", manifest["metadata"]["name"])
+
+    def _path(self) -> str:
+        return f"/api/v1/namespaces/{self._held.namespace}/pods"
