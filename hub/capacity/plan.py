@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from hub.capacity.demand import slots_for
+from hub.capacity.tally import find_room
 from spawner.amounts import needs_of
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def fit(view: View, wants: Sequence[tuple[Hardware, int]]) -> dict[str, int]:
     found = dict.fromkeys((entry.name for entry, _ in wants), 0)
     for entry, count in sorted(wants, key=lambda want: _size(needs_of(want[0])), reverse=True):
         needs = needs_of(entry)
-        candidates = [index for index, _ in view.picked(view.of_kind(entry)) if index in left]
+        candidates = [index for index, _ in view.picked(find_room(entry, view).usable) if index in left]
         for index in candidates:
             while found[entry.name] < count and left[index].holds(needs):
                 left[index] = left[index].minus(needs)
