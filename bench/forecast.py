@@ -173,11 +173,11 @@ def main() -> None:
     kube: Any = None  # nothing is asked: what it would tell is put in
     nodes: Any = Nodes([node(index) for index in range(NODES)])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    picture = Picture(kube, nodes, namespace="work", persistence=Persistence(log=logging.getLogger(__name__)))
+    picture = Picture(kube, nodes, namespaces=("work",), persistence=Persistence(log=logging.getLogger(__name__)))
     began = time.process_time()
     for uid in range(PODS):
         picture._take("ADDED", pod(uid, chance))  # noqa: SLF001 - in the place of the watch
-    picture.is_listed = True
+    picture._everywhere.is_listed = True  # noqa: SLF001 - as above
     taken_in = time.process_time() - began
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     times = history(known)

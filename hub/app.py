@@ -38,6 +38,7 @@ from hub.builder.slow.routes import BasesHandler, OneBaseHandler, PlanBaseHandle
 from hub.builder.slow.wiring import derived_bases
 from hub.builder.turns import Turns, turns_among
 from hub.capacity.actions import Lessons
+from hub.capacity.wiring import Capacity
 from hub.credentials.actions import Credentials
 from hub.credentials.pages import AlwaysPage, CredentialsPage, RemovePage, RotatePage
 from hub.credentials.routes import (
@@ -201,6 +202,7 @@ class RunningServices:
         self._places = Places(self._settings)
         self._turns = turns_among(url, self._settings.data.root / "model-turns")
         self._bases = derived_bases(self._settings, self._database, self._places)
+        self._capacity = await Capacity.open(self._settings, self._database)
         services = Services(
             settings=self._settings,
             keys=self._keys,
@@ -218,6 +220,7 @@ class RunningServices:
             places=self._places,
             bases=self._bases,
             lessons=Lessons(self._database),
+            capacity=self._capacity,
             standings=Standings(self._hub),
             metrics=ServicesMetrics(lambda: not self._watch.is_away),
             hub_auth=hub_oauth(self._settings, self._keys),
@@ -232,6 +235,8 @@ class RunningServices:
         if not why_off(self._settings):
             building = SlowBuildLoop(self._bases, log=logging.getLogger(__name__))
             self._beside.append(_beside("Building bases", building.run))
+        for what, work in self._capacity.loops().items() if self._capacity else ():
+            self._beside.append(_beside(what, work))
         self._aged = self._start_removing_old_files()
         log.info("The services process listens", url=self._settings.services.url)
         return self
@@ -249,6 +254,8 @@ class RunningServices:
         for task in self._beside:
             task.cancel()
         await asyncio.gather(*self._beside, return_exceptions=True)
+        if self._capacity is not None:
+            await self._capacity.close()
         await self._bases.close()
         await self._hub.aclose()
         await JupyterHubHTTPClient.instance().close()

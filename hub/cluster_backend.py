@@ -56,6 +56,7 @@ class ClusterBackend:
         """Connects to nothing yet. Raises StudioloError where catalogs cannot be used, or the homes' key is missing."""
         self._kubernetes = kubernetes
         self._installation = replace(kubernetes.installation, package_index=settings.packages.index_url)
+        self._held_namespace = settings.capacity.namespace if settings.capacity.is_on else ""
         self._starts = starts
         self._credentials = credentials
         self._packages = packages
@@ -123,7 +124,7 @@ class ClusterBackend:
         self._picture = Picture(
             self._kube,
             self._nodes,
-            namespace=self._installation.namespace,
+            namespaces=(self._installation.namespace, self._held_namespace),
             persistence=Persistence(log=self._log),
             likely_ends=self._ends_now,
         )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hub.builder.places import Places
     from hub.builder.slow.actions import DerivedBases
     from hub.capacity.actions import Lessons
+    from hub.capacity.wiring import Capacity
     from hub.credentials.actions import Credentials
     from hub.credentials.standing import Standings
     from hub.database import Database
@@ -35,6 +36,8 @@ class Services:
     """Of slow builds."""
     lessons: Lessons
     """Knows how long starts took, and how good their forecasts were."""
+    capacity: Capacity | None
+    """What is done about capacity; None where workspaces are no pods, or no room is held."""
     standings: Standings
     """Says who is in which team, and leads it."""
     metrics: ServicesMetrics

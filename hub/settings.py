@@ -19,6 +19,7 @@ from hub.idle.settings import IdleSettings
 from hub.logs.settings import LogsSettings
 from hub.metrics.settings import MetricsSettings
 from hub.oidc.settings import AuthSettings
+from hub.settings_capacity import CapacitySettings
 from hub.settings_cluster import KubernetesSettings
 from hub.settings_problems import as_problem, plain_values
 from hub.settings_types import Duration, HttpUrl, Memory, Port, Section
@@ -154,6 +155,7 @@ class Settings(Section):
     idle: IdleSettings = IdleSettings()
     homes: HomesSettings = HomesSettings()
     models: ModelsSettings = ModelsSettings()
+    capacity: CapacitySettings = CapacitySettings()
     secrets_directory: Path | None = Field(default=None, strict=False)
     """A folder with the keys between our processes, one file each, such as a mounted Secret. Absent: they are made in
     the data directory."""

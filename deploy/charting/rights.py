@@ -13,6 +13,7 @@ class Place(StrEnum):
     RELEASE = "release"
     WORKSPACES = "workspaces"
     BUILDS = "builds"
+    CAPACITY = "capacity"
     CLUSTER = "cluster"
 
 
@@ -21,6 +22,13 @@ class Account(StrEnum):
 
     HUB = "hub"
     SERVICES = "services"
+
+
+class Feature(StrEnum):
+    """What a right is for, where not every installation has that."""
+
+    SLOW_BUILDS = "slow builds"
+    CAPACITY = "held room"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +44,14 @@ class Right:
     """Empty: the core group."""
     named: tuple[str, ...] = ()
     """Only the objects of these names, behind the release's own and a dash. Empty: all in that place."""
+    only_with: Feature | None = None
+    """None: always."""
 
     def as_rule(self) -> dict[str, Any]:
         """As the chart's template reads it."""
         rule: dict[str, Any] = {"apiGroups": [self.api_group], "resources": [*self.resources], "verbs": [*self.verbs]}
-        return rule | ({"resourceNames": [*self.named]} if self.named else {})
+        rule |= {"resourceNames": [*self.named]} if self.named else {}
+        return rule | ({"onlyWith": self.only_with.value} if self.only_with else {})
 
 
 RIGHTS: Final = (
@@ -103,28 +114,63 @@ RIGHTS: Final = (
         api_group="batch",
         resources=("jobs",),
         verbs=("create", "delete", "get"),
-        why="A slow build is a Job: made, looked at, removed. Never changed. Only where slow builds are on.",
+        why="A slow build is a Job: made, looked at, removed. Never changed.",
+        only_with=Feature.SLOW_BUILDS,
     ),
     Right(
         account=Account.SERVICES,
         place=Place.BUILDS,
         resources=("pods",),
         verbs=("list",),
-        why="The pod of a Job says which step a build is at, and which image it pushed. Only where slow builds are on.",
+        why="The pod of a Job says which step a build is at, and which image it pushed.",
+        only_with=Feature.SLOW_BUILDS,
     ),
     Right(
         account=Account.SERVICES,
         place=Place.BUILDS,
         resources=("pods/log",),
         verbs=("get",),
-        why="The last lines of a build that failed are shown to whoever asked for it. Only where slow builds are on.",
+        why="The last lines of a build that failed are shown to whoever asked for it.",
+        only_with=Feature.SLOW_BUILDS,
     ),
     Right(
         account=Account.SERVICES,
         place=Place.CLUSTER,
         resources=("nodes",),
         verbs=("list",),
-        why="Whether nodes have user namespaces, without which nothing is built. Only where slow builds are on.",
+        why="Whether nodes have user namespaces, without which nothing is built.",
+        only_with=Feature.SLOW_BUILDS,
+    ),
+    Right(
+        account=Account.SERVICES,
+        place=Place.CAPACITY,
+        resources=("pods",),
+        verbs=("create", "delete", "list", "watch"),
+        why="Room is held by pods that give way: made, counted, ended.",
+        only_with=Feature.CAPACITY,
+    ),
+    Right(
+        account=Account.SERVICES,
+        place=Place.WORKSPACES,
+        resources=("pods",),
+        verbs=("list", "watch"),
+        why="How much room is held depends on what is free, and workspaces take it.",
+        only_with=Feature.CAPACITY,
+    ),
+    Right(
+        account=Account.SERVICES,
+        place=Place.CLUSTER,
+        resources=("nodes",),
+        verbs=("list", "watch"),
+        why="How much room there is depends on the nodes.",
+        only_with=Feature.CAPACITY,
+    ),
+    Right(
+        place=Place.CAPACITY,
+        resources=("pods",),
+        verbs=("list", "watch"),
+        why="Pods that hold room give way, so a forecast counts their room as free.",
+        only_with=Feature.CAPACITY,
     ),
     Right(
         place=Place.CLUSTER,
@@ -150,13 +196,18 @@ def rights_table() -> str:
         Place.RELEASE: "release's namespace",
         Place.WORKSPACES: "workspaces' namespace",
         Place.BUILDS: "builds' namespace",
+        Place.CAPACITY: "namespace of held room",
         Place.CLUSTER: "whole cluster",
     }
     rows = (
-        f"| {right.account} | {where[right.place]} | {_what(right)} | {_verbs(right)} | {right.why} |\n"
+        f"| {right.account} | {where[right.place]} | {_what(right)} | {_verbs(right)} | {_why(right)} |\n"
         for right in RIGHTS
     )
     return "| Who | Where | What | May | Why |\n| --- | --- | --- | --- | --- |\n" + "".join(rows)
+
+
+def _why(right: Right) -> str:
+    return f"{right.why} Only with {right.only_with}." if right.only_with else right.why
 
 
 def _verbs(right: Right) -> str:

@@ -11,6 +11,8 @@ from hub.settings_types import Port, Section
 
 CHART_DECIDES: Final = (
     "auth.oidc.caFile",
+    "capacity.namespace",
+    "capacity.priorityClass",
     "dataDirectory",
     "catalogDirectory",
     "secretsDirectory",

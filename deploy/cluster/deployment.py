@@ -20,6 +20,7 @@ from deploy.cluster.addons import JOVYAN_GROUP, apply
 from deploy.cluster.errors import ClusterError, NotHealthyInTimeError, ProgramFailedError
 from deploy.cluster.identity.record import load_identity
 from deploy.cluster.layout import NODE_ADDRESS, SITE
+from deploy.cluster.pause import push_pause
 from deploy.cluster.programs import run_program
 from deploy.cluster.site_values import IDENTITY, STORAGE_CLASS, WHOLE, registry_login, values_of
 from deploy.cluster.waiting import wait_until
@@ -65,6 +66,11 @@ class Deployment:
         """The namespace of the home service, as the chart names it."""
         return f"{self.namespace}-storage"
 
+    @property
+    def capacity(self) -> str:
+        """The namespace of pods that hold room, as the chart names it."""
+        return f"{self.namespace}-capacity"
+
     def namespace_of(self, part: str) -> str:
         """Where a part runs."""
         return self.storage if part == HOMES else self.namespace
@@ -80,7 +86,7 @@ def deploy(layout: Layout, deployment: Deployment, *, say: Callable[[str], None]
 
     Raises ClusterError with what its pods say where that does not come.
     """
-    images = pushed_images(layout)
+    images = images_of(layout)
     say("Preparing namespace, certificate and volumes…")
     apply(layout, *preparation(layout, deployment))
     free_volumes(layout, deployment)
@@ -108,6 +114,11 @@ def how_to_open(layout: Layout, deployment: Deployment) -> str:
         f"  On the command line:\n"
         f"    curl --cacert {layout.ca} --resolve {deployment.host}:443:{NODE_ADDRESS} {deployment.url}/hub/health"
     )
+
+
+def images_of(layout: Layout) -> dict[str, str]:
+    """Everything that the chart needs, by digest. Raises ClusterError where hub or proxy are missing."""
+    return {**pushed_images(layout), "pause": push_pause(layout)}
 
 
 def pushed_images(layout: Layout) -> dict[str, str]:

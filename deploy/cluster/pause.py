@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deploy.cluster.layout import REGISTRY
 from deploy.cluster.modules import MODULES
 from deploy.cluster.program_image import image_archive
 from deploy.cluster.programs import run_program
@@ -32,6 +34,19 @@ def build_pause(layout: Layout, go: GoToolchain) -> None:
     unfinished = archive.with_suffix(".unfinished")
     unfinished.write_bytes(image_archive(program, name=PAUSE_IMAGE, architecture=go.architecture, user="65535:65535"))
     unfinished.replace(archive)
+
+
+def push_pause(layout: Layout) -> str:
+    """Put it into the cluster's registry, for pods that hold room; its reference there, with the digest.
+
+    Raises ProgramFailedError where the registry is away.
+    """
+    name = f"{REGISTRY}/studiolo/pause"
+    with tempfile.NamedTemporaryFile() as digest:
+        source = f"docker-archive:{pause_archive(layout)}"
+        options = ("--quiet", "--dest-tls-verify=false", "--digestfile", digest.name)
+        run_program("skopeo", "copy", *options, source, f"docker://{name}:1")
+        return f"{name}@{Path(digest.name).read_text(encoding='utf-8').strip()}"
 
 
 def pause_archive(layout: Layout) -> Path:

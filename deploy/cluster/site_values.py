@@ -104,6 +104,7 @@ def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str])
                 "existingSecret": REGISTRY_LOGIN,
             }
         },
+        "capacity": {"image": images["pause"]},
         "packages": {"indexUrl": PACKAGE_INDEX},
         "workspaces": {"networkPolicy": {"egress": [package_index]}},
         "logs": {"level": "debug"},  # tests look for what no log may have, and people here want to see what happens

@@ -98,7 +98,7 @@ def learn(rows: Sequence[MeasuredStartRow], *, now: datetime) -> Learned:
     """What these starts together tell."""
     measured = (
         Measured(
-            at=_aware(row.started_at),
+            at=store.aware(row.started_at),
             environment=row.environment,
             digest=row.digest,
             hardware=row.hardware,
@@ -108,13 +108,8 @@ def learn(rows: Sequence[MeasuredStartRow], *, now: datetime) -> Learned:
         for row in rows
     )
     told = (
-        Told(at=_aware(row.started_at), promised_seconds=row.forecast_seconds, seconds=row.seconds)
+        Told(at=store.aware(row.started_at), promised_seconds=row.forecast_seconds, seconds=row.seconds)
         for row in rows
         if row.forecast_seconds is not None
     )
     return Learned(stages=as_spreads(sum_up(measured, now=now)), accuracy=accuracy_of(told))
-
-
-def _aware(moment: datetime) -> datetime:
-    """SQLite keeps times in UTC without saying so."""
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

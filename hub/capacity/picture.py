@@ -7,9 +7,11 @@ others' pods looks free until a start finds out.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hub.capacity.tally import Tally
 from hub.capacity.view import Placed, View, room_on
@@ -19,7 +21,7 @@ from spawner.kube_feed import Feed, list_version
 from spawner.pod_facts import NodeFacts, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
     from typing import NoReturn
 
@@ -33,8 +35,32 @@ UNFINISHED: Final = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Fai
 """What has ended takes nothing; the server tells of such an end as if the pod were gone."""
 
 
+ASK_AGAIN_SECONDS: Final = 300.0
+"""After a refusal to show all pods. A right that is given later is noticed without a restart."""
+
 GONE: Final = room_on(NodeFacts(name=""))
 """In the place of a node that is no more. It has nothing."""
+
+
+class _Known(NamedTuple):
+    """One pod."""
+
+    node: str
+    namespace: str
+    """"" where it is none of ours; then it has no name either."""
+    name: str
+    placed: Placed
+
+
+class _Source:
+    """Pods of one place, and how far they were read."""
+
+    def __init__(self, path: str, persistence: Persistence, *, namespace: str = "") -> None:
+        self.path = path
+        self.namespace = namespace
+        """"": all of them."""
+        self.feed = Feed(f"what is placed on nodes ({namespace or 'all of it'})", persistence)
+        self.is_listed = False
 
 
 class Picture:
@@ -45,20 +71,25 @@ class Picture:
         kube: KubeReader,
         nodes: NodeWatch,
         *,
-        namespace: str,
+        namespaces: Sequence[str],
         persistence: Persistence,
         likely_ends: Callable[[], Mapping[str, datetime]] = dict,
     ) -> None:
-        """`likely_ends`: when workspaces likely end, by the name of their pod in `namespace`. Knows nothing yet."""
+        """`namespaces`: ours, that of workspaces first. `likely_ends`: when workspaces likely end, by their pod's name.
+
+        Knows nothing yet.
+        """
         self._kube = kube
         self._nodes = nodes
-        self._namespace = namespace
+        self._workspaces = namespaces[0]
         self._with = persistence
-        self._feed = Feed("what is placed on nodes", persistence)
-        self._path = "/api/v1/pods"
+        self._everywhere = _Source("/api/v1/pods", persistence)
+        self._ours = tuple(
+            _Source(f"/api/v1/namespaces/{name}/pods", persistence, namespace=name) for name in namespaces if name
+        )
+        self._names = frozenset(source.namespace for source in self._ours)
         self._likely_ends = likely_ends
-        self._pods: dict[str, tuple[str, str, Placed]] = {}
-        """uid: its node, its name where it is ours, and what it takes."""
+        self._pods: dict[str, _Known] = {}
         self._by_node: dict[str, dict[str, Placed]] = {}
         self._rooms: list[NodeRoom] = []
         self._places: dict[str, int] = {}
@@ -70,11 +101,15 @@ class Picture:
         """Of fifty thousand pods most ask for the same: one value for all of them."""
         self._tallies: dict[Hardware, Tally] = {}
         self._with_image: dict[str, int] = {}
-        self.is_listed = False
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether pods were read at least once."""
+        return self._everywhere.is_listed or all(source.is_listed for source in self._ours)
 
     async def run(self) -> NoReturn:
         """Keeps the picture up to date for ever; end it by cancelling."""
-        await self._feed.forever(self._follow)
+        await self._everywhere.feed.forever(self._follow_all)
 
     def view(self) -> View | None:
         """The cluster at this moment; None where nodes may not be seen, or pods were not listed yet."""
@@ -131,34 +166,49 @@ class Picture:
     def _note_ends(self) -> None:
         """Takes over when our own workspaces likely end."""
         ends = self._likely_ends()
-        for uid, (node, ours, placed) in self._pods.items() if ends else ():
-            if ours and (end := ends.get(ours)) != placed.ends_at:
-                self._place(uid, node, ours, _ending(placed, end))
+        for uid, known in self._pods.items() if ends else ():
+            if known.namespace != self._workspaces or not known.name:
+                continue
+            if (end := ends.get(known.name)) != known.placed.ends_at:
+                self._place(uid, known._replace(placed=_ending(known.placed, end)))
 
-    async def _follow(self) -> None:
+    async def _follow_all(self) -> None:
         try:
-            if not self._feed.version:
-                self._feed.version = await self._list()
-            await self._feed.follow(self._kube, self._path, UNFINISHED, self._take)
+            await self._follow(self._everywhere)
         except KubeRefused as refused:
-            here = f"/api/v1/namespaces/{self._namespace}/pods"
-            if self._path == here:
-                raise
+            self._everywhere.feed.version, self._everywhere.is_listed = "", False
             self._with.log.info("Pods of others may not be seen, so forecasts count our own alone: %s", refused)
-            self._feed.version, self._path = "", here
+            await self._follow_ours()
 
-    async def _list(self) -> str:
+    async def _follow_ours(self) -> None:
+        """For a while: then whether all may be seen is asked again."""
+        ours = [asyncio.create_task(one.feed.forever(partial(self._follow, one)), name=one.path) for one in self._ours]
+        try:
+            await self._with.sleep(ASK_AGAIN_SECONDS)
+        finally:
+            for task in ours:
+                task.cancel()
+            await asyncio.gather(*ours, return_exceptions=True)
+
+    async def _follow(self, source: _Source) -> None:
+        if not source.feed.version:
+            source.feed.version = await self._list(source)
+        await source.feed.follow(self._kube, source.path, UNFINISHED, self._take)
+
+    async def _list(self, source: _Source) -> str:
         version = ""
         seen: set[str] = set()
-        async with aclosing(self._kube.pages(self._path, UNFINISHED)) as pages:
+        async with aclosing(self._kube.pages(source.path, UNFINISHED)) as pages:
             async for page in pages:
                 version = version or list_version(page)
                 for raw in page["items"] or ():
                     seen.add(_uid(raw))
                     self._put(raw)
-        for uid in self._pods.keys() - seen:
+        # Where all may be seen no more, what others have is not known any more either.
+        here = {source.namespace, ""} if source.namespace else {*self._names, ""}
+        for uid in [uid for uid, known in self._pods.items() if known.namespace in here and uid not in seen]:
             self._remove(uid)
-        self.is_listed = True
+        source.is_listed = True
         return version
 
     def _take(self, kind: str, raw: Json) -> None:
@@ -173,31 +223,40 @@ class Picture:
             self._remove(_uid(raw))
             return
         metadata = raw.get("metadata") or {}
-        ours = str(metadata.get("name")) if metadata.get("namespace") == self._namespace else ""
+        namespace = str(metadata.get("namespace"))
+        is_ours = namespace in self._names
         placed = placed_of(raw)
-        if ours and placed.ends_at is None and (known := self._pods.get(_uid(raw))) is not None:
-            placed = _ending(placed, known[2].ends_at)
-        self._place(_uid(raw), node, ours, placed)
+        if is_ours and placed.ends_at is None and (known := self._pods.get(_uid(raw))) is not None:
+            placed = _ending(placed, known.placed.ends_at)
+        self._place(
+            _uid(raw),
+            _Known(
+                node=node,
+                namespace=namespace if is_ours else "",
+                name=str(metadata.get("name")) if is_ours else "",
+                placed=placed,
+            ),
+        )
 
-    def _place(self, uid: str, node: str, ours: str, placed: Placed) -> None:
-        one = self._same.setdefault(placed, placed) if placed.ends_at is None else placed
+    def _place(self, uid: str, pod: _Known) -> None:
+        one = self._same.setdefault(pod.placed, pod.placed) if pod.placed.ends_at is None else pod.placed
         known = self._pods.get(uid)
-        if known is not None and known[0] != node:
+        if known is not None and known.node != pod.node:
             self._remove(uid)
-        elif known is not None and known[2] == one:
+        elif known is not None and known.placed == one:
             return
-        self._pods[uid] = (node, ours, one)
-        self._by_node.setdefault(node, {})[uid] = one
-        self._dirty.add(node)
+        self._pods[uid] = pod._replace(placed=one)
+        self._by_node.setdefault(pod.node, {})[uid] = one
+        self._dirty.add(pod.node)
 
     def _remove(self, uid: str) -> None:
         if (known := self._pods.pop(uid, None)) is None:
             return
-        here = self._by_node[known[0]]
+        here = self._by_node[known.node]
         del here[uid]
         if not here:
-            del self._by_node[known[0]]
-        self._dirty.add(known[0])
+            del self._by_node[known.node]
+        self._dirty.add(known.node)
 
 
 def placed_of(raw: Json) -> Placed:

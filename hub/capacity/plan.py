@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from hub.capacity.demand import slots_for
 from hub.capacity.tally import find_room
 from spawner.amounts import needs_of
+from studiolo.catalog_model import Warm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from hub.capacity.view import View
     from spawner.amounts import Amount
-    from studiolo.catalog_model import Hardware, Warm, WarmHours
+    from studiolo.catalog_model import Hardware, WarmHours
 
 REFILL: Final = timedelta(minutes=10)
 """How long a slot that was taken is missing where a node has to come for the next one."""
@@ -30,6 +31,10 @@ REFILL: Final = timedelta(minutes=10)
 MOST_MORE_AT_ONCE: Final = 4
 MOST_LESS_AT_ONCE: Final = 1
 """Slots by which one step changes a hardware: a wrong number is seen before it has cost much."""
+
+
+_NONE: Final = Warm(slots=0, at_most=0)
+"""Of hardware that holds no room, or none any more."""
 
 
 class Because(StrEnum):
@@ -58,16 +63,18 @@ class Slots:
 
 
 def wanted(warm: Warm, *, local: datetime, rate_per_hour: float = 0.0, booked: int = 0) -> tuple[int, Because]:
-    """How many slots a hardware should have now. `local`: the moment in the catalog's time zone.
+    """How many slots a hardware should have now, and never more than `at_most`, whoever asks for them.
 
-    Demand alone makes no more of them than `at_most`; what a team has booked comes on top of everything.
+    `local`: the moment in the catalog's time zone. What a team has booked comes on top of what is held anyway.
     """
     hours = [entry.slots for entry in warm.schedule if applies(entry, local)]
     steady, because = (max(hours), Because.SCHEDULE) if hours else (warm.slots, Because.CATALOG)
     expected = min(slots_for(rate_per_hour, refill=REFILL), warm.at_most)
     if expected > steady:
         steady, because = expected, Because.DEMAND
-    return (steady + booked, Because.BOOKED) if booked else (steady, because)
+    if booked:
+        steady, because = steady + booked, Because.BOOKED
+    return min(steady, warm.at_most), because
 
 
 def applies(hours: WarmHours, local: datetime) -> bool:
@@ -99,12 +106,13 @@ def plan(
     steps: list[tuple[Hardware, Slots]] = []
     for entry in hardware:
         there = present.get(entry.name, 0)
-        if entry.warm is None and not there and not booked.get(entry.name):
+        if entry.warm is None and not there:
             continue
-        number, because = (
-            wanted(entry.warm, local=local, rate_per_hour=rates.get(entry.name, 0.0), booked=booked.get(entry.name, 0))
-            if entry.warm is not None
-            else (booked.get(entry.name, 0), Because.BOOKED if booked.get(entry.name) else Because.CATALOG)
+        number, because = wanted(
+            entry.warm or _NONE,
+            local=local,
+            rate_per_hour=rates.get(entry.name, 0.0),
+            booked=booked.get(entry.name, 0),
         )
         target = step(there, number)
         price = entry.price_per_hour

@@ -53,10 +53,10 @@ class SlotKeeper:
         catalog: Callable[[], Catalog],
         demand: Callable[[datetime], Awaitable[Demand]],
         log: Logger,
-        view: Callable[[], View] = View,
+        view: Callable[[], View | None] = lambda: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Nothing runs yet."""
+        """`view`: None where nodes may not be seen. Nothing runs yet."""
         self._kube = kube
         self._held = held
         self._catalog = catalog
@@ -86,7 +86,7 @@ class SlotKeeper:
         hardware = {entry.name: entry for entry in catalog.hardware}
         self.planned = plan(
             catalog.hardware,
-            self._view(),
+            self._view() or View(),
             local=moment.astimezone(ZoneInfo(catalog.timezone)),
             rates=demand.rates,
             booked=demand.booked,

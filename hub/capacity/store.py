@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select
@@ -9,8 +10,7 @@ from sqlalchemy import delete, func, select
 from hub.capacity.tables import MeasuredStartRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -36,6 +36,20 @@ def recent_successes(session: Session, *, since: datetime, limit: int) -> Sequen
         .order_by(MeasuredStartRow.started_at.desc(), MeasuredStartRow.id.desc())
         .limit(limit)
     ).all()
+
+
+def starts_since(session: Session, since: datetime) -> Mapping[str, Sequence[datetime]]:
+    """When something started, by hardware, oldest first; whatever became of it."""
+    found: dict[str, list[datetime]] = {}
+    asked = select(MeasuredStartRow.hardware, MeasuredStartRow.started_at).where(MeasuredStartRow.started_at >= since)
+    for hardware, moment in session.execute(asked.order_by(MeasuredStartRow.started_at)):
+        found.setdefault(hardware, []).append(aware(moment))
+    return found
+
+
+def aware(moment: datetime) -> datetime:
+    """SQLite keeps times in UTC without saying so."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def forget(session: Session, *, before: datetime, beyond: int) -> None:

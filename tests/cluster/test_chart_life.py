@@ -19,7 +19,7 @@ from deploy.cluster.deployment import (
     deploy,
     helm,
     helm_upgrade,
-    pushed_images,
+    images_of,
     volume_name,
     wait_until_rolled_out,
 )
@@ -193,7 +193,7 @@ def test_a_changed_catalog_is_offered_without_a_restart(with_postgresql: Install
     claims = installed.ours("get", "persistentvolumeclaims", "-o", "name")
     assert claims == "", "with PostgreSQL nothing else is kept"
     hub = installed.uid("hub")
-    values = values_of(LAYOUT, deployment, pushed_images(LAYOUT))
+    values = values_of(LAYOUT, deployment, images_of(LAYOUT))
     hardware = str(values["catalogs"]["hardware"]).replace("title: Small", "title: Barely larger")
     helm_upgrade(LAYOUT, deployment, {**values, "catalogs": {**values["catalogs"], "hardware": hardware}})
 

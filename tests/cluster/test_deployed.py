@@ -8,7 +8,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from deploy.charting.rights import RIGHTS, Account, Place
+from deploy.charting.rights import RIGHTS, Feature, Place
 from deploy.cluster.deployment import PARTS, deploy, helm
 from deploy.cluster.layout import NODE_ADDRESS
 from tests.cluster.installed import Installed
@@ -56,10 +56,15 @@ def test_both_namespaces_let_in_restricted_pods_only(deployed: Installed) -> Non
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("place", ["release", "workspaces", "elsewhere"])
+@pytest.mark.parametrize("place", ["release", "workspaces", "capacity", "elsewhere"])
 def test_our_accounts_may_exactly_what_the_docs_say(deployed: Installed, part: str, place: str) -> None:
     deployment = deployed.deployment
-    namespace = {"release": deployment.namespace, "workspaces": deployment.workspaces}.get(place, "default")
+    ours = {
+        "release": deployment.namespace,
+        "workspaces": deployment.workspaces,
+        "capacity": deployment.capacity,
+    }
+    namespace = ours.get(place, "default")
     account = f"{ACCOUNT}:{deployment.namespace}:{deployment.release}-{part}"
     nobody = f"{ACCOUNT}:{deployment.namespace}:nobody"
     gained = rights_of(deployed, account, namespace) - rights_of(deployed, nobody, namespace)
@@ -78,13 +83,12 @@ def rights_of(deployed: Installed, account: str, namespace: str) -> set[tuple[st
 
 
 def expected(release: str, part: str, place: str) -> set[tuple[str, str, str]]:
-    """What the table says, in the same words. Slow builds are off here, and with them what services may for those."""
-    for_builds = {Place.BUILDS, *({Place.CLUSTER} if part == Account.SERVICES else ())}
-    holds = {Place.CLUSTER, *(one for one in Place if one.value == place)} - for_builds
+    """What the table says, in the same words. Slow builds are off here, and with them what is for those."""
+    holds = {Place.CLUSTER, *(one for one in Place if one.value == place)}
     return {
         (f"{resource}.{right.api_group}".rstrip("."), f"{release}-{name}" if name else "", verb)
         for right in RIGHTS
-        if right.account == part and right.place in holds
+        if right.account == part and right.place in holds and right.only_with is not Feature.SLOW_BUILDS
         for resource in right.resources
         for name in (right.named or ("",))
         for verb in right.verbs

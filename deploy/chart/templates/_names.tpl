@@ -12,6 +12,10 @@
 {{ printf "%s-builds" .Release.Namespace }}
 {{- end }}
 
+{{- define "studiolo.capacity" -}}
+{{ printf "%s-capacity" .Release.Namespace }}
+{{- end }}
+
 {{- define "studiolo.keys" -}}
 {{ .Values.hub.existingSecret | default (printf "%s-keys" (include "studiolo.name" .)) }}
 {{- end }}

@@ -27,6 +27,9 @@
 {{- if .Values.homes.service.enabled -}}
   {{- $_ := set $decided "homes" (dict "service" (dict "url" (include "studiolo.url.homes" .) "host" "0.0.0.0" "root" "/homes")) -}}
 {{- end -}}
+{{- if .Values.capacity.enabled -}}
+  {{- $_ := set $decided "capacity" (dict "namespace" (include "studiolo.capacity" .) "priorityClass" (printf "%s-placeholder" (include "studiolo.name" .))) -}}
+{{- end -}}
 {{- $registry := dict -}}
 {{- if .Values.models.registry.existingSecret -}}
   {{- $_ := set $registry "credentialsFile" "/etc/studiolo/registry/config.json" -}}

@@ -27,7 +27,7 @@ from deploy.cluster.layout import CHECKOUT, NODE_ADDRESS, Layout
 from deploy.cluster.site_values import hardware_here, values_of
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
-IMAGES = {name: f"{NODE_ADDRESS}:5000/studiolo/{name}:tag@{DIGEST}" for name in ("hub", "proxy")}
+IMAGES = {name: f"{NODE_ADDRESS}:5000/studiolo/{name}:tag@{DIGEST}" for name in ("hub", "proxy", "pause")}
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from hub.capacity.picture import Picture, placed_of
+from hub.capacity.picture import ASK_AGAIN_SECONDS, Picture, placed_of
 from hub.capacity.view import View
 from spawner.amounts import Amount
 from spawner.kube_feed import Pauses, Persistence
@@ -56,7 +57,7 @@ def a_pod(name: str, node: str, *, cpu: str = "1", namespace: str = NAMESPACE, *
 async def watching(api: FakeKubernetes, **more: Any) -> AsyncIterator[Picture]:
     async with api.kube() as kube:
         nodes = NodeWatch(kube, persistence=QUICK)
-        picture = Picture(kube, nodes, namespace=NAMESPACE, persistence=QUICK, **more)
+        picture = Picture(kube, nodes, **{"namespaces": (NAMESPACE,), "persistence": QUICK, **more})
         tasks = [asyncio.create_task(nodes.run()), asyncio.create_task(picture.run())]
         yield picture
         for task in tasks:
@@ -96,7 +97,7 @@ async def test_nothing_is_said_before_both_were_listed() -> None:
     async with FakeKubernetes() as api:
         put_node(api, "a")
         async with api.kube() as kube:
-            picture = Picture(kube, NodeWatch(kube, persistence=QUICK), namespace=NAMESPACE, persistence=QUICK)
+            picture = Picture(kube, NodeWatch(kube, persistence=QUICK), namespaces=(NAMESPACE,), persistence=QUICK)
             assert picture.view() is None
 
 
@@ -118,6 +119,37 @@ async def test_without_the_right_to_see_all_pods_our_own_are_counted() -> None:
         api.put_for_test("pods", a_pod("one", "a"))
         async with watching(api) as picture:
             await until(picture, lambda view: left(view) == [3000])
+
+
+async def test_then_those_of_each_of_our_namespaces_are_counted_and_a_gap_in_one_forgets_none_of_the_other() -> None:
+    async with FakeKubernetes() as api:
+        put_node(api, "a")
+        api.fail_for_test(403, times=1, verb="list pods")
+        api.put_for_test("pods", a_pod("one", "a"))
+        api.put_for_test("pods", a_pod("slot", "a", cpu="500m"), namespace="held")
+        async with watching(api, namespaces=(NAMESPACE, "held")) as picture:
+            await until(picture, lambda view: left(view) == [2500])
+            api.remove_for_test("pods", "one", is_seen=False)
+            api.forget_versions_for_test()
+            await until(picture, lambda view: left(view) == [3500])
+
+
+async def test_a_right_to_see_all_pods_that_is_given_later_is_used_then() -> None:
+    asked_again = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        await (asked_again.wait() if seconds == ASK_AGAIN_SECONDS else asyncio.sleep(0.01))
+
+    async with FakeKubernetes() as api:
+        put_node(api, "a")
+        api.fail_for_test(403, times=1, verb="list pods")
+        api.put_for_test("pods", a_pod("one", "a"))
+        for name, cpu in (("one", "1"), ("of-others", "500m")):  # "" is where the fake keeps those of all
+            api.put_for_test("pods", a_pod(name, "a", cpu=cpu), namespace="")
+        async with watching(api, persistence=replace(QUICK, sleep=sleep)) as picture:
+            await until(picture, lambda view: left(view) == [3000])
+            asked_again.set()
+            await until(picture, lambda view: left(view) == [2500])
 
 
 async def test_a_pod_that_waits_takes_nothing_until_it_is_told_where_it_goes() -> None:

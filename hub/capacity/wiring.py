@@ -1,0 +1,90 @@
+"""What the services process does about capacity where workspaces are pods: one picture of the cluster, and keepers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hub.capacity.picture import Picture
+from hub.capacity.placeholder import Held
+from hub.capacity.rates import Rates
+from hub.capacity.slots import Demand, SlotKeeper
+from spawner.catalogs import CatalogHolder
+from spawner.kube import Kube
+from spawner.kube_feed import Persistence
+from spawner.node_watch import NodeWatch
+from studiolo.catalog import Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
+
+    from hub.capacity.view import View
+    from hub.database import Database
+    from hub.settings import Settings
+    from hub.settings_cluster import KubernetesSettings
+
+_log = logging.getLogger(__name__)
+
+
+class Capacity:
+    """The loops that hold room, and what they share. Everything here may end anywhere and begin anew."""
+
+    @classmethod
+    async def open(cls, settings: Settings, database: Database) -> Capacity | None:
+        """None where workspaces are no pods, or no room is held. Waits for no answer of the API server."""
+        kubernetes = settings.kubernetes
+        if kubernetes is None or not settings.capacity.is_on:
+            return None
+        return cls(settings, kubernetes, await Kube.connect(kubernetes.kubeconfig), database)
+
+    def __init__(self, settings: Settings, kubernetes: KubernetesSettings, kube: Kube, database: Database) -> None:
+        """See `open`. Nothing runs yet. Raises StudioloError where the catalogs cannot be used."""
+        self._kube = kube
+        self._rates = Rates(database)
+        persistence = Persistence(log=_log)
+        installation = replace(kubernetes.installation, package_index=settings.packages.index_url)
+        self._catalogs = CatalogHolder(
+            settings.catalog_directory,
+            log=_log,
+            platform=Platform.KUBERNETES,
+            homes_claim=kubernetes.homes.claim if settings.homes.service.url is not None else "",
+        )
+        self._nodes = NodeWatch(kube, persistence=persistence)
+        self._picture = Picture(
+            kube,
+            self._nodes,
+            namespaces=(installation.namespace, settings.capacity.namespace),
+            persistence=persistence,
+        )
+        held = Held(
+            installation=installation,
+            namespace=settings.capacity.namespace,
+            image=settings.capacity.image,
+            priority_class=settings.capacity.priority_class,
+        )
+        self.slots = SlotKeeper(
+            kube, held, catalog=lambda: self._catalogs.current, demand=self._demand, view=self.view, log=_log
+        )
+
+    def view(self) -> View | None:
+        """The cluster as it is known; None before it was read."""
+        return self._picture.view()
+
+    def loops(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """What runs beside the server, by what it does."""
+        return {
+            "Watching the catalogs": self._catalogs.watch,
+            "Watching the nodes": self._nodes.run,
+            "Watching what is placed on them": self._picture.run,
+            "Holding room": self.slots.run,
+        }
+
+    async def close(self) -> None:
+        """Ends the connection; no pod is touched."""
+        await self._kube.close()
+
+    async def _demand(self, moment: datetime) -> Demand:
+        """Raises DatabaseAway."""
+        return Demand(rates=await self._rates.at(moment), booked={})
