@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from workspace_server.checkpoints import keep_checkpoints_elsewhere_if_need_be
 from workspace_server.deferred import deferred_imports, no_programs_on_path
@@ -15,6 +16,9 @@ from workspace_server.packages import give_packages_to_kernels, tell_what_is_lef
 from workspace_server.saving import save_whole_files
 from workspace_server.startup import Startup, in_background, once_settled, server_class
 from workspace_server.terminals import with_our_terminals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CHECKED_JUPYTERHUB = (6, 1)
 """The JupyterHub whose code was read for this folder; another one is started the stock way."""
@@ -31,26 +35,49 @@ def main() -> None:
 
         other_server()
         return
-    if mask := os.environ.pop("STUDIOLO_UMASK", ""):
-        os.umask(int(mask, 8))
-    for place in link_into_home(dict(os.environ)):
-        _say(f"The credential for ~/{place} is not there: a file of your own is, or your home cannot be written.")
+    serve(prepare(), sys.argv[1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """All that is imported and put in before anything is known of the person: once a process."""
+
+    single_user: Any
+    is_known: bool
+
+
+def prepare() -> Prepared:
+    """What a server needs whoever it is for. Reads nothing of a home and nothing that depends on a person."""
     gc.disable()  # nothing that is imported becomes garbage; enabled again before the first request
-    startup = Startup()
     is_known = is_known_jupyterhub()
     single_user, is_short = import_single_user(is_known=is_known)
-    single_user.serverapp_class = with_our_terminals(server_class(startup))
     save_whole_files()
-    keep_checkpoints_elsewhere_if_need_be()
     give_packages_to_kernels()
-    tell_what_is_left_out(os.environ)
     if is_short:
         from workspace_server.ipython import keep_ipython_out  # noqa: PLC0415 - imports Jupyter
 
         keep_ipython_out()
-    if is_known:
+    return Prepared(single_user=single_user, is_known=is_known)
+
+
+def serve(prepared: Prepared, arguments: Sequence[str]) -> None:
+    """One start, for whoever the environment variables name."""
+    if mask := os.environ.pop("STUDIOLO_UMASK", ""):
+        os.umask(int(mask, 8))
+    for place in link_into_home(dict(os.environ)):
+        _say(f"The credential for ~/{place} is not there: a file of your own is, or your home cannot be written.")
+    keep_checkpoints_elsewhere_if_need_be()
+    tell_what_is_left_out(os.environ)
+    launch(prepared, Startup(), [*arguments, *ALWAYS, *keep_signatures_out(os.environ)])
+
+
+def launch(prepared: Prepared, startup: Startup, arguments: Sequence[str]) -> None:
+    """JupyterHub's own program, until it is told to stop."""
+    single_user = prepared.single_user
+    single_user.serverapp_class = with_our_terminals(server_class(startup))
+    if prepared.is_known:
         bear_absences(single_user, startup)
-    single_user.launch_instance([*sys.argv[1:], *ALWAYS, *keep_signatures_out(os.environ)])
+    single_user.launch_instance(list(arguments))
 
 
 def is_known_jupyterhub() -> bool:

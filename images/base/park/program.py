@@ -1,0 +1,75 @@
+"""The order of things: import, rehearse, listen, wait, become."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from park.becoming import become, know_nobody
+from park.delivery import ACCEPTED, Door
+from park.message import MalformedError, parse_identity
+from park.orders import orders_in
+from park.rehearsal import rehearse
+from workspace_server.main import prepare, serve
+
+if TYPE_CHECKING:
+    from park.orders import Orders
+    from workspace_server.main import Prepared
+
+NEEDED_TO_ADOPT = ("_find_http_port", "_bind_http_server_tcp")
+"""What of Jupyter's ServerApp `workspace_server/startup.py` replaces so that a server serves a socket it was given."""
+
+BACKLOG = 128
+
+
+def main() -> None:
+    """Parks, waits for one identity, and serves it until the server is told to stop."""
+    orders = orders_in(os.environ)
+    know_nobody()
+    prepared = prepare()
+    if orders.rehearses:
+        _rehearse(prepared)
+    listen_fd = listen(orders)
+    door = Door(orders)
+    gc.collect()
+    gc.freeze()  # what was imported is never looked at again, nor copied for that: kernels share it
+    if orders.ready_fd is not None:
+        os.write(orders.ready_fd, b"parked\n")
+    try:
+        sent, answer = door.message()
+        identity = parse_identity(sent)
+    except MalformedError as error:
+        sys.exit(f"studiolo: this parked server ends, because what it was sent is no identity: {error}.")
+    with answer, contextlib.suppress(OSError):  # whoever sent it has gone; it is ours all the same
+        answer.sendall(ACCEPTED)
+    become(identity, listen_fd=listen_fd)
+    serve(prepared, identity.arguments)
+
+
+def _rehearse(prepared: Prepared) -> None:
+    logging.disable(logging.CRITICAL)
+    try:
+        rehearse(prepared)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the imports alone are worth most of it
+        sys.stderr.write(f"studiolo: the rehearsal of a parked server failed: {error!r}\n")
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def listen(orders: Orders) -> int | None:
+    """The socket to serve later, listening already: who connects waits for the answer instead of being refused."""
+    from jupyter_server.serverapp import ServerApp  # noqa: PLC0415 - imported by then
+
+    if not all(hasattr(ServerApp, name) for name in NEEDED_TO_ADOPT):
+        return None  # it binds its own, as usual
+    if orders.listen_fd is not None:
+        return orders.listen_fd
+    if not orders.port:
+        return None
+    listening = socket.create_server(("", orders.port), backlog=BACKLOG)
+    return listening.detach()
