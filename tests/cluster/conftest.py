@@ -29,7 +29,13 @@ from tests.cluster.pods import RESTRICTED
 OWN_CLUSTER = layout_here().kubeconfig
 CATALOG = layout_here().state / "catalog"
 FAILURES = CHECKOUT / "build" / "cluster-failures"
-LAST = ("test_cluster_offers", "test_nodes", "test_cluster_components_come_back", "test_cluster_leaves_no_trace")
+LAST = (
+    "test_cluster_offers",
+    "test_held_room_grows",
+    "test_nodes",
+    "test_cluster_components_come_back",
+    "test_cluster_leaves_no_trace",
+)
 """Test files, in the order in which they end the run. With the second node, which the first of them adds, a network
 interface comes, and a Chromium that looks at a page at that moment breaks it off."""
 

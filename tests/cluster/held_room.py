@@ -78,13 +78,14 @@ class HeldRoom:
         node = await self.kube.get({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
         return str(node["status"]["allocatable"].get(self.device))
 
-    async def occupy(self, name: str) -> Json:
-        """Somebody's ordinary pod takes a seat."""
-        occupant = {
+    async def occupy(self, name: str, **where: Any) -> Json:
+        """Somebody's ordinary pod takes a seat. `where`: of its spec, such as a nodeSelector."""
+        occupant: Json = {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": name, "namespace": self.workspaces},
             "spec": {
+                **where,
                 "terminationGracePeriodSeconds": 0,
                 "automountServiceAccountToken": False,
                 "securityContext": {
