@@ -1,0 +1,198 @@
+"""What makes a parked server somebody's: the message it takes, and the hub's order to the agent of its node.
+
+`Identity` is the one line that `images/base/park/message.py` takes; the agent hands it on and reads nothing of it.
+`Order` says which pod becomes whose. What it says counts for nothing by itself: the agent compares it with what the API
+server shows on that pod, where the claim's patch has written the marks below. So an order fits one pod, once.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+from annotated_types import Ge, Interval, MaxLen
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from studiolo.names import is_home_name
+
+SEAT_LABEL: Final = "studiolo.dev/seat"
+"""Whose a warm pod is: of nobody yet (`parked`), or of somebody for good (`claimed`)."""
+
+PARKED: Final = "parked"
+CLAIMED: Final = "claimed"
+
+USER_LABEL: Final = "hub.jupyter.org/username"
+"""As KubeSpawner writes it on every workspace."""
+
+ORDER_ANNOTATION: Final = "studiolo.dev/order"
+"""The id of the one order that this pod may be given. Written by the patch that claims it."""
+
+HOME_ANNOTATION: Final = "studiolo.dev/home"
+"""Whose files: `HOME UID GID`."""
+
+TEAMS_ANNOTATION: Final = "studiolo.dev/teams"
+"""Of which teams: their folders with a space between them, `FOLDER` or `FOLDER:ro`."""
+
+SEAT_VOLUME: Final = "seat"
+"""The `emptyDir` of a warm pod with `medium: Memory`, mounted at /home with `HostToContainer`. Never on a disk: the
+kubelet empties those when the pod goes, and would walk through a home that is mounted there."""
+
+SEAT_PLACE: Final = "jovyan"
+"""The folder in it where the home appears."""
+
+SOCKET: Final = ".seat/identity.sock"
+"""Where in the seat the parked server waits for its message (`STUDIOLO_PARK_SOCKET=/home/.seat/identity.sock`)."""
+
+AGENT_PORT: Final = 8085
+AGENT_HOST: Final = "studiolo-node-agent"
+"""The name in the certificate of every agent; the address is that of its pod."""
+
+AGENT_AUDIENCE: Final = "studiolo-node-agent"
+"""Of the token that the hub shows an agent. One for the API server does not open it, and the other way round."""
+
+ORDERS_PATH: Final = "/orders"
+
+MOST_BYTES: Final = 4 << 20
+"""Of an order. The kernel takes about 2 MiB as the environment of a process."""
+
+# These are read by the regular expressions of Rust, where `$` is the end of the text and of no line.
+_POD_UID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+_NAME: Final = r"^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$"
+_VARIABLE: Final = re.compile(r"[^=\0]+")
+
+
+def _is_home(name: str) -> str:
+    if not is_home_name(name):
+        raise ValueError("no home is called so")
+    return name
+
+
+def _has_variables(env: dict[str, str]) -> dict[str, str]:
+    if not all(_VARIABLE.fullmatch(name) and "\0" not in value for name, value in env.items()):
+        raise ValueError("this is not a table of variables")
+    if not env.get("HOME", "").startswith("/"):
+        raise ValueError("HOME is not the path of a folder")
+    return env
+
+
+Folder = Annotated[str, AfterValidator(_is_home)]
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+Number = Annotated[int, Interval(ge=1, le=2**31 - 1)]
+"""Of a user or a group, never root's."""
+
+
+class Message(BaseModel):
+    """Unknown keys are refused, and what is wrong is told without its value: that may be secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Identity(Message):
+    """Everything that makes a server somebody's."""
+
+    version: Literal[1] = 1
+    env: Annotated[dict[str, str], AfterValidator(_has_variables)] = Field(repr=False)
+    """The whole environment: nothing that was set before stays."""
+    cwd: Annotated[Text, StringConstraints(pattern=r"^/")]
+    umask: Annotated[int, Interval(ge=0, le=0o777)] = 0o022
+    arguments: tuple[Text, ...] = Field(default=(), repr=False)
+    """Of the server, without the program."""
+
+    def line(self) -> bytes:
+        """As the parked server takes it."""
+        return self.model_dump_json().encode() + b"\n"
+
+
+class HomeFolder(Message):
+    """A home as the home service knows it (`hub/homes`)."""
+
+    name: Folder
+    uid: Number
+    gid: Number
+
+    def mark(self) -> str:
+        """As the claim's patch writes it on the pod."""
+        return f"{self.name} {self.uid} {self.gid}"
+
+
+class TeamFolder(Message):
+    """What a team shares, mounted below `~/shared`."""
+
+    name: Folder
+    read_only: bool = False
+
+    def mark(self) -> str:
+        """As the claim's patch writes it on the pod."""
+        return f"{self.name}:ro" if self.read_only else self.name
+
+
+class Order(Message):
+    """`POST /orders`: this pod becomes that person's."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+    """Random, a new one for each claim."""
+    at: AwareDatetime
+    namespace: Annotated[str, StringConstraints(pattern=_NAME)]
+    pod: Annotated[str, StringConstraints(pattern=_NAME)]
+    pod_uid: Annotated[str, StringConstraints(pattern=_POD_UID)]
+    user: Annotated[str, StringConstraints(min_length=1, max_length=63)]
+    """As the pod's label has it (`USER_LABEL`)."""
+    home: HomeFolder
+    teams: Annotated[tuple[TeamFolder, ...], MaxLen(100)] = ()
+    identity: Identity
+
+    def marks(self) -> dict[str, str]:
+        """The annotations that the claim's patch writes; the agent compares them with the order."""
+        return {
+            ORDER_ANNOTATION: self.id,
+            HOME_ANNOTATION: self.home.mark(),
+            TEAMS_ANNOTATION: teams_mark(self.teams),
+        }
+
+
+def teams_mark(teams: tuple[TeamFolder, ...]) -> str:
+    """As the claim's patch writes them on the pod."""
+    return " ".join(team.mark() for team in teams)
+
+
+class Why(StrEnum):
+    """Why an order was not carried out, for a program to read."""
+
+    MALFORMED = "malformed"
+    """It is no order. A bug of ours."""
+    TOO_OLD = "too_old"
+    """It was given minutes ago, or the clocks of hub and node differ by as much."""
+    UNKNOWN_POD = "unknown_pod"
+    """This node's agent does not see such a pod."""
+    NOT_CLAIMED = "not_claimed"
+    """The API server does not show that pod as claimed by this very order, for this person and home."""
+    WRONG_POD = "wrong_pod"
+    """Such a pod could lose a home, or run it as somebody else: no `emptyDir` in memory, another user number."""
+    USED = "used"
+    """The pod has had an order. Whether it got its identity is not known any more: end it."""
+    ENDED = "ended"
+    """The pod ends, or has ended."""
+    SEAT = "seat"
+    """What is in its seat is not as it should be, or the home could not be mounted."""
+    NOT_PARKED = "not_parked"
+    """Nobody in the pod takes the message."""
+
+
+class Refusal(Message):
+    """The answer where an order was not carried out. The pod is nobody's any more: whoever gave the order ends it."""
+
+    why: Why
+    message: str
+
+
+class Delivered(Message):
+    """The answer where it was: the server has its identity. The same to whoever asks again."""
+
+    order: str
+    left_out: tuple[str, ...] = ()
+    """Folders of teams that are not mounted: there is no place for them in the home."""
+    verified_ms: Annotated[float, Ge(0)] = 0.0
+    """Since the order came in: the API server has shown whose pod it is."""
+    mounted_ms: Annotated[float, Ge(0)] = 0.0
+    delivered_ms: Annotated[float, Ge(0)] = 0.0
