@@ -20,6 +20,7 @@ from spawner.limits import find_scope
 from spawner.local import LocalWorkspaceSpawner
 from spawner.machine import Machine, ThisMachine, running_records
 from spawner.orphans import end_orphans
+from spawner.parked_servers import NothingParked, ParkedServers
 from spawner.parts import SpawnerParts
 from studiolo.names import workspace_key
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from hub.workspace_rows import WorkspaceRow
     from spawner.credentials import CredentialSource
     from spawner.homes import HomeUsage
+    from spawner.limits import Scope
     from spawner.packages import PackageSource
 
 
@@ -86,7 +88,8 @@ class MachineBackend:
         return self._likely_ends()
 
     async def open(self) -> None:
-        """Everything is here."""
+        """Ends what was parked for a hub that was killed together with its keepers."""
+        await asyncio.to_thread(self._parts.parked.sweep)
 
     async def settle(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
         """Ends processes that nobody knows."""
@@ -110,7 +113,8 @@ class MachineBackend:
         }
 
     async def close(self) -> None:
-        """Begins no further look at homes."""
+        """Begins no further look at homes, and ends what is parked."""
+        self._parts.parked.close()
         if self._measurements is not None:
             self._measurements.close()
 
@@ -125,10 +129,11 @@ def _parts(
 ) -> SpawnerParts:
     data = settings.data
     gpus = WatchedGpus(SimulatedGpus(settings.gpus.simulate) if settings.gpus.simulate else NvmlGpus())
+    scope = find_scope()
     machine = Machine(
         ThisMachine(gpus, memory_reserve_bytes=settings.workspaces.memory_reserve),
         cpu_overcommit=settings.workspaces.cpu_overcommit,
-        scope=find_scope(),
+        scope=scope,
     )
     # Workspaces outlive the hub: what they hold is known before the first new start is admitted.
     machine.restore(record.held for record in running_records(data))
@@ -149,4 +154,11 @@ def _parts(
         packages=packages,
         quota_of=settings.homes.quota_of,
         package_index=settings.packages.index_url,
+        parked=_parked(settings, scope, log=log),
     )
+
+
+def _parked(settings: Settings, scope: Scope | None, *, log: logging.Logger) -> ParkedServers:
+    if not settings.workspaces.parked_servers:
+        return NothingParked()
+    return ParkedServers(settings.data.parked, log=log, scope=scope)

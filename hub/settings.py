@@ -120,6 +120,9 @@ class WorkspacesSettings(Section):
     """How many times the machine's cores may be promised: cores that idle hurt nobody, memory that is gone does."""
     memory_reserve: Memory = quantities.memory_bytes("1Gi")
     """Memory of this machine that workspaces never get: the hub and the desktop need some."""
+    parked_servers: bool = True
+    """On one machine: keep a server waiting for each software that somebody used, so that the next start is a claim.
+    Each takes about 65 MiB."""
 
 
 class GpuSettings(Section):

@@ -142,6 +142,11 @@ class DataDirectory:
         """What the supervisor knows of the processes it started."""
         return self.root / "run"
 
+    @property
+    def parked(self) -> Path:
+        """Where servers wait that are nobody's yet, a folder each."""
+        return self.run / "parked"
+
     def home(self, user: str) -> Path:
         """The home of one person; names on disk are one-to-one with people."""
         return self.homes / home_name(user)

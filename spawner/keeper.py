@@ -1,5 +1,7 @@
 """The small waiting parent of one workspace: `python -P -m spawner.keeper`, its job on standard input.
 
+Where the server is parked, it waits for the claim first (`spawner/parked_keeping.py`) and has the job from that.
+
 It has a session of its own and outlives the hub. The job comes as `marshal` on standard input, so that no secret is
 ever a process argument, and because importing `json` alone would make every start 8 ms longer: this module imports
 only what is needed to bring the server up. What happens afterwards is in `spawner/keeping.py`, imported while the
@@ -32,6 +34,11 @@ def main() -> None:
     """Start the server, then keep it until it has ended and nothing of it is left."""
     job: dict[str, Any] = marshal.loads(_read_all(0))  # noqa: S302 - written by the hub that started us, for us alone
     prctl = _prctl()
+    # Only of a server that is parked: where the hub says later whose it is.
+    control: int | None = job.get("control")
+    if control is not None:
+        os.set_inheritable(control, False)  # noqa: FBT003 - the only way to say it
+        job["env"]["STUDIOLO_PARK_PID"] = str(os.getpid())
     # Kernels whose server died come to us instead of the system, and are found and ended.
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     log_read, log_write = os.pipe()
@@ -45,6 +52,10 @@ def main() -> None:
     # Only the server holds these two now: when it ends, whoever waits for it reads the end at once.
     for descriptor in job["pass_fds"]:
         os.close(descriptor)
+    if control is not None:
+        from spawner.parked_keeping import wait_for_claim  # noqa: PLC0415 - no normal start imports it
+
+        job = wait_for_claim(control, server=server, log_read=log_read)
 
     # While the server starts; before, these imports would delay it. To be told to stop is put off until they are done.
     import signal  # noqa: PLC0415 - see above

@@ -45,19 +45,34 @@ def scope_command(
     argv: Sequence[str], *, scope: Scope, unit: str, memory_bytes: int | None, cpu_cores: float | None
 ) -> tuple[str, ...]:
     """The same command in a scope of its own that holds it to so much memory and CPU. It keeps its process number."""
-    properties = []
-    if scope.limits_memory and memory_bytes is not None:
-        # Without a word about swap, a machine that has some would let the workspace use it instead.
-        properties += [f"MemoryMax={memory_bytes}", "MemorySwapMax=0"]
-        properties += ["OOMPolicy=continue"] if scope.survives_kills else []
-    if scope.limits_cpu and cpu_cores is not None:
-        properties.append(f"CPUQuota={max(1, round(cpu_cores * 100))}%")
+    # Only a new scope can be told so.
+    policy = (
+        ("OOMPolicy=continue",) if scope.limits_memory and memory_bytes is not None and scope.survives_kills else ()
+    )
+    properties = (*_memory_properties(scope, memory_bytes), *policy, *_cpu_properties(scope, cpu_cores))
     return (
         *(scope.program, "--user", "--scope", "--quiet", "--collect", f"--unit={unit}"),
         *(part for text in properties for part in ("-p", text)),
         *("--", "/usr/bin/env", *(part for name in MANAGER_VARIABLES for part in ("-u", name))),
         *argv,
     )
+
+
+def limits_command(*, scope: Scope, unit: str, memory_bytes: int | None, cpu_cores: float | None) -> tuple[str, ...]:
+    """The command that holds a scope that runs already to so much memory and CPU from now on."""
+    program = str(Path(scope.program).with_name("systemctl"))
+    properties = (*_memory_properties(scope, memory_bytes), *_cpu_properties(scope, cpu_cores))
+    return (program, "--user", "set-property", "--runtime", f"{unit}.scope", *properties)
+
+
+def _memory_properties(scope: Scope, memory_bytes: int | None) -> tuple[str, ...]:
+    # Without a word about swap, a machine that has some would let the workspace use it instead.
+    is_held = scope.limits_memory and memory_bytes is not None
+    return (f"MemoryMax={memory_bytes}", "MemorySwapMax=0") if is_held else ()
+
+
+def _cpu_properties(scope: Scope, cpu_cores: float | None) -> tuple[str, ...]:
+    return (f"CPUQuota={max(1, round(cpu_cores * 100))}%",) if scope.limits_cpu and cpu_cores is not None else ()
 
 
 def find_scope(

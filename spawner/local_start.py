@@ -37,6 +37,8 @@ from spawner.errors import (
 from spawner.home_state import TAKES_NOTHING, state_of
 from spawner.homes import HomesSilent
 from spawner.limits import scope_command
+from spawner.local_claim import ClaimFailed, arguments_of, hold_to_limits, may_claim
+from spawner.parked import BACKLOG
 from spawner.process import render_process
 from spawner.progress import Phase
 from spawner.record import WorkspaceRecord
@@ -62,9 +64,6 @@ if TYPE_CHECKING:
 
 SERVER_SECONDS: Final = 120.0
 """How long a server may take to answer. It needs two seconds; a disk that just woke up, or a loaded machine, longer."""
-
-BACKLOG: Final = 128
-"""Requests that may wait while the server comes up: they are answered, not refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +94,10 @@ class LocalStart:
             with self.board.phase(Phase.SOFTWARE):
                 python = await self._prepare_software()
             self.board.enter(Stage.SERVER)
-            with self.board.phase(Phase.SERVER):
+            with self.board.phase(Phase.SERVER), self.parts.parked.start_under_way():
                 url = await self._start_server(held, python)
             self.board.leave()
+            self.parts.parked.want(self.environment_digest, python)
             return url  # noqa: TRY300 - what follows is for failures alone
         except BaseException:
             self.board.leave()
@@ -138,30 +138,48 @@ class LocalStart:
         await self._link_teams()
         await asyncio.to_thread(_make_empty, self.files.scratch, is_wanted=self.plan.shape.hardware.scratch_bytes)
         values = await self._open_credentials()
+        claimed = await self._claim(held, python, values)
+        return await self._launch(held, python, values) if claimed is None else claimed
+
+    async def _claim(self, held: Held, python: Path, values: CredentialValues) -> str | None:
+        """The address of a server that was parked and is this workspace now; None: nothing of it is left.
+
+        A start that cannot be a claim is a normal one, and has lost no time that anybody would feel.
+        """
+        if not may_claim(self.plan, values.env):
+            return None
+        parked = self.parts.parked.take(self.environment_digest, python)
+        if parked is None:
+            return None
+        try:
+            spec = self._spec(
+                held, python, values, port=parked.port, listen_fd=parked.listen_fd, ready_fd=parked.ready_fd
+            )
+            await hold_to_limits(parked, spec)
+            job = self._job(spec, self._record(held, parked.port, start_id=parked.start_id))
+            self.process.prepare(job.record)
+            self.process.claim(job, parked, arguments=arguments_of(self._argv(spec)))
+            await self._wait_until_ready(parked.ready)
+            return job.record.url  # noqa: TRY300 - what follows is for failures alone
+        except (ClaimFailed, ServerExited, OSError) as error:
+            self.parts.parked.say(f"The start of {self.plan.identity.key} is a normal one: {error!r}")
+            await self.process.stop(now=True)  # no second one is told of anybody while the first may live
+            return None
+        except BaseException:
+            with contextlib.suppress(StillRunningError):  # the spawner's `stop` comes next, and insists
+                await self.process.stop(now=True)
+            raise
+        finally:
+            parked.close()
+
+    async def _launch(self, held: Held, python: Path, values: CredentialValues) -> str:
         with _listening_socket() as listening, _pipe() as (ready_read, ready_write):
-            port = listening.getsockname()[1]
-            spec = render_process(
-                self.plan,
-                data=self.parts.data,
-                python=python,
-                hub_env=self.hub_env(port),
-                gpus=held.gpus,
-                listen_fd=listening.fileno(),
-                ready_fd=ready_write.fileno(),
-                secrets=values.env,
-                notices=self.board.progress.notices,
-                package_index=self.parts.package_index,
-            )
-            record = WorkspaceRecord(
-                start_id=uuid.uuid4().hex,
-                held=held,
-                url=f"http://127.0.0.1:{port}",
-                environment_digest=self.environment_digest,
-                started_at=datetime.now(UTC),
-            )
+            port, passed = listening.getsockname()[1], (listening.fileno(), ready_write.fileno())
+            spec = self._spec(held, python, values, port=port, listen_fd=passed[0], ready_fd=passed[1])
+            record = self._record(held, port, start_id=uuid.uuid4().hex)
             try:
                 self.process.prepare(record)
-                self.process.launch(self._job(spec, record, (listening.fileno(), ready_write.fileno())))
+                self.process.launch(self._job(spec, record, passed))
                 # Only the server may hold them now: when it ends, we and its callers notice at once.
                 ready_write.close()
                 listening.close()
@@ -171,6 +189,31 @@ class LocalStart:
                     await self.process.stop(now=True)
                 raise
             return record.url
+
+    def _spec(
+        self, held: Held, python: Path, values: CredentialValues, *, port: int, listen_fd: int, ready_fd: int
+    ) -> ProcessSpec:
+        return render_process(
+            self.plan,
+            data=self.parts.data,
+            python=python,
+            hub_env=self.hub_env(port),
+            gpus=held.gpus,
+            listen_fd=listen_fd,
+            ready_fd=ready_fd,
+            secrets=values.env,
+            notices=self.board.progress.notices,
+            package_index=self.parts.package_index,
+        )
+
+    def _record(self, held: Held, port: int, *, start_id: str) -> WorkspaceRecord:
+        return WorkspaceRecord(
+            start_id=start_id,
+            held=held,
+            url=f"http://127.0.0.1:{port}",
+            environment_digest=self.environment_digest,
+            started_at=datetime.now(UTC),
+        )
 
     async def _open_credentials(self) -> CredentialValues:
         """The values of its owner's credentials: files are written, variables given back. Never ends a start."""
@@ -246,12 +289,14 @@ class LocalStart:
             said = ("The folders of your teams do not answer.",)
         self.board.notice(*said)
 
-    def _job(self, spec: ProcessSpec, record: WorkspaceRecord, pass_fds: tuple[int, ...]) -> KeeperJob:
-        machine = self.parts.machine
+    def _argv(self, spec: ProcessSpec) -> tuple[str, ...]:
         # Whoever runs the hub as root was asked for `--allow-root` then; Jupyter would ask once more, of nobody.
-        argv = (*spec.argv, "--allow-root") if os.geteuid() == 0 else spec.argv
-        env = dict(spec.env)
-        if machine.scope is not None:
+        return (*spec.argv, "--allow-root") if os.geteuid() == 0 else spec.argv
+
+    def _job(self, spec: ProcessSpec, record: WorkspaceRecord, pass_fds: tuple[int, ...] = ()) -> KeeperJob:
+        machine = self.parts.machine
+        argv, env = self._argv(spec), dict(spec.env)
+        if machine.scope is not None and pass_fds:  # one that was parked is in its scope already
             unit = f"studiolo-{record.start_id}"
             argv = scope_command(
                 argv, scope=machine.scope, unit=unit, memory_bytes=spec.memory_bytes, cpu_cores=spec.cpu_cores

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from spawner.credentials import NO_CREDENTIALS
 from spawner.home_checks import HomeChecks
 from spawner.packages import NO_PACKAGES
+from spawner.parked_servers import NothingParked
 from spawner.start_forecast import UNKNOWN_FORECAST
 from studiolo.wire import StartRecord
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from spawner.gpu_watch import WatchedGpus
     from spawner.machine import Machine
     from spawner.packages import PackageSource
+    from spawner.parked_servers import ParkedServers
     from spawner.progress import Phase
     from spawner.start_forecast import StartForecast
     from studiolo.catalog import Hardware
@@ -102,3 +104,5 @@ class SpawnerParts:
     """Where pip and uv in a workspace find packages. None: where they always do."""
     forecasts: Forecasts = field(default_factory=NoForecasts)
     home_checks: HomeChecks = field(default_factory=HomeChecks)
+    parked: ParkedServers = field(default_factory=NothingParked)
+    """On one machine: servers that wait for somebody."""

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 START_SERVER: Final = Path(__file__).resolve().parent.parent / "images" / "base" / "start_server.py"
 """The program every workspace runs, on one machine and in an image alike."""
 
+FIRST_ARGUMENT: Final = 3
+"""Of a server's command: Python, its `-P` and the program come before."""
+
 GIT_HELPER: Final = START_SERVER.parent / "workspace_server" / "git_credential.py"
 """What git asks for the person's tokens."""
 

@@ -21,6 +21,7 @@ import psutil
 from spawner import ending as endings
 from spawner.bounded_log import last_lines
 from spawner.ending import Ending, EndingKind
+from spawner.identity_line import identity_line
 from spawner.process_end import wait_until_gone
 from spawner.processes import (
     START_ID_VARIABLE,
@@ -35,10 +36,12 @@ from spawner.processes import (
 from spawner.record import WorkspaceRecord, read_record, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from typing import IO
 
     from spawner.data_directory import WorkspaceFiles
+    from spawner.parked import ParkedServer
 
 KEEPER: Final = "spawner.keeper"
 """The module that is the keeper's program, and its last argument."""
@@ -94,36 +97,35 @@ class WorkspaceProcess:
 
     def launch(self, job: KeeperJob) -> None:
         """Starts the keeper, which starts the server. Returns when the keeper exists."""
-        message = {
+        with paper_with(self._message(job)) as paper:
+            keeper = start_keeper(paper, start_id=job.record.start_id, folder=self._files.root, pass_fds=job.pass_fds)
+        self._known = identify(keeper.pid)
+
+    def claim(self, job: KeeperJob, parked: ParkedServer, *, arguments: tuple[str, ...]) -> None:
+        """Hands the job to a keeper whose server is parked. Raises OSError where it has gone.
+
+        One message, whole or not at all: who ends before it has claimed nothing, and who ends afterwards leaves a
+        workspace that runs.
+        """
+        message = self._message(job)
+        env = {**job.env, START_ID_VARIABLE: job.record.start_id}
+        identity = identity_line(env, cwd=job.cwd, arguments=arguments)
+        with paper_with({**message, "identity": identity}) as paper:
+            parked.hand_over(paper.fileno())
+        self._known = parked.keeper
+
+    def _message(self, job: KeeperJob) -> dict[str, object]:
+        return {
             "argv": list(job.argv),
             "env": {**job.env, START_ID_VARIABLE: job.record.start_id},
             "cwd": str(job.cwd),
-            "files": {
-                name: str(getattr(self._files, name))
-                for name in ("record", "ended", "log", "credentials", "scratch", "empty_home")
-            },
+            "files": {name: str(getattr(self._files, name)) for name in FILES_OF_A_KEEPER},
             "record": job.record.to_json(),
             "memory_bytes": job.memory_bytes,
             "is_memory_watched": job.is_memory_watched,
             "stop_seconds": job.stop_seconds,
             "pass_fds": list(job.pass_fds),
         }
-        # A file without a name, because a pipe holds 64 KiB and the hub must never wait for a reader.
-        with tempfile.TemporaryFile() as paper:
-            paper.write(marshal.dumps(message))
-            paper.seek(0)
-            keeper = subprocess.Popen(
-                (sys.executable, "-I", "-m", KEEPER),
-                stdin=paper,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd=self._files.root,
-                env={START_ID_VARIABLE: job.record.start_id, "LANG": "C.UTF-8"},
-                pass_fds=job.pass_fds,
-                start_new_session=True,
-            )
-        _keepers[keeper.pid] = keeper
-        self._known = identify(keeper.pid)
 
     @property
     def record(self) -> WorkspaceRecord | None:
@@ -207,6 +209,34 @@ def _is_keeper(pid: int) -> bool:
         return psutil.Process(pid).cmdline()[-1:] == [KEEPER] and os.getsid(pid) == pid
     except (psutil.Error, OSError):
         return False
+
+
+@contextlib.contextmanager
+def paper_with(message: Mapping[str, object]) -> Iterator[IO[bytes]]:
+    """A file without a name, because a pipe holds 64 KiB and the hub must never wait for a reader."""
+    with tempfile.TemporaryFile() as paper:
+        paper.write(marshal.dumps(dict(message)))
+        paper.flush()
+        paper.seek(0)
+        yield paper
+
+
+def start_keeper(
+    paper: IO[bytes], *, start_id: str, folder: Path, pass_fds: tuple[int, ...]
+) -> subprocess.Popen[bytes]:
+    """A keeper that reads its job from the paper. It has a session of its own and outlives the hub."""
+    keeper = subprocess.Popen(
+        (sys.executable, "-I", "-m", KEEPER),
+        stdin=paper,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env={START_ID_VARIABLE: start_id, "LANG": "C.UTF-8"},
+        pass_fds=pass_fds,
+        start_new_session=True,
+    )
+    _keepers[keeper.pid] = keeper
+    return keeper
 
 
 _keepers: dict[int, subprocess.Popen[bytes]] = {}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from spawner.kernel_memory import KernelMemory
-from spawner.limits import Scope, find_scope, scope_command
+from spawner.limits import Scope, find_scope, limits_command, scope_command
 
 GIB = 1024**3
 MANAGER = {"XDG_RUNTIME_DIR": "/run/user/1000", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/user/1000/bus"}
@@ -62,6 +62,14 @@ def test_only_limits_that_can_be_held_are_asked_for(
 ) -> None:
     command = scope_command(("true",), scope=scope(**facts), unit="u", memory_bytes=memory_bytes, cpu_cores=cpu_cores)
     assert [text.partition("=")[0] for text in properties(command)] == expected
+
+
+def test_a_scope_that_runs_already_is_held_to_what_its_person_chose() -> None:
+    command = limits_command(scope=scope(), unit="studiolo-1", memory_bytes=4 * GIB, cpu_cores=1.5)
+    assert command == (
+        *("/usr/bin/systemctl", "--user", "set-property", "--runtime", "studiolo-1.scope"),
+        *("MemoryMax=4294967296", "MemorySwapMax=0", "CPUQuota=150%"),
+    )
 
 
 def test_tiny_share_of_a_core_is_never_rounded_to_nothing() -> None:

@@ -35,9 +35,9 @@ def main() -> None:
     if orders.rehearses:
         _rehearse(prepared)
     listen_fd = listen(orders)
-    door = Door(orders)
     gc.collect()
     gc.freeze()  # what was imported is never looked at again, nor copied for that: kernels share it
+    door = Door(orders)
     if orders.ready_fd is not None:
         os.write(orders.ready_fd, b"parked\n")
     try:

@@ -21,6 +21,7 @@ from spawner.gpu_watch import WatchedGpus
 from spawner.gpus import SimulatedGpus
 from spawner.local import LocalWorkspaceSpawner
 from spawner.machine import Machine, running_records
+from spawner.parked_servers import NothingParked, ParkedServers
 from spawner.parts import SpawnerParts, StartRecord
 from spawner.processes import kill_all, started_as
 from spawner.progress import Phase
@@ -82,6 +83,48 @@ class ServerSaysNothing:
     """Runs and says nothing."""
 
     source = "import time; print('thinking', flush=True); time.sleep(600)"
+
+
+PARKS = """
+    import json, os, socket, sys, time
+    if sys.argv[2].endswith('start_parked.py'):
+        door = socket.socket(socket.AF_UNIX)
+        door.bind('identity.sock')
+        door.listen(1)
+        os.write(int(os.environ['STUDIOLO_PARK_READY_FD']), b'parked\\n')
+        asked, _ = door.accept()
+        {before}
+        message = json.loads(asked.makefile('rb').readline())
+        asked.sendall(b'accepted\\n')
+        {after}
+        os.environ.clear()
+        os.environ.update(message['env'])
+        os.chdir(message['cwd'])
+"""
+
+
+class ServerParks(ServerAnswers):
+    """The same, also started for nobody: then it waits for one message, and answers afterwards."""
+
+    source = textwrap.dedent(PARKS.format(before="", after="")) + textwrap.dedent(ServerAnswers.source)
+
+
+class ServerDiesAtTheClaim(ServerAnswers):
+    """Where it was parked, it ends in the very moment of the claim."""
+
+    source = textwrap.dedent(PARKS.format(before="sys.exit('gone')", after="")) + textwrap.dedent(ServerAnswers.source)
+
+
+class ServerDiesAfterTheClaim(ServerAnswers):
+    """Where it was parked, it takes the message and ends."""
+
+    source = textwrap.dedent(PARKS.format(before="", after="sys.exit(4)")) + textwrap.dedent(ServerAnswers.source)
+
+
+class ServerTakesNoMessage(ServerAnswers):
+    """Where it was parked, it hangs when somebody comes."""
+
+    source = textwrap.dedent(PARKS.format(before="time.sleep(600)", after="")) + textwrap.dedent(ServerAnswers.source)
 
 
 # What the store of environments does
@@ -170,6 +213,7 @@ class SmallHub(HubObjects[LocalWorkspaceSpawner]):
         self.starts = RememberedStarts()
         self.capacity = Capacity(memory_bytes=10 * GIB, cpu_cores=4, gpus=("GPU-a",))
         self.catalogs = SimpleNamespace(current=catalog)
+        self.parked: ParkedServers = NothingParked()
         self.gate = Path()
         """Where a server that was told to waits for a word."""
         self.restart()
@@ -185,6 +229,7 @@ class SmallHub(HubObjects[LocalWorkspaceSpawner]):
             environments=self.environments,  # type: ignore[arg-type]  # the fake above
             starts=self.starts,
             gpus=WatchedGpus(SimulatedGpus(0)),
+            parked=self.parked,
         )
         super().restart()
 
