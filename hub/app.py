@@ -18,6 +18,8 @@ from hub.archives.actions import Archives
 from hub.archives.loop import ArchiveLoop
 from hub.archives.routes import BringBackHandler, DeletedHandler, HomesHandler, PanelHandler, PutAsideHandler
 from hub.auth import Handler, SignedInHandler, cookie_secret, hub_oauth
+from hub.bookings.pages import CancelBookingPage, CapacityPage
+from hub.bookings.routes import BookingsHandler, OneBookingHandler, SlotsHandler
 from hub.builder.actions import Models
 from hub.builder.choices import ChoicesHandler
 from hub.builder.layers_below import LayersBelow
@@ -153,6 +155,11 @@ def make_app(services: Services) -> web.Application:
         ("api/model-bases/plan", PlanBaseHandler),
         ("api/model-bases/([0-9a-f]{64})", OneBaseHandler),
         ("api/package-origins/([^/]+)/([^/]+)/([^/]+)", OriginHandler),
+        ("capacity", CapacityPage),
+        ("capacity/bookings/([0-9]{1,9})/cancel", CancelBookingPage),
+        ("api/capacity/bookings", BookingsHandler),
+        ("api/capacity/bookings/([0-9]{1,9})", OneBookingHandler),
+        ("api/capacity/slots", SlotsHandler),
         ("api/homes", HomesHandler),
         ("api/home-archives", PanelHandler),
         ("api/homes/([^/]+)/deleted", DeletedHandler),

@@ -68,7 +68,7 @@ class Handler(WithReference):
         A fault has the `reference` beside it under which the log tells more.
         """
         error = kwargs.get("exc_info", (None, None, None))[1]
-        said = error.log_message if isinstance(error, web.HTTPError) and error.log_message else ""
+        said = error.get_message() if isinstance(error, web.HTTPError) else ""
         if isinstance(error, DatabaseAway):
             status_code, said = 503, f"{error} {error.hint}"
             self.set_status(status_code)

@@ -119,6 +119,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         if (measure := self.backend.measure_home) is not None:
             self.tornado_settings["studiolo_homes"] = HomeBoard(measure, log=self.log)
             self.tornado_settings["studiolo_quota_of"] = settings.homes.quota_of
+        self.tornado_settings["studiolo_holds_room"] = settings.kubernetes is not None and settings.capacity.is_on
         self.tornado_settings["studiolo_database_watch"] = self.database_watch
         self.tornado_settings["studiolo_accuracy"] = lambda: self.history.accuracy
         self.idle = self.tornado_settings["studiolo_idle"] = IdleLoop(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote, urlencode
 
 from studiolo.address import HubAddress
+from studiolo.client_capacity import AsksAboutCapacity
 from studiolo.client_errors import (
     AddressInvalid,
     Busy,
@@ -125,7 +126,7 @@ _SPAWN_FAILED: Final = "Spawn failed:"
 """JupyterHub puts this before the sentence; people do not spawn."""
 
 
-class Studiolo:
+class Studiolo(AsksAboutCapacity):
     """One hub, asked with one token. Close it, or use it in `async with`."""
 
     def __init__(

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hub.bookings.actions import Bookings
 from hub.capacity.picture import Picture
 from hub.capacity.placeholder import Held
 from hub.capacity.rates import Rates
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hub.database import Database
     from hub.settings import Settings
     from hub.settings_cluster import KubernetesSettings
+    from studiolo.catalog_model import Catalog
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class Capacity:
             platform=Platform.KUBERNETES,
             homes_claim=kubernetes.homes.claim if settings.homes.service.url is not None else "",
         )
+        self.bookings = Bookings(database, lambda: self.catalog)
         self._nodes = NodeWatch(kube, persistence=persistence)
         self._picture = Picture(
             kube,
@@ -64,9 +67,12 @@ class Capacity:
             image=settings.capacity.image,
             priority_class=settings.capacity.priority_class,
         )
-        self.slots = SlotKeeper(
-            kube, held, catalog=lambda: self._catalogs.current, demand=self._demand, view=self.view, log=_log
-        )
+        self.slots = SlotKeeper(kube, held, catalog=lambda: self.catalog, demand=self._demand, view=self.view, log=_log)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The one that holds at this moment."""
+        return self._catalogs.current
 
     def view(self) -> View | None:
         """The cluster as it is known; None before it was read."""
@@ -87,4 +93,4 @@ class Capacity:
 
     async def _demand(self, moment: datetime) -> Demand:
         """Raises DatabaseAway."""
-        return Demand(rates=await self._rates.at(moment), booked={})
+        return Demand(rates=await self._rates.at(moment), booked=await self.bookings.slots_at(moment))

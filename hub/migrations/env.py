@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from hub.archives import tables as _archives
+from hub.bookings import tables as _bookings
 from hub.builder import tables as _builder
 from hub.builder.slow import tables as _bases
 from hub.capacity import tables as _capacity
@@ -12,7 +13,7 @@ from hub.credentials import tables as _credentials
 from hub.database import Database, Table
 from hub.starts import tables as _starts  # every domain's tables are named here, or Alembic does not see them
 
-__all__ = ["_archives", "_bases", "_builder", "_capacity", "_credentials", "_starts"]
+__all__ = ["_archives", "_bases", "_bookings", "_builder", "_capacity", "_credentials", "_starts"]
 
 
 def _migrate() -> None:

@@ -26,6 +26,12 @@ def teams_of(user: Any) -> tuple[str, ...]:
     return tuple(sorted(group.name for group in user.orm_user.groups))
 
 
+def may_book_room(user: Any) -> bool:
+    """Whether the page about held room has a form for this person: a link only, that page asks for itself."""
+    leads = (group.properties.get("leads") for group in user.orm_user.groups if isinstance(group.properties, dict))
+    return bool(user.admin) or any(isinstance(names, list) and user.name in names for names in leads)
+
+
 def workspaces_of(
     user: Any, *, now: float, log: Logger, notice_of: Callable[[WorkspaceRow], StopNotice | None]
 ) -> tuple[WorkspaceFacts, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tornado import web
 
-from hub.pages.facts import teams_of, workspaces_of
+from hub.pages.facts import may_book_room, teams_of, workspaces_of
 from hub.pages.home_view import home_view
 from hub.pages.page import OwnPage
 from studiolo.names import home_name
@@ -30,7 +30,8 @@ class HomePage(OwnPage):
             knows_estimates=not place.starts.is_away,
             home=self._home(),
         )
-        self.finish(await self.render_template("home.html", view=view))
+        books_room = self.settings["studiolo_holds_room"] and may_book_room(self.current_user)
+        self.finish(await self.render_template("home.html", view=view, books_room=books_room))
 
     def _home(self) -> HomeLook | None:
         board: HomeBoard | None = self.settings.get("studiolo_homes")

@@ -34,6 +34,7 @@ class LazyCommand(NamedTuple):
 
 COMMANDS: Final[Mapping[str, LazyCommand]] = MappingProxyType(
     {
+        "capacity": LazyCommand("studiolo.cli.capacity:capacity", "Book room for a class; see how much is held."),
         "catalog": LazyCommand("studiolo.cli.catalog:catalog", "Check and show the catalogs: what may run, on what."),
         "completion": LazyCommand("studiolo.cli.completion:completion", "Print the completion script for a shell."),
         "credential": LazyCommand("studiolo.cli.credential:credential", "Keep tokens and keys for your workspaces."),

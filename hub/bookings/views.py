@@ -1,0 +1,147 @@
+"""What people see of bookings and of the room that is held, from plain values. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from hub.bookings.booking import State, shown, slots_at, state_of
+from studiolo.wire_capacity import BookingView, SlotsView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from hub.bookings.booking import Booking
+    from hub.capacity.plan import Slots
+    from studiolo.catalog_model import Catalog
+
+HOUR_SECONDS = 3600
+CENT = Decimal("0.01")
+
+
+def booking_views(
+    bookings: Sequence[Booking], catalog: Catalog, *, now: datetime, started: Mapping[str, Sequence[datetime]]
+) -> tuple[BookingView, ...]:
+    """As they stand now: those that are over last."""
+    order = sorted(bookings, key=lambda one: (state_of(one, now) is State.OVER, one.begins, one.id))
+    return tuple(_booking_view(one, catalog, now=now, started=started) for one in order)
+
+
+def _booking_view(
+    booking: Booking, catalog: Catalog, *, now: datetime, started: Mapping[str, Sequence[datetime]]
+) -> BookingView:
+    hardware = catalog.hardware_named(booking.hardware)
+    at_most = hardware.warm.at_most if hardware and hardware.warm else 0
+    price = hardware.price_per_hour if hardware else None
+    hours = Decimal(int((booking.ends - booking.begins).total_seconds())) / HOUR_SECONDS
+    state = state_of(booking, now)
+    left = slots_at((booking,), now, started).get(booking.hardware, 0)
+    return BookingView(
+        id=booking.id,
+        team=booking.team,
+        hardware=booking.hardware,
+        slots=booking.slots,
+        begins=booking.begins,
+        ends=booking.ends,
+        environment=booking.environment,
+        title=booking.title,
+        by=booking.by,
+        state=state.value,
+        started=booking.slots - left if state in {State.PREPARING, State.RUNNING} else 0,
+        note="" if state is State.OVER else _note(booking, at_most, is_known=hardware is not None),
+        cost=None if price is None else (price * booking.slots * hours).quantize(CENT),
+    )
+
+
+def _note(booking: Booking, at_most: int, *, is_known: bool) -> str:
+    if not is_known:
+        return "This hardware is not in the catalog any more, so nothing is held."
+    if booking.slots > at_most:
+        return f"At most {at_most} of it are held now: the catalog has changed since it was booked."
+    return ""
+
+
+def slots_views(planned: Iterable[Slots], catalog: Catalog) -> tuple[SlotsView, ...]:
+    """How much room is held, as the last look planned it."""
+    found = []
+    for slots in planned:
+        hardware = catalog.hardware_named(slots.hardware)
+        found.append(
+            SlotsView(
+                hardware=slots.hardware,
+                title=hardware.title if hardware else slots.hardware,
+                wanted=slots.wanted,
+                present=slots.present,
+                target=slots.target,
+                fitting=slots.fitting,
+                at_most=hardware.warm.at_most if hardware and hardware.warm else 0,
+                because=slots.because.value,
+                cost_per_hour=slots.per_hour,
+            )
+        )
+    return tuple(found)
+
+
+BECAUSE = {
+    "catalog": "the catalog says so",
+    "schedule": "the catalog's hours",
+    "demand": "so many start at this hour",
+    "booked": "teams have booked it",
+}
+STATES = {"coming": "coming", "preparing": "room is being made", "running": "running", "over": "over"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingLine:
+    """A booking on the page."""
+
+    id: int
+    title: str
+    what: str
+    when: str
+    state: str
+    is_on: bool
+    note: str
+    by: str
+    cost: str
+    may_cancel: bool
+
+
+def booking_lines(
+    views: Iterable[BookingView], catalog: Catalog, *, changeable: Iterable[str]
+) -> tuple[BookingLine, ...]:
+    """In the catalog's time zone. `changeable`: teams whose bookings the person may cancel."""
+    zone, may = ZoneInfo(catalog.timezone), frozenset(changeable)
+    return tuple(
+        BookingLine(
+            id=one.id,
+            title=one.title or one.team,
+            what=f"{one.slots} x {_title(one.hardware, catalog)}" + (f", {one.environment}" if one.environment else ""),
+            when=_when(one.begins.astimezone(zone), one.ends.astimezone(zone)),
+            state=_state(one),
+            is_on=one.state in {State.PREPARING, State.RUNNING},
+            note=one.note,
+            by=f"{one.team}, by {one.by}",
+            cost="" if one.cost is None else f"{catalog.currency} {one.cost}".strip(),
+            may_cancel=one.state != State.OVER and one.team in may,
+        )
+        for one in views
+    )
+
+
+def _state(one: BookingView) -> str:
+    if one.state == State.RUNNING:
+        return f"running: {one.started} of {one.slots} have started"
+    return STATES[one.state]
+
+
+def _when(begins: datetime, ends: datetime) -> str:
+    return f"{shown(begins)} to {ends:%H:%M}" if begins.date() == ends.date() else f"{shown(begins)} to {shown(ends)}"
+
+
+def _title(hardware: str, catalog: Catalog) -> str:
+    found = catalog.hardware_named(hardware)
+    return found.title if found else hardware

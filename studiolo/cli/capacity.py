@@ -1,0 +1,108 @@
+"""`studiolo capacity`: room that is held free, and what teams have booked of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from studiolo.cli.connection import ask
+from studiolo.cli.output import json_option, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@click.group()
+def capacity() -> None:
+    """Book room for a class or a deadline, and see how much is held."""
+
+
+@capacity.command()
+@click.option("--hardware", required=True, metavar="NAME", help="Of the catalog.")
+@click.option("--slots", required=True, type=click.IntRange(min=1), help="For how many workspaces.")
+@click.option("--team", required=True, metavar="TEAM", help="One that you lead.")
+@click.option("--from", "begins", required=True, metavar="TIME", help='Such as "2026-11-30 09:00".')
+@click.option("--to", "ends", required=True, metavar="TIME", help='The same, or "12:00" for the same day.')
+@click.option("--environment", default="", metavar="NAME", help="Whose image is brought along.  [default: the usual]")
+@click.option("--title", default="", metavar="TEXT", help="What it is for.")
+@json_option
+def book(*, as_json: bool, **facts: Any) -> None:
+    """Have room held for a team for some time. Times are those of the catalog's time zone."""
+    from studiolo.wire_capacity import NewBooking  # noqa: PLC0415 - loads pydantic, which --help does not need
+
+    booked = ask(lambda studiolo: studiolo.book(NewBooking.model_validate(facts)))
+    if as_json:
+        print_json(booked.model_dump(mode="json"))
+        return
+    note(f"Booked as {booked.id}: room for {booked.slots} x {booked.hardware}, held from ten minutes before it begins.")
+
+
+@capacity.command()
+@json_option
+def bookings(*, as_json: bool) -> None:
+    """Show what your teams have booked. An administrator sees all."""
+    found = ask(lambda studiolo: studiolo.bookings())
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    zone = ZoneInfo(found.timezone)
+    print_table(
+        ("number", "team", "for", "room", "from", "to", "now", "cost"),
+        (
+            (
+                str(one.id),
+                one.team,
+                one.title,
+                f"{one.slots} x {one.hardware}",
+                _shown(one.begins, zone),
+                _shown(one.ends, zone),
+                f"{one.state} {one.note}".strip(),
+                "" if one.cost is None else f"{found.currency} {one.cost}".strip(),
+            )
+            for one in found.bookings
+        ),
+    )
+    note(f"Times are those of {found.timezone}.")
+
+
+@capacity.command()
+@click.argument("number", type=int)
+@json_option
+def cancel(number: int, *, as_json: bool) -> None:
+    """Take the booking NUMBER back. Workspaces that have started go on."""
+    ask(lambda studiolo: studiolo.cancel_booking(number))
+    if as_json:
+        print_json({"id": number})
+        return
+    note(f"Booking {number} is cancelled. What has started goes on.")
+
+
+@capacity.command()
+@json_option
+def slots(*, as_json: bool) -> None:
+    """Show how much room is held for each hardware, and why (administrators)."""
+    found = ask(lambda studiolo: studiolo.slots())
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    print_table(
+        ("hardware", "held", "wanted", "at most", "have room", "because", "cost an hour"),
+        (
+            (
+                one.hardware,
+                str(one.present),
+                str(one.wanted),
+                str(one.at_most),
+                str(one.fitting),
+                one.because,
+                "" if one.cost_per_hour is None else f"{found.currency} {one.cost_per_hour}".strip(),
+            )
+            for one in found.slots
+        ),
+    )
+
+
+def _shown(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
