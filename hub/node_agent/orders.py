@@ -35,6 +35,10 @@ def check_pod(order: Order, pod: SeatPod | None, *, now: datetime) -> Refusal | 
     marks = order.marks()
     if not pod.is_claimed or pod.user != order.user or pod.marks != tuple(marks[mark] for mark in MARKS):
         return _no(Why.NOT_CLAIMED, "The API server does not show this pod as claimed by this order.")
+    return _check_fitness(order, pod)
+
+
+def _check_fitness(order: Order, pod: SeatPod) -> Refusal | None:
     if pod.is_ending or pod.has_ended:
         return _no(Why.ENDED, "The pod ends, or has ended.")
     if not pod.has_seat_in_memory:

@@ -16,7 +16,7 @@ from spawner.identity import (
 )
 
 if TYPE_CHECKING:
-    from spawner.kube import Json
+    from collections.abc import Mapping
 
 MARKS: Final = (ORDER_ANNOTATION, HOME_ANNOTATION, TEAMS_ANNOTATION)
 
@@ -43,7 +43,7 @@ class SeatPod:
     """None of its containers runs, and none will."""
 
 
-def seat_pod(raw: Json) -> SeatPod:
+def seat_pod(raw: Mapping[str, Any]) -> SeatPod:
     """The facts of a pod. What is not there is as if it forbade: nothing is concluded from an answer with holes."""
     metadata, spec, status = (raw.get(part) or {} for part in ("metadata", "spec", "status"))
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
@@ -65,7 +65,7 @@ def seat_pod(raw: Json) -> SeatPod:
     )
 
 
-def _runs_as(spec: Json) -> tuple[int | None, int | None]:
+def _runs_as(spec: Mapping[str, Any]) -> tuple[int | None, int | None]:
     """Of the pod, where no container says otherwise."""
     contexts: list[Any] = [spec.get("securityContext") or {}]
     contexts += [one.get("securityContext") or {} for one in spec.get("containers") or ()]
@@ -78,12 +78,12 @@ def _runs_as(spec: Json) -> tuple[int | None, int | None]:
     return only("runAsUser"), only("runAsGroup")
 
 
-def _has_seat_in_memory(spec: Json) -> bool:
+def _has_seat_in_memory(spec: Mapping[str, Any]) -> bool:
     seats = [volume for volume in spec.get("volumes") or () if volume.get("name") == SEAT_VOLUME]
     return [(seat.get("emptyDir") or {}).get("medium") for seat in seats] == ["Memory"]
 
 
-def _has_ended(status: Json, *, is_final: bool) -> bool:
+def _has_ended(status: Mapping[str, Any], *, is_final: bool) -> bool:
     """A phase alone says it too: of a pod that was evicted, nobody tells how its containers ended."""
     told = [one for kind in ("containerStatuses", "initContainerStatuses") for one in status.get(kind) or ()]
     running = [one for one in told if "running" in (one.get("state") or {})]

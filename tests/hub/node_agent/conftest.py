@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +22,7 @@ T = TypeVar("T")
 CLONE_NEWNS = 0x20000
 MS_REC_PRIVATE = 0x44000
 POD = "11111111-2222-3333-4444-555555555555"
+BASE = Path(__file__).parents[3] / "images" / "base"
 OTHER = "11111111-2222-3333-4444-666666666666"
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -98,3 +102,78 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
         node.inside(begin)
         yield node
+
+
+WAITS = """
+import os, sys
+from park.delivery import ACCEPTED, Door
+from park.message import MalformedError
+from park.orders import orders_in
+user = int(sys.argv[1])  # only now: the interpreter may lie where nobody but root reads
+os.setgroups([])
+os.setgid(user)
+os.setuid(user)
+door = Door(orders_in({"STUDIOLO_PARK_SOCKET": "identity.sock"}))
+print("parked", flush=True)
+while True:
+    try:
+        line, connection = door.message()
+        break
+    except MalformedError:
+        sys.exit("malformed")
+if "deaf" not in sys.argv:
+    connection.sendall(ACCEPTED)
+print(line.decode(), flush=True)
+"""
+"""What `images/base/park/program.py` does with its door."""
+
+
+@dataclass
+class ParkedServer:
+    """The process that waits in a seat, and what it got."""
+
+    process: subprocess.Popen[str]
+
+    def identity(self) -> dict[str, Any]:
+        """Ends with it."""
+        assert self.process.stdout is not None
+        got: dict[str, Any] = json.loads(self.process.stdout.readline())
+        assert self.process.wait(60) == 0
+        return got
+
+    def end(self) -> str:
+        """What it got until now."""
+        self.process.kill()
+        return self.process.communicate(timeout=60)[0]
+
+
+Park = Callable[..., ParkedServer]
+
+
+@pytest.fixture
+def park(node: Node) -> Iterator[Park]:
+    """Parks a server in a seat; as another user, or deaf, where that is asked for."""
+    parked: list[ParkedServer] = []
+
+    def begin(pod: str, uid: int, *words: str) -> ParkedServer:
+        folder = node.seat(pod) / ".seat"
+        folder.mkdir(exist_ok=True)
+        os.chown(folder, uid, uid)
+        process = subprocess.Popen(
+            [sys.executable, "-c", WAITS, str(uid), *words],
+            cwd=folder,
+            env={"PYTHONPATH": str(BASE)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        parked.append(ParkedServer(process))
+        assert process.stdout is not None
+        assert process.stdout.readline() == "parked\n"
+        return parked[-1]
+
+    def park(pod: str = POD, *words: str, uid: int = 1000) -> ParkedServer:
+        return begin(pod, uid, *words) if node._is_inside() else node.inside(begin, pod, uid, *words)
+
+    yield park
+    for one in parked:
+        one.end()

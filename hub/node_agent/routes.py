@@ -1,0 +1,124 @@
+"""The agent over HTTPS, for the hub alone. Bodies hold secrets: none is logged, and none is read of who may not."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from tornado import web
+
+from spawner.identity import MOST_BYTES, ORDERS_PATH, Delivered, Order, Refusal, Why
+from spawner.kube import KubeError
+
+if TYPE_CHECKING:
+    from hub.node_agent.actions import Agent
+    from hub.node_agent.callers import Callers
+    from hub.node_agent.watch import NodePods
+
+
+log = logging.getLogger(__name__)
+
+
+class HealthHandler(web.RequestHandler):
+    """`GET /health`: whether orders can be carried out. It says nothing of anybody."""
+
+    def initialize(self, pods: NodePods) -> None:
+        """The picture that they need."""
+        self._pods = pods
+
+    def get(self) -> None:
+        """503 until the first list was read."""
+        if self._pods.pods is None:
+            self.set_status(HTTPStatus.SERVICE_UNAVAILABLE)
+            self.finish({"status": "the pods of this node are not known yet"})
+        else:
+            self.finish({"status": "ok"})
+
+
+@web.stream_request_body
+class OrderHandler(web.RequestHandler):
+    """`POST /orders`, see `spawner/identity.py`: 200 and `Delivered`, else `Refusal`."""
+
+    def initialize(self, agent: Agent, callers: Callers) -> None:
+        """What this process has."""
+        self._agent = agent
+        self._callers = callers
+        self._body = bytearray()
+
+    async def prepare(self) -> None:
+        """Refuses everybody else before the body is read."""
+        kind, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        try:
+            may = kind.lower() == "bearer" and await self._callers.may(token)
+        except KubeError as error:
+            raise web.HTTPError(503, "Kubernetes does not say whose this token is.") from error
+        if not may:
+            raise web.HTTPError(403, "This address is for the hub itself.")
+
+    def data_received(self, chunk: bytes) -> None:
+        """Collects the body, as much of it as an order can have."""
+        self._body += chunk
+        if len(self._body) > MOST_BYTES:
+            raise web.HTTPError(413, "No order is as long.")
+
+    async def post(self) -> None:
+        """Carries it out."""
+        try:
+            order = Order.model_validate_json(bytes(self._body))
+        except ValidationError as error:
+            places = sorted({".".join(str(part) for part in one["loc"][:2]) or "all of it" for one in error.errors()})
+            self._answer(Refusal(why=Why.MALFORMED, message=f"This is no order, by {', '.join(places)}."))
+            return
+        finally:
+            self._body.clear()
+        self._answer(await self._agent.carry_out(order))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """`{"message": "…"}`, and never what was sent."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        said = error.log_message if isinstance(error, web.HTTPError) else ""
+        self.set_status(status_code)
+        self.finish({"message": said or self._reason})
+
+    def _answer(self, answer: Delivered | Refusal) -> None:
+        if isinstance(answer, Refusal):
+            malformed = answer.why is Why.MALFORMED
+            self.set_status(HTTPStatus.BAD_REQUEST if malformed else HTTPStatus.CONFLICT)
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(answer.model_dump_json())
+
+
+class UnknownHandler(web.RequestHandler):
+    """Everything that is not a route."""
+
+    def prepare(self) -> None:
+        """404, to everybody alike."""
+        raise web.HTTPError(404)
+
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Says no more than that."""
+        self.set_status(status_code)
+        self.finish({"message": "There is nothing at this address."})
+
+
+def make_app(agent: Agent, pods: NodePods, callers: Callers) -> web.Application:
+    """All routes."""
+    return web.Application(
+        [
+            (r"/health", HealthHandler, {"pods": pods}),
+            (ORDERS_PATH, OrderHandler, {"agent": agent, "callers": callers}),
+        ],
+        default_handler_class=UnknownHandler,
+        log_function=_log,
+    )
+
+
+def _log(handler: web.RequestHandler) -> None:
+    """One line about an answer, and nothing of what was asked but its place."""
+    status, milliseconds = handler.get_status(), handler.request.request_time() * 1000
+    is_well = status < HTTPStatus.BAD_REQUEST
+    level = logging.WARNING if not is_well else logging.DEBUG if isinstance(handler, HealthHandler) else logging.INFO
+    log.log(level, "%s %s %d %.0f ms", handler.request.method, (handler.request.path or "")[:100], status, milliseconds)

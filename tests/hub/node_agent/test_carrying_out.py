@@ -1,0 +1,411 @@
+"""An order from its arrival to the server that has its identity, and everything that may come between.
+
+The parked server is a process of the pod's user with the door of `images/base/park`; the API server is a small one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from hub.node_agent import actions, deliver
+from hub.node_agent.actions import Agent
+from hub.node_agent.keeper import Keeper
+from hub.node_agent.mounts import mounted_pods, opened_seat
+from hub.node_agent.record import Step, load_record
+from hub.node_agent.watch import NodePods
+from spawner.identity import Delivered, Order, Refusal, TeamFolder, Why
+from spawner.kube_feed import Persistence
+from tests.fakes.fake_kubernetes import PATIENCE_SECONDS, FakeKubernetes
+from tests.hub.node_agent.conftest import Node, Park
+from tests.hub.node_agent.samples import NOW, order, raw_pod
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root mounts")
+
+
+class Died(BaseException):
+    """The agent, by kill -9."""
+
+
+class Claims:
+    """A node with a pod that was claimed, or was not, and the agent of that node."""
+
+    def __init__(self, node: Node, kubernetes: FakeKubernetes, kube: Any) -> None:
+        self.node = node
+        self.kubernetes = kubernetes
+        self.pods = NodePods(
+            kube, namespace="lab", node="node-1", persistence=Persistence(log=logging.getLogger("test"))
+        )
+        self.time = 0.0
+        self.uid = ""
+
+    def agent(self) -> Agent:
+        """A new one, which remembers nothing."""
+        return Agent(self.node.places(), self.pods, clock=lambda: self.time, now=lambda: NOW)
+
+    async def keep(self) -> None:
+        """A look of a keeper that remembers nothing."""
+        await Keeper(self.node.places(), self.pods, self.agent(), clock=lambda: self.time).look_once()
+
+    def put_pod(self, claimed_by: Order | None = None) -> None:
+        raw = raw_pod(claimed_by)
+        raw["spec"]["nodeName"] = "node-1"
+        self.uid = self.kubernetes.put_for_test("pods", raw)["metadata"]["uid"]
+
+    async def claim(self, **change: Any) -> Order:
+        """The pod is claimed by an order, and the agent has seen it."""
+        claimed = order(pod_uid=self.uid, **change)
+        self.kubernetes.change_for_test(
+            "pods", "warm-1", {"metadata": raw_pod(claimed)["metadata"] | {"uid": self.uid}}
+        )
+        await self.until(lambda: bool(self.pods.pods) and self.pods.pods[self.uid].is_claimed)
+        return claimed
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not holds():
+                await self.pods.wait_changed(PATIENCE_SECONDS)
+
+    @property
+    def mounted(self) -> frozenset[str]:
+        return mounted_pods(self.node.places())
+
+    def step(self) -> Step | None:
+        with opened_seat(self.node.places(), self.uid) as seat:
+            record = load_record(seat)
+            return record and record.step
+
+
+Body = Callable[[Claims], Awaitable[None]]
+
+
+@pytest.fixture
+def on_a_node(node: Node) -> Callable[[Body], None]:
+    """Runs the body of a test where the node's mounts are seen, with a warm pod that nobody has claimed."""
+    node.make_home("alice")
+    (node.homes / "alice" / "shared" / "vision").mkdir(parents=True)
+    node.make_team("vision")
+
+    async def run(body: Body) -> None:
+        async with FakeKubernetes() as kubernetes, kubernetes.kube() as kube:
+            claims = Claims(node, kubernetes, kube)
+            claims.put_pod()
+            node.make_seat(claims.uid)
+            following = asyncio.create_task(claims.pods.run())
+            try:
+                await claims.until(lambda: bool(claims.pods.pods))
+                await body(claims)
+            finally:
+                following.cancel()
+                with suppress(asyncio.CancelledError):
+                    await following
+
+    return lambda body: node.inside(asyncio.run, run(body))
+
+
+def refused(answer: Delivered | Refusal) -> Why:
+    assert isinstance(answer, Refusal), answer
+    return answer.why
+
+
+def test_the_server_gets_its_home_its_teams_and_its_identity(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        server = park(claims.uid)
+        given = await claims.claim()
+        answer = await claims.agent().carry_out(given)
+        assert answer == Delivered(order=given.id)
+        assert server.identity() == given.identity.model_dump(mode="json")
+        home = claims.node.seat(claims.uid) / "jovyan"
+        assert (home / "notes.txt").read_text() == "of alice"
+        assert (home / "shared" / "vision" / "plan.txt").read_text() == "of vision"
+
+    on_a_node(body)
+
+
+def test_a_claim_that_the_agent_sees_a_moment_later_is_waited_for(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        park(claims.uid)
+        given = order(pod_uid=claims.uid)
+        answering = asyncio.create_task(claims.agent().carry_out(given))
+        await asyncio.sleep(0)
+        await claims.claim()
+        assert isinstance(await answering, Delivered)
+
+    on_a_node(body)
+
+
+def test_what_nobody_claimed_is_left_alone(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        server = park(claims.uid)
+        assert refused(await claims.agent().carry_out(order(pod_uid=claims.uid))) is Why.NOT_CLAIMED
+        assert (claims.mounted, claims.step()) == (frozenset(), None)
+        assert server.end() == ""
+
+    on_a_node(body)
+
+
+def test_an_order_for_another_person_than_the_claims_is_refused(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        server = park(claims.uid)
+        given = await claims.claim()
+        forged = given.model_copy(update={"home": given.home.model_copy(update={"name": "bob"})})
+        assert refused(await claims.agent().carry_out(forged)) is Why.NOT_CLAIMED
+        assert claims.mounted == frozenset()
+        assert server.end() == ""
+
+    on_a_node(body)
+
+
+def test_an_order_asked_for_again_is_answered_again_and_carried_out_once(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        server = park(claims.uid)
+        given = await claims.claim(teams=(TeamFolder(name="nobodys"),))
+        agent = claims.agent()
+        answers = await asyncio.gather(agent.carry_out(given), agent.carry_out(given))
+        assert {(one.order, one.left_out) for one in answers if isinstance(one, Delivered)} == {
+            (given.id, ("nobodys",))
+        }
+        # And once more, of an agent that was started anew.
+        assert await claims.agent().carry_out(given) == answers[0]
+        server.identity()
+
+    on_a_node(body)
+
+
+def test_a_pod_that_had_an_order_takes_no_other(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        park(claims.uid)
+        assert isinstance(await claims.agent().carry_out(await claims.claim()), Delivered)
+        park(claims.uid)  # as if it were parked again
+        second = await claims.claim(id="b" * 32)
+        await claims.until(lambda: bool(claims.pods.pods) and claims.pods.pods[claims.uid].marks[0] == "b" * 32)
+        assert refused(await claims.agent().carry_out(second)) is Why.USED
+
+    on_a_node(body)
+
+
+STEPS = ("close_seat", "load_record", "save_record", "unmount", "mount_home", "connect")
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_agent_killed_before_it_sent_anything_begins_again(
+    on_a_node: Any, park: Park, monkeypatch: pytest.MonkeyPatch, step: str, when: str
+) -> None:
+    async def body(claims: Claims) -> None:
+        server = park(claims.uid)
+        given = await claims.claim()
+        with monkeypatch.context() as patch:
+            patch.setattr(actions, step, dying(getattr(actions, step), when))
+            with pytest.raises(Died):
+                await claims.agent().carry_out(given)
+        if (step, when) == ("connect", "after"):
+            assert server.process.wait(60)  # a line that never came is malformed: it ends, and the pod with it
+            return
+        assert isinstance(await claims.agent().carry_out(given), Delivered)
+        assert server.identity()["env"] == given.identity.env
+        assert (claims.node.seat(claims.uid) / "jovyan" / "notes.txt").read_text() == "of alice"
+
+    on_a_node(body)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_agent_killed_while_it_sends_never_sends_again(
+    on_a_node: Any, park: Park, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    async def body(claims: Claims) -> None:
+        park(claims.uid)
+        given = await claims.claim()
+        with monkeypatch.context() as patch:
+            patch.setattr(actions, "deliver", dying(deliver.deliver, when))
+            with pytest.raises(Died):
+                await claims.agent().carry_out(given)
+        assert claims.step() is Step.SENT
+        assert refused(await claims.agent().carry_out(given)) is Why.USED
+        await claims.keep()
+        assert claims.mounted == {claims.uid}  # the server may have it: its home stays until the pod has ended
+
+    on_a_node(body)
+
+
+def dying(real: Callable[..., Any], when: str) -> Callable[..., Any]:
+    def sync(*arguments: Any, **named: Any) -> Any:
+        if when == "before":
+            raise Died
+        real(*arguments, **named)
+        raise Died
+
+    async def unsync(*arguments: Any, **named: Any) -> Any:
+        if when == "before":
+            raise Died
+        found = await real(*arguments, **named)
+        if found is not None:
+            found.close()
+        raise Died
+
+    return unsync if asyncio.iscoroutinefunction(real) else sync
+
+
+def test_nobody_parked_means_no_home_and_no_identity(on_a_node: Any) -> None:
+    async def body(claims: Claims) -> None:
+        given = await claims.claim()
+        assert refused(await claims.agent().carry_out(given)) is Why.NOT_PARKED
+        assert (claims.mounted, claims.step()) == (frozenset(), Step.BEGUN)
+
+    on_a_node(body)
+
+
+def test_somebody_else_who_listens_there_gets_nothing(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        server = park(claims.uid, uid=1234)
+        assert refused(await claims.agent().carry_out(await claims.claim())) is Why.NOT_PARKED
+        assert claims.mounted == frozenset()
+        assert "of-alice" not in server.end()
+
+    on_a_node(body)
+
+
+@pytest.mark.parametrize("planted", ["a link to a socket elsewhere", "a file", "a link in place of the folder"])
+def test_what_is_planted_in_place_of_the_socket_is_not_followed(on_a_node: Any, park: Park, planted: str) -> None:
+    async def body(claims: Claims) -> None:
+        other = "11111111-2222-3333-4444-666666666666"
+        claims.node.make_seat(other)
+        server = park(other)
+        seat, elsewhere = claims.node.seat(claims.uid), claims.node.seat(other) / ".seat"
+        if planted == "a link in place of the folder":
+            (seat / ".seat").symlink_to(elsewhere)
+        else:
+            (seat / ".seat").mkdir()
+            place = seat / ".seat" / "identity.sock"
+            if planted == "a file":
+                place.touch()
+            else:
+                place.symlink_to(elsewhere / "identity.sock")
+        assert refused(await claims.agent().carry_out(await claims.claim())) is Why.NOT_PARKED
+        assert server.end() == ""
+
+    on_a_node(body)
+
+
+def test_a_server_that_does_not_say_that_it_has_it_may_have_it_and_gets_it_once(
+    on_a_node: Any, park: Park, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "ACCEPT_SECONDS", 0.2)
+
+    async def body(claims: Claims) -> None:
+        park(claims.uid, "deaf")
+        given = await claims.claim()
+        assert refused(await claims.agent().carry_out(given)) is Why.NOT_PARKED
+        assert refused(await claims.agent().carry_out(given)) is Why.USED
+
+    on_a_node(body)
+
+
+def test_a_disk_that_hung_until_nobody_waits_any_more_brings_no_identity(
+    on_a_node: Any, park: Park, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = actions.mount_home
+
+    async def body(claims: Claims) -> None:
+        def slow(*arguments: Any) -> tuple[str, ...]:
+            claims.time += actions.LATEST_SECONDS + 1
+            return real(*arguments)
+
+        monkeypatch.setattr(actions, "mount_home", slow)
+        server = park(claims.uid)
+        assert refused(await claims.agent().carry_out(await claims.claim())) is Why.TOO_OLD
+        assert claims.mounted == frozenset()
+        assert server.end() == ""
+
+    on_a_node(body)
+
+
+def test_a_pod_whose_end_was_asked_for_meanwhile_gets_no_identity(
+    on_a_node: Any, park: Park, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = actions.mount_home
+
+    async def body(claims: Claims) -> None:
+        def end_meanwhile(*arguments: Any) -> tuple[str, ...]:
+            change = {"metadata": {"deletionTimestamp": "2026-11-27T06:30:00Z"}}
+            asyncio.run_coroutine_threadsafe(deleted(change), loop).result()
+            return real(*arguments)
+
+        async def deleted(change: dict[str, Any]) -> None:
+            claims.kubernetes.change_for_test("pods", "warm-1", change)
+            await claims.until(lambda: bool(claims.pods.pods) and claims.pods.pods[claims.uid].is_ending)
+
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(actions, "mount_home", end_meanwhile)
+        server = park(claims.uid)
+        assert refused(await claims.agent().carry_out(await claims.claim())) is Why.ENDED
+        assert claims.mounted == frozenset()
+        assert server.end() == ""
+
+    on_a_node(body)
+
+
+def test_an_order_of_yesterday_is_refused(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        park(claims.uid)
+        given = await claims.claim(at=NOW - timedelta(days=1))
+        assert refused(await claims.agent().carry_out(given)) is Why.TOO_OLD
+
+    on_a_node(body)
+
+
+def test_the_home_goes_when_the_containers_have_ended_and_not_before(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        park(claims.uid)
+        await claims.agent().carry_out(await claims.claim())
+        claims.kubernetes.change_for_test("pods", "warm-1", {"metadata": {"deletionTimestamp": "2026-11-27T06:30:00Z"}})
+        await claims.until(lambda: bool(claims.pods.pods) and claims.pods.pods[claims.uid].is_ending)
+        await claims.keep()
+        assert claims.mounted == {claims.uid}
+        ended = {"status": {"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]}}
+        claims.kubernetes.change_for_test("pods", "warm-1", ended)
+        await claims.until(lambda: bool(claims.pods.pods) and claims.pods.pods[claims.uid].has_ended)
+        await claims.keep()
+        assert claims.mounted == frozenset()
+        assert (claims.node.homes / "alice" / "notes.txt").read_text() == "of alice"
+
+    on_a_node(body)
+
+
+def test_a_list_that_lacks_a_pod_takes_no_home_from_it(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        park(claims.uid)
+        await claims.agent().carry_out(await claims.claim())
+        claims.kubernetes.lists_are_empty_for_test = True
+        claims.kubernetes.forget_versions_for_test()
+        claims.kubernetes.end_watches_for_test()
+        await claims.until(lambda: claims.pods.pods == {})
+        keeper = Keeper(claims.node.places(), claims.pods, claims.agent(), clock=lambda: claims.time)
+        for _ in range(3):
+            await keeper.look_once()
+            claims.time += 100
+        assert claims.mounted == {claims.uid}
+        claims.kubernetes.remove_for_test("pods", "warm-1")
+        await keeper.look_once()
+        assert claims.mounted == frozenset()
+
+    on_a_node(body)
+
+
+def test_a_home_is_left_alone_before_the_pods_are_known(on_a_node: Any, park: Park) -> None:
+    async def body(claims: Claims) -> None:
+        park(claims.uid)
+        await claims.agent().carry_out(await claims.claim())
+        claims.pods._pods = None
+        claims.time += 1000
+        await claims.keep()
+        assert claims.mounted == {claims.uid}
+
+    on_a_node(body)
