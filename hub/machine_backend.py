@@ -159,6 +159,7 @@ def _parts(
 
 
 def _parked(settings: Settings, scope: Scope | None, *, log: logging.Logger) -> ParkedServers:
-    if not settings.workspaces.parked_servers:
+    wanted = settings.workspaces
+    if not wanted.parked_servers:
         return NothingParked()
-    return ParkedServers(settings.data.parked, log=log, scope=scope)
+    return ParkedServers(settings.data.parked, log=log, has_kernel=wanted.parked_kernels, scope=scope)

@@ -27,10 +27,10 @@ def know_nobody() -> None:
     os.environ["HOME"] = NOWHERE
 
 
-def become(identity: Identity, *, listen_fd: int | None) -> None:
+def become(identity: Identity, *, listen_fd: int | None, set_by_imports: dict[str, str]) -> None:
     """Takes on an identity: all that `start_server.py` finds when it is started for this person."""
     os.environ.clear()
-    os.environ.update(identity.env)
+    os.environ.update({**set_by_imports, **identity.env})
     if listen_fd is not None:
         os.environ["STUDIOLO_LISTEN_FD"] = str(listen_fd)
     sys.argv[1:] = identity.arguments

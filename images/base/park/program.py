@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from park.becoming import become, know_nobody
 from park.delivery import ACCEPTED, Door
+from park.kernel import ParkedKernel
 from park.message import MalformedError, parse_identity
 from park.orders import orders_in
 from park.rehearsal import rehearse
@@ -31,9 +32,11 @@ def main() -> None:
     """Parks, waits for one identity, and serves it until the server is told to stop."""
     orders = orders_in(os.environ)
     know_nobody()
+    kernel = ParkedKernel() if orders.has_kernel else None
     prepared = prepare()
-    if orders.rehearses:
-        _rehearse(prepared)
+    set_by_imports = _rehearse(prepared) if orders.rehearses else {}
+    if kernel is not None:
+        kernel.wait()
     listen_fd = listen(orders)
     gc.collect()
     gc.freeze()  # what was imported is never looked at again, nor copied for that: kernels share it
@@ -47,16 +50,19 @@ def main() -> None:
         sys.exit(f"studiolo: this parked server ends, because what it was sent is no identity: {error}.")
     with answer, contextlib.suppress(OSError):  # whoever sent it has gone; it is ours all the same
         answer.sendall(ACCEPTED)
-    become(identity, listen_fd=listen_fd)
+    become(identity, listen_fd=listen_fd, set_by_imports=set_by_imports)
+    if kernel is not None:
+        kernel.take_its_place()
     serve(prepared, identity.arguments)
 
 
-def _rehearse(prepared: Prepared) -> None:
+def _rehearse(prepared: Prepared) -> dict[str, str]:
     logging.disable(logging.CRITICAL)
     try:
-        rehearse(prepared)
+        return rehearse(prepared)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the imports alone are worth most of it
         sys.stderr.write(f"studiolo: the rehearsal of a parked server failed: {error!r}\n")
+        return {}
     finally:
         logging.disable(logging.NOTSET)
 

@@ -87,8 +87,11 @@ async def _get(port: int, path: str) -> None:
         raise RuntimeError(f"the rehearsal was answered {status} for {path}")
 
 
-def rehearse(prepared: Prepared) -> None:
-    """Starts a server as nobody, asks it a little, ends it, and forgets it."""
+def rehearse(prepared: Prepared) -> dict[str, str]:
+    """Starts a server as nobody, asks it a little, ends it, and forgets it.
+
+    Gives the variables that modules set when they were imported on the way: they are imported only once.
+    """
     env, folder = dict(os.environ), os.getcwd()  # noqa: PTH109 - given back as it was
     traces = Traces(prepared.single_user)
     home = tempfile.mkdtemp(prefix="rehearsal-")
@@ -97,8 +100,10 @@ def rehearse(prepared: Prepared) -> None:
     url = f"http://127.0.0.1:{listening.getsockname()[1]}{PREFIX}"
     os.environ.update(ENV, HOME=home, JUPYTER_RUNTIME_DIR=f"{home}/runtime", JUPYTERHUB_SERVICE_URL=url)
     os.chdir(home)
+    given = set(os.environ)
     try:
         _launch(prepared, listening)
+        return {name: value for name, value in os.environ.items() if name not in given and home not in value}
     finally:
         listening.close()
         os.environ.clear()

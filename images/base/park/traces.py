@@ -8,6 +8,7 @@ import gc
 import importlib
 import logging
 import signal
+import tempfile
 from typing import Any
 
 from park.becoming import below
@@ -59,6 +60,7 @@ class Traces:
         _forget_singletons()
         self._forget_handlers()
         _forget_answers()
+        tempfile.tempdir = None  # it was looked up in the rehearsal's environment
         _forget_metrics()
 
     def _forget_handlers(self) -> None:

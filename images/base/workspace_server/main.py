@@ -12,6 +12,7 @@ from workspace_server.checkpoints import keep_checkpoints_elsewhere_if_need_be
 from workspace_server.deferred import deferred_imports, no_programs_on_path
 from workspace_server.home_links import link_into_home
 from workspace_server.home_refuses import keep_signatures_out
+from workspace_server.nudges import ask_kernels_often
 from workspace_server.packages import give_packages_to_kernels, tell_what_is_left_out
 from workspace_server.saving import save_whole_files
 from workspace_server.startup import Startup, in_background, once_settled, server_class
@@ -53,6 +54,7 @@ def prepare() -> Prepared:
     single_user, is_short = import_single_user(is_known=is_known)
     save_whole_files()
     give_packages_to_kernels()
+    ask_kernels_often()
     if is_short:
         from workspace_server.ipython import keep_ipython_out  # noqa: PLC0415 - imports Jupyter
 

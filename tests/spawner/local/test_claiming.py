@@ -211,7 +211,7 @@ record = WorkspaceRecord(start_id=parked.start_id, held=Held(key="k", memory_byt
 process = WorkspaceProcess(files)
 process.prepare(record)
 done("writing it down")
-env = {"STUDIOLO_LISTEN_FD": str(parked.listen_fd), "STUDIOLO_READY_FD": str(parked.ready_fd)}
+env = {"HOME": str(root), "STUDIOLO_LISTEN_FD": str(parked.listen_fd), "STUDIOLO_READY_FD": str(parked.ready_fd)}
 job = KeeperJob(argv=(), env=env, cwd=root, record=record, memory_bytes=None, is_memory_watched=False)
 process.claim(job, parked, arguments=())
 done("claiming")
