@@ -17,6 +17,6 @@ def identity_line(env: Mapping[str, str], *, cwd: Path, arguments: Sequence[str]
 
 
 def _umask() -> int:
-    """This process's own. Read, not set: other threads make files."""
+    """The mask of the hub itself. Read, not set: other threads make files."""
     lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
     return next((int(line.split()[1], 8) for line in lines if line.startswith("Umask:")), 0o022)
