@@ -199,6 +199,14 @@ def is_running(pod: Json) -> bool:
     return pod["status"]["phase"] == "Running"
 
 
+def has_no_room(pod: Mapping[str, Any]) -> bool:
+    """What an autoscaler reacts to: the scheduler has looked, and found nothing."""
+    return any(
+        one["type"] == "PodScheduled" and one["status"] == "False" and one.get("reason") == "Unschedulable"
+        for one in pod["status"].get("conditions", ())
+    )
+
+
 def is_simulated(node: Json) -> bool:
     """Whether nobody's containers ever run there."""
     return "kwok.x-k8s.io/node" in node["metadata"].get("annotations", {})

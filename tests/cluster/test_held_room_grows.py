@@ -15,7 +15,7 @@ from deploy.cluster.simulated_nodes import simulated_node
 from deploy.local.plans import SERVICES
 from tests.cluster.cluster_commands import cluster
 from tests.cluster.conftest import Namespaces
-from tests.cluster.held_room import HeldRoom, held_room, with_services
+from tests.cluster.held_room import HeldRoom, has_no_room, held_room, with_services
 from tests.cluster.kube import Kube, RefusedError
 from tests.cluster.pods import RESTRICTED
 
@@ -64,14 +64,6 @@ class Autoscaler:
         for node in self.nodes:
             with suppress(RefusedError):
                 await self._kube.delete(node)
-
-
-def has_no_room(pod: Mapping[str, Any]) -> bool:
-    """What an autoscaler reacts to: the scheduler has looked, and found nothing."""
-    return any(
-        one["type"] == "PodScheduled" and one["status"] == "False" and one.get("reason") == "Unschedulable"
-        for one in pod["status"].get("conditions", ())
-    )
 
 
 @pytest.fixture
