@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hub.pages.home_view import when
 from hub.pages.tones import Tone
 from studiolo.quantities import format_cores, format_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from spawner.admission import MachineState
     from studiolo.problems import Problem
+
+
+MIB: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,13 @@ def machine_figures(machine: MachineState, gpus: GpuFacts) -> tuple[Figure, ...]
         ),
         Figure(title="Workspaces", value=f"{len(machine.held)} running"),
     )
+
+
+def parked_figure(memory_bytes: Sequence[int]) -> Figure:
+    """How many servers wait for somebody, and the memory that takes."""
+    mebibytes = round(sum(memory_bytes) / MIB)
+    note = f"{format_memory(mebibytes * MIB)} of memory" if memory_bytes else ""
+    return Figure(title="Servers waiting", value=str(len(memory_bytes) or "none"), note=note)
 
 
 def _catalog_state(catalog: CatalogFacts, now: datetime) -> tuple[Tone, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hub.pages.actions import log_address
-from hub.pages.admin_view import EnvironmentFacts, GpuFacts, machine_figures
+from hub.pages.admin_view import EnvironmentFacts, GpuFacts, machine_figures, parked_figure
 from hub.pages.cards import MachineFacts, SoftwareFacts
 from hub.pages.spawn_view import Offer
 from spawner.admission import what_fits
@@ -56,8 +56,9 @@ class MachinePlace:
         )
 
     def figures(self) -> tuple[Figure, ...]:
-        """Memory, cores, GPUs and how many workspaces run."""
-        return machine_figures(self._parts.machine.state(), self._gpu_facts())
+        """Memory, cores, GPUs, how many workspaces run, and which servers wait to become one."""
+        waiting = tuple(each.memory_bytes() for each in self._parts.parked.all())
+        return (*machine_figures(self._parts.machine.state(), self._gpu_facts()), parked_figure(waiting))
 
     def environments_on_disk(self) -> tuple[EnvironmentFacts, ...]:
         """The environments that are built on this machine."""

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from hub.pages.admin_view import CatalogFacts, EnvironmentFacts, GpuFacts, admin_view, machine_figures
+from hub.pages.admin_view import (
+    CatalogFacts,
+    EnvironmentFacts,
+    Figure,
+    GpuFacts,
+    admin_view,
+    machine_figures,
+    parked_figure,
+)
 from hub.pages.delete_view import delete_view
 from hub.pages.not_running_view import Reader, failed_view, stopped_view
 from hub.pages.tones import Tone
@@ -245,3 +253,9 @@ def test_a_driver_that_does_not_answer_is_said(
         now=now,
     )
     assert view.figures[2].note == "The GPUs of this machine do not answer: lost."
+
+
+def test_the_panel_says_what_servers_take_that_wait_for_somebody() -> None:
+    assert parked_figure(()) == Figure(title="Servers waiting", value="none")
+    waiting = parked_figure((60 * 2**20 + 5, 35 * 2**20))
+    assert (waiting.value, waiting.note) == ("2", "95 MiB of memory")
