@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hub.capacity.view import HardwareRoom, Standing, standing_of
 from spawner.amounts import needs_of
-from spawner.verdicts.node_fits import is_of_kind
+from spawner.verdicts.node_fits import Kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from hub.capacity.view import NodeRoom, View
     from spawner.amounts import Amount
-    from spawner.pod_facts import NodeFacts
     from studiolo.catalog import Hardware
 
 _IN_USE = (Standing.FREE, Standing.GIVING_WAY, Standing.FULL)
@@ -29,10 +28,8 @@ class Tally:
 
     def __init__(self, hardware: Hardware) -> None:
         """No node yet."""
-        self._hardware = hardware
         self._needs = needs_of(hardware)
-        self._keys = {name for name, _ in hardware.node_selector} | {rule.key for rule in hardware.affinity.required}
-        self._kinds: dict[object, bool] = {}
+        self._kinds = Kinds(hardware)
         self._nodes = dict.fromkeys(Standing, 0)
         self._groups: dict[Standing, Counter[str]] = {standing: Counter() for standing in Standing}
         self._devices = self._left = 0
@@ -63,7 +60,7 @@ class Tally:
         )
 
     def _count(self, index: int, node: NodeRoom, sign: int) -> None:
-        if not self._is_of_kind(node.facts):
+        if not self._kinds.has(node.facts):
             return
         standing = standing_of(node, self._needs)
         if standing is Standing.NOT:
@@ -74,14 +71,6 @@ class Tally:
             for device, _ in self._needs.devices:
                 self._devices += sign * node.has.count_of(device)
                 self._left += sign * max(0, node.could_free.count_of(device))
-
-    def _is_of_kind(self, facts: NodeFacts) -> bool:
-        # Thousands of nodes, and few sorts of them as far as this hardware can tell.
-        labels = tuple(pair for pair in facts.labels if pair[0] in self._keys) if self._keys else ()
-        sort = (labels, facts.taints)
-        if sort not in self._kinds:
-            self._kinds[sort] = is_of_kind(facts, self._hardware)
-        return self._kinds[sort]
 
 
 def find_room(hardware: Hardware, view: View) -> HardwareRoom:

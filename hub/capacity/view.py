@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
-from spawner.amounts import Amount, amount_of
+from spawner.amounts import Amount, amount_of_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,7 +65,7 @@ class NodeRoom:
 def room_on(facts: NodeFacts, placed: Iterable[Placed] = ()) -> NodeRoom:
     """A node with what is placed on it."""
     pods = tuple(placed)
-    has = amount_of(facts.allocatable)
+    has = amount_of_node(facts.allocatable)
     free = could_free = has
     for pod in pods:
         free = free.minus(pod.asks)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from spawner.amounts import amount_of, needs_of
+from spawner.amounts import amount_of_node, needs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,9 +41,27 @@ def what_fits(hardware: Iterable[Hardware], nodes: Sequence[NodeFacts]) -> dict[
     return {entry.name: _fit(entry, nodes) for entry in hardware}
 
 
+class Kinds:
+    """`is_of_kind` of one hardware for thousands of nodes: few sorts of them, as far as it can tell."""
+
+    def __init__(self, hardware: Hardware) -> None:
+        """No node was looked at yet."""
+        self._hardware = hardware
+        self._keys = {name for name, _ in hardware.node_selector} | {rule.key for rule in hardware.affinity.required}
+        self._known: dict[object, bool] = {}
+
+    def has(self, node: NodeFacts) -> bool:
+        """The same answer as `is_of_kind`."""
+        labels = tuple(pair for pair in node.labels if pair[0] in self._keys) if self._keys else ()
+        sort = (labels, node.taints)
+        if sort not in self._known:
+            self._known[sort] = is_of_kind(node, self._hardware)
+        return self._known[sort]
+
+
 def _fit(hardware: Hardware, nodes: Sequence[NodeFacts]) -> NodeFit:
-    needs = needs_of(hardware)
-    fitting = [node for node in nodes if is_of_kind(node, hardware) and amount_of(node.allocatable).holds(needs)]
+    needs, kinds = needs_of(hardware), Kinds(hardware)
+    fitting = [node for node in nodes if kinds.has(node) and amount_of_node(node.allocatable).holds(needs)]
     return NodeFit(
         usable=tuple(node.name for node in fitting if node.is_ready and not node.is_cordoned),
         out_of_use=tuple(node.name for node in fitting if not node.is_ready or node.is_cordoned),

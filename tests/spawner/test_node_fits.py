@@ -78,6 +78,31 @@ def test_hardware_fits_where_a_node_is_large_enough_and_of_the_kind(
     assert what_fits([hardware(**asked)], [machine(**node)]) == {"gpu": NodeFit(usable=("a",) if fits else ())}
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"node_selector": ZONE},
+        {"tolerations": (Toleration(key="team", value="vision"),)},
+        _rule("In", "1", "2"),
+        _rule("NotIn", "1"),
+        _rule("DoesNotExist"),
+    ],
+    ids=["any", "one zone", "reserved ones", "in two zones", "not in a zone", "without a zone"],
+)
+def test_of_many_nodes_each_is_judged_by_what_it_is_itself(shape: dict[str, Any]) -> None:
+    asked = hardware(**shape)
+    nodes = [
+        machine(f"{zone}-{taint}-{size}", labels=zone, taints=taint, allocatable=(("cpu", size), ("memory", "16Gi")))
+        for size in ("1", "8")
+        for zone in ((), ZONE, (("zone", "2"), ("other", "1")), (("other", "2"),))
+        for taint in ((), RESERVED, (("team", "audio", "NoSchedule"),))
+    ]
+    alone = [node.name for node in nodes if what_fits([asked], [node])["gpu"].usable]
+    assert what_fits([asked], nodes)["gpu"].usable == tuple(alone)
+    assert 0 < len(alone) < len(nodes)
+
+
 def test_a_node_that_is_cordoned_or_silent_may_fit_another_day() -> None:
     cordoned = machine("b", is_cordoned=True, taints=(("node.kubernetes.io/unschedulable", "", "NoSchedule"),))
     silent = machine("c", is_ready=False, taints=(("node.kubernetes.io/unreachable", "", "NoExecute"),))
