@@ -29,6 +29,7 @@ class ParkedServer:
     ready: int
     ready_for_the_server: int
     listen_for_the_server: int
+    door: str = "identity.sock"
 
     @property
     def log(self) -> Path:
@@ -37,7 +38,7 @@ class ParkedServer:
     def send(self, sent: bytes) -> bytes:
         """What it answers; nothing where it does not take that."""
         with socket.socket(socket.AF_UNIX) as door:
-            door.connect(str(self.folder / "identity.sock"))
+            door.connect(str(self.folder / self.door))
             door.settimeout(30)
             with contextlib.suppress(ConnectionError):
                 door.sendall(sent)

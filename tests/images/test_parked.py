@@ -120,6 +120,23 @@ def test_who_connects_before_the_claim_is_answered_by_the_server(
         assert early.recv(64).startswith(b"HTTP/1.1 200")
 
 
+def test_in_a_pod_it_opens_its_port_and_a_folder_for_its_socket_itself(
+    park: Park, hub: HubOfServers, minimal: Path, home: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    seat = {"STUDIOLO_PARK_SOCKET": ".seat/identity.sock", "STUDIOLO_PARK_PORT": str(port)}
+    parked = park(minimal, STUDIOLO_PARK_LISTEN_FD="", **seat)
+    parked.port, parked.door = port, seat["STUDIOLO_PARK_SOCKET"]
+    assert stat.S_IMODE((parked.folder / ".seat").stat().st_mode) == 0o700
+    message = parked.identity(hub, home, minimal)
+    del message["env"]["STUDIOLO_LISTEN_FD"]
+    server = parked.claim(message)
+    assert server.get("api").status_code == 200
+    with socket.create_connection(("::1", port), timeout=30):
+        pass
+
+
 def test_without_a_rehearsal_it_becomes_the_same(park: Park, hub: HubOfServers, minimal: Path, home: Path) -> None:
     parked = park(minimal, STUDIOLO_PARK_DEPTH="imports")
     assert parked.claim(parked.identity(hub, home, minimal)).get("api").status_code == 200

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from park.message import LONGEST_BYTES, MalformedError
@@ -26,6 +27,7 @@ class Door:
     def __init__(self, orders: Orders) -> None:
         """Listens from now on: connections wait until somebody asks for the message."""
         self._orders = orders
+        Path(orders.socket_path).parent.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISSOCK(os.lstat(orders.socket_path).st_mode):
                 os.unlink(orders.socket_path)  # noqa: PTH108 - of a server that was here before

@@ -77,5 +77,6 @@ def listen(orders: Orders) -> int | None:
         return orders.listen_fd
     if not orders.port:
         return None
-    listening = socket.create_server(("", orders.port), backlog=BACKLOG)
-    return listening.detach()
+    family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+    both = family == socket.AF_INET6
+    return socket.create_server(("", orders.port), family=family, backlog=BACKLOG, dualstack_ipv6=both).detach()
