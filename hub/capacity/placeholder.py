@@ -21,6 +21,9 @@ PLACEHOLDER: Final = "placeholder"
 HARDWARE_LABEL: Final = "studiolo.dev/hardware"
 SHAPE_LABEL: Final = "studiolo.dev/shape"
 
+MAY_BE_MOVED: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+"""A pod of no controller keeps an autoscaler from ever removing its node, unless it says this."""
+
 ENDED: Final = frozenset({"Succeeded", "Failed"})
 """Phases of a pod that holds nothing any more: whoever gave way is left so until it is deleted."""
 
@@ -73,6 +76,7 @@ class Held:
                     HARDWARE_LABEL: hardware.name,
                     SHAPE_LABEL: self.shape(hardware),
                 },
+                "annotations": {MAY_BE_MOVED: "true"},
             },
             "spec": self._spec(hardware),
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -66,6 +67,8 @@ class SlotKeeper:
         self._now = now
         self.planned: tuple[Slots, ...] = ()
         """What the last look went for."""
+        self.looked_at: datetime | None = None
+        """When the last look began after which all was as planned."""
 
     async def run(self) -> None:
         """Looks for ever."""
@@ -93,10 +96,25 @@ class SlotKeeper:
             present=counted(pods),
         )
         todo = changes(self.planned, pods, hardware, self._held)
-        for pod in todo.delete:
-            await self._delete(pod)
-        for manifest in todo.create:
-            await self._create(manifest)
+        refused = await self._refused(
+            *(partial(self._delete, pod) for pod in todo.delete),
+            *(partial(self._create, manifest) for manifest in todo.create),
+        )
+        if refused is not None:
+            raise refused
+        self.looked_at = moment
+
+    async def _refused(self, *changes: Callable[[], Awaitable[None]]) -> KubeError | None:
+        """Make every change. The first that the API server refused: it keeps no other hardware's slots from coming."""
+        first: KubeError | None = None
+        for change in changes:
+            try:
+                await change()
+            except KubeAway:
+                raise
+            except KubeError as error:
+                first = first or error
+        return first
 
     async def _pods(self) -> tuple[SlotPod, ...]:
         release = self._held.installation.release

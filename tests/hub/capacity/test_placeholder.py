@@ -69,6 +69,11 @@ def test_a_slot_goes_where_the_workspace_would_go() -> None:
     assert "affinity" not in HELD.manifest(SMALL, 0)["spec"]
 
 
+def test_a_slot_keeps_no_node_from_being_removed() -> None:
+    annotations = HELD.manifest(SMALL, 0)["metadata"]["annotations"]
+    assert annotations == {"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}
+
+
 def test_a_slot_is_nobody_and_has_nothing() -> None:
     spec = HELD.manifest(SMALL, 0)["spec"]
     assert spec["automountServiceAccountToken"] is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -11,8 +12,8 @@ import pytest
 
 from hub.capacity.placeholder import HARDWARE_LABEL
 from hub.capacity.slots import Demand, SlotKeeper
-from spawner.kube import KubeAway
-from studiolo.catalog_model import Catalog, Warm
+from spawner.kube import KubeAway, KubeNotFound, KubeRefused
+from studiolo.catalog_model import Catalog, Hardware, Warm
 from tests.fakes.fake_kubernetes import FakeKubernetes
 from tests.hub.capacity.shapes import NOW, hardware
 from tests.hub.capacity.test_placeholder import HELD
@@ -27,6 +28,8 @@ class Situation:
         self.kubernetes = kubernetes
         self.demand = Demand(rates={}, booked={})
         self.slots = 2
+        self.shape: dict[str, Any] = {}
+        self.others: tuple[Hardware, ...] = ()
         self.kube = kube
         self.keeper = self.another_keeper()
 
@@ -40,7 +43,8 @@ class Situation:
         return SlotKeeper(self.kube, HELD, catalog=self.catalog, demand=demand, log=log, now=lambda: NOW)
 
     def catalog(self) -> Catalog:
-        return Catalog(environments=(), hardware=(hardware(warm=Warm(slots=self.slots, at_most=8)),))
+        ours = hardware(warm=Warm(slots=self.slots, at_most=8), **self.shape)
+        return Catalog(environments=(), hardware=(ours, *self.others))
 
     def names(self) -> list[str]:
         pods = self.kubernetes.objects_for_test("pods", namespace=NAMESPACE)
@@ -127,9 +131,73 @@ async def test_two_at_once_make_no_slot_twice(situation: Situation) -> None:
     assert situation.names() == ["slot-small-0", "slot-small-1"]
 
 
+async def test_slots_of_hardware_that_left_the_catalog_go(situation: Situation) -> None:
+    situation.others = (hardware("large", warm=Warm(slots=2, at_most=2)),)
+    await situation.keeper.look()
+    assert len(situation.names()) == 4
+    situation.others = ()
+    await situation.another_keeper().look()
+    assert situation.names() == ["slot-small-0", "slot-small-1"]
+
+
+async def test_another_shape_takes_the_place_of_the_old_one(situation: Situation) -> None:
+    await situation.keeper.look()
+    before = {pod.shape for pod in await situation.keeper._pods()}
+    situation.shape = {"memory": 8}
+    for _ in range(2):
+        await situation.another_keeper().look()
+    pods = await situation.keeper._pods()
+    assert len(pods) == 2
+    assert {pod.shape for pod in pods}.isdisjoint(before)
+
+
+async def test_two_that_look_at_the_same_moment_leave_the_right_slots(situation: Situation) -> None:
+    for slots in (6, 1, 4):
+        situation.slots = slots
+        for _ in range(5):
+            both = (situation.another_keeper().look(), situation.another_keeper().look())
+            await asyncio.gather(*both)
+        await situation.another_keeper().look()
+        assert len(situation.names()) == slots
+
+
+async def test_a_namespace_that_is_not_there_yet_is_waited_for(situation: Situation) -> None:
+    real = situation.kube.create
+
+    async def is_missing(*_: Any, **__: Any) -> Any:
+        raise KubeNotFound("namespaces not found")
+
+    situation.kube.create = is_missing
+    with pytest.raises(KubeNotFound):
+        await situation.keeper.look()
+    situation.kube.create = real
+    await situation.keeper.look()
+    assert situation.names() == ["slot-small-0", "slot-small-1"]
+
+
 async def test_an_api_server_that_is_away_leaves_everything_as_it_is(situation: Situation) -> None:
     await situation.keeper.look()
     situation.kubernetes.fail_for_test(503)
     with pytest.raises(KubeAway):
         await situation.keeper.look()
     assert situation.names() == ["slot-small-0", "slot-small-1"]
+
+
+async def test_hardware_whose_slots_are_refused_keeps_no_other_hardware_from_its_own(situation: Situation) -> None:
+    real = situation.kube.create
+
+    async def refuses(path: str, manifest: Any) -> Any:
+        if manifest["metadata"]["labels"][HARDWARE_LABEL] == "small":
+            raise KubeRefused("no such pods here")
+        return await real(path, manifest)
+
+    situation.others = (hardware("large", warm=Warm(slots=1, at_most=1)),)
+    situation.kube.create = refuses
+    with pytest.raises(KubeRefused, match="no such pods here"):
+        await situation.keeper.look()
+    assert situation.names() == ["slot-large-0"]
+    assert situation.keeper.looked_at is None
+    situation.kube.create = real
+    await situation.keeper.look()
+    assert situation.names() == ["slot-large-0", "slot-small-0", "slot-small-1"]
+    assert situation.keeper.looked_at == NOW
