@@ -65,6 +65,7 @@ from hub.keep_running import keep_running
 from hub.logs.requests import log_request
 from hub.metrics.port import serve_metrics
 from hub.metrics.services import MetricsHandler, ServicesMetrics
+from hub.metrics.slots import SlotMetrics
 from hub.migrate import bring_up_to_date
 from hub.roles import SERVICE_PREFIX
 from hub.services import Services
@@ -242,8 +243,9 @@ class RunningServices:
         if not why_off(self._settings):
             building = SlowBuildLoop(self._bases, log=logging.getLogger(__name__))
             self._beside.append(_beside("Building bases", building.run))
-        for what, work in self._capacity.loops().items() if self._capacity else ():
-            self._beside.append(_beside(what, work))
+        if self._capacity is not None:
+            SlotMetrics(self._capacity.slots, services.metrics.registry)
+            self._beside += [_beside(what, work) for what, work in self._capacity.loops().items()]
         self._aged = self._start_removing_old_files()
         log.info("The services process listens", url=self._settings.services.url)
         return self

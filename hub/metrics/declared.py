@@ -180,6 +180,26 @@ SERVICES_DATABASE_REACHABLE: Final = Metric(
     process=Process.SERVICES,
     text="1: the services' database answers; 0: it does not, and starts go on without estimates",
 )
+SLOTS: Final = Metric(
+    name="studiolo_slots",
+    kind=Kind.GAUGE,
+    process=Process.SERVICES,
+    text="Slots that hold room for workspaces: how many are wanted, are there, and wait for a node. Only on Kubernetes",
+    labels=("hardware", "state"),
+)
+SLOTS_COST: Final = Metric(
+    name="studiolo_slots_cost_per_hour",
+    kind=Kind.GAUGE,
+    process=Process.SERVICES,
+    text="What the slots of a hardware cost an hour by the catalog, in its currency. Absent: it has no price",
+    labels=("hardware",),
+)
+SLOTS_LOOKED: Final = Metric(
+    name="studiolo_slots_looked_timestamp_seconds",
+    kind=Kind.GAUGE,
+    process=Process.SERVICES,
+    text="When slots were last looked at and brought to the plan. Absent: not since the process started",
+)
 
 METRICS: Final = (
     START_SECONDS,
@@ -198,5 +218,8 @@ METRICS: Final = (
     CATALOG_PROBLEM,
     SERVICES_REQUEST_SECONDS,
     SERVICES_DATABASE_REACHABLE,
+    SLOTS,
+    SLOTS_COST,
+    SLOTS_LOOKED,
 )
 """All of them, in the order of the page."""

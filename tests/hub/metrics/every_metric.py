@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 from tornado import web
 
+from hub.capacity.plan import Because, Slots
 from hub.metrics.hub import show_hub_metrics
 from hub.metrics.services import ServicesMetrics
+from hub.metrics.slots import SlotMetrics
 from spawner.catalogs import CatalogStatus
 from spawner.meter import EndedStart
 from spawner.progress import Phase
@@ -59,6 +62,10 @@ def hub_registry() -> CollectorRegistry:
 def services_registry() -> CollectorRegistry:
     """The services process's."""
     metrics = ServicesMetrics(lambda: True)
+    planned = Slots(
+        hardware="small", wanted=1, because=Because.CATALOG, target=1, present=1, fitting=1, per_hour=Decimal(1)
+    )
+    SlotMetrics(cast("Any", SimpleNamespace(planned=(planned,), looked_at=datetime.now(UTC))), metrics.registry)
     request = SimpleNamespace(method="GET", request_time=lambda: 0.1)
     metrics.request_ended(cast("web.RequestHandler", SimpleNamespace(request=request, get_status=lambda: 200)))
     return metrics.registry
