@@ -61,6 +61,7 @@ from hub.database import Database
 from hub.database_watch import DatabaseWatch
 from hub.databases import services_database
 from hub.homes.aged_thread import AgedFiles
+from hub.images_ahead.routes import ImagesHandler, OfferedHandler
 from hub.keep_running import keep_running
 from hub.logs.requests import log_request
 from hub.metrics.port import serve_metrics
@@ -161,6 +162,8 @@ def make_app(services: Services) -> web.Application:
         ("api/capacity/bookings", BookingsHandler),
         ("api/capacity/bookings/([0-9]{1,9})", OneBookingHandler),
         ("api/capacity/slots", SlotsHandler),
+        ("api/capacity/images", ImagesHandler),
+        ("api/capacity/offered", OfferedHandler),
         ("api/homes", HomesHandler),
         ("api/home-archives", PanelHandler),
         ("api/homes/([^/]+)/deleted", DeletedHandler),

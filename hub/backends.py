@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spawner.homes import HomeUsage
     from spawner.packages import PackageSource
     from spawner.pod_watch import PodWatch
+    from studiolo.client import Studiolo
 
 
 class Backend(Protocol):
@@ -61,6 +62,7 @@ def make_backend(
     starts: StartHistory,
     credentials: CredentialSource,
     packages: PackageSource,
+    services: Studiolo,
     log: logging.Logger,
 ) -> Backend:
     """The one that the settings ask for. Raises CatalogError where the catalogs cannot be used."""
@@ -72,4 +74,6 @@ def make_backend(
     kubernetes = settings.kubernetes
     from hub.cluster_backend import ClusterBackend  # noqa: PLC0415 - see above
 
-    return ClusterBackend(settings, kubernetes, starts=starts, credentials=credentials, packages=packages, log=log)
+    return ClusterBackend(
+        settings, kubernetes, starts=starts, credentials=credentials, packages=packages, services=services, log=log
+    )

@@ -14,6 +14,7 @@ from hub.capacity.board import ForecastBoard
 from hub.capacity.picture import Picture
 from hub.capacity.rooms import ClusterRooms
 from hub.homes.wiring import home_service
+from hub.images_ahead.offers import ImageOffers
 from hub.oidc.user_numbers import user_numbers
 from hub.pages.cluster_place import ClusterPlace
 from spawner.catalogs import CatalogHolder
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from spawner.credentials import CredentialSource
     from spawner.homes import HomeService, HomeUsage
     from spawner.packages import PackageSource
+    from studiolo.client import Studiolo
 
 
 class ClusterBackend:
@@ -51,6 +53,7 @@ class ClusterBackend:
         starts: StartHistory,
         credentials: CredentialSource,
         packages: PackageSource,
+        services: Studiolo,
         log: logging.Logger,
     ) -> None:
         """Connects to nothing yet. Raises StudioloError where catalogs cannot be used, or the homes' key is missing."""
@@ -69,6 +72,7 @@ class ClusterBackend:
             platform=Platform.KUBERNETES,
             homes_claim=kubernetes.homes.claim if has_service else "",
         )
+        self._image_offers = ImageOffers(services, self._catalogs)
         self._homes = home_service(settings)
         numbers = user_numbers(settings.auth, kubernetes)
         self._owner_of = None if numbers is None else numbers.owner_of
@@ -171,6 +175,7 @@ class ClusterBackend:
                 await self._picture.run()
 
         return {
+            "Asking which images are offered": self._image_offers.run,
             "Watching the nodes": watch_nodes,
             "Watching what is placed on them": watch_room,
             "Looking for pods that no workspace knows": look_for_orphans,

@@ -91,7 +91,12 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         packages = ServicesPackages(self.services_client, log=self.log)
         try:
             self.backend = make_backend(
-                settings, starts=self.history, credentials=credentials, packages=packages, log=self.log
+                settings,
+                starts=self.history,
+                credentials=credentials,
+                packages=packages,
+                services=self.services_client,
+                log=self.log,
             )
         except StudioloError as error:
             self.log.critical("Studiolo cannot start.\n%s\n%s", error, error.hint)

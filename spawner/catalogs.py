@@ -15,7 +15,7 @@ from studiolo.errors import CatalogError
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from watchfiles import Change
@@ -73,6 +73,8 @@ class CatalogHolder:
         if self._last_check.catalog is None:
             raise CatalogError(self._last_check.problems)
         self._current = self._last_check.catalog
+        self._offered: dict[str, str] = {}
+        self._serve()
         self._status = CatalogStatus(
             loaded_at=now(), is_valid=True, problems=self._last_check.problems, changed_at=now()
         )
@@ -80,8 +82,26 @@ class CatalogHolder:
 
     @property
     def current(self) -> Catalog:
-        """The last good catalog."""
-        return self._current
+        """The last good catalog, with the images that environments start at this moment."""
+        return self._served
+
+    def start_images(self, offered: Mapping[str, str]) -> None:
+        """From now on environments start these images, by name; those that are not named, the catalog's own.
+
+        A new image of the catalog is brought to the nodes first; until then the one before it starts.
+        """
+        if offered != self._offered:
+            self._offered = dict(offered)
+            self._serve()
+
+    def _serve(self) -> None:
+        environments = tuple(
+            entry.model_copy(update={"image": self._offered.get(entry.name, entry.image)})
+            if entry.image is not None and self._offered.get(entry.name, entry.image) != entry.image
+            else entry
+            for entry in self._current.environments
+        )
+        self._served = self._current.model_copy(update={"environments": environments})
 
     @property
     def status(self) -> CatalogStatus:
@@ -144,6 +164,7 @@ class CatalogHolder:
         now = self._now()
         if check.catalog is not None:
             self._current = check.catalog
+            self._serve()
         self._status = CatalogStatus(
             loaded_at=self._status.loaded_at if check.catalog is None else now,
             is_valid=check.catalog is not None,

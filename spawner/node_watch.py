@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from spawner.kube import KubeRefused
 from spawner.kube_feed import Feed, list_version
-from spawner.pod_facts import node_facts
+from spawner.pod_facts import image_sizes, node_facts
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -35,6 +35,8 @@ class NodeWatch:
         self._with = persistence
         self._feed = Feed("nodes", persistence)
         self._nodes: dict[str, NodeFacts] | None = None
+        self.image_bytes: dict[str, int] = {}
+        """How large images are on a disk, as far as any node has told: a few hundred names."""
 
     async def run(self) -> NoReturn:
         """Keeps the picture up to date for ever; end it by cancelling."""
@@ -64,7 +66,10 @@ class NodeWatch:
         async with aclosing(self._kube.pages(PATH)) as pages:
             async for page in pages:
                 version = version or list_version(page)
-                listed.update((facts.name, facts) for facts in map(node_facts, page["items"] or ()))
+                for raw in page["items"] or ():
+                    facts = node_facts(raw)
+                    listed[facts.name] = facts
+                    self.image_bytes.update(image_sizes(raw))
         self._nodes = listed
         return version
 
@@ -73,6 +78,7 @@ class NodeWatch:
             return
         facts = node_facts(raw)
         if kind in {"ADDED", "MODIFIED"}:
+            self.image_bytes.update(image_sizes(raw))
             self._nodes[facts.name] = facts
         elif kind == "DELETED":
             self._nodes.pop(facts.name, None)

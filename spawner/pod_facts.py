@@ -121,6 +121,8 @@ class NodeFacts:
     """One node: what it is, and what pods may ask of it."""
 
     name: str
+    uid: str = ""
+    """Another one, where a machine came back under the same name."""
     labels: tuple[tuple[str, str], ...] = ()
     taints: tuple[tuple[str, str, str], ...] = ()
     """key, value, effect"""
@@ -128,6 +130,7 @@ class NodeFacts:
     """Resource and Kubernetes quantity: `("memory", "24032Mi")`."""
     is_ready: bool = False
     is_cordoned: bool = False
+    is_short_of_disk: bool = False
     images: tuple[str, ...] = ()
     """Those it has, by name and digest. A kubelet tells of the fifty largest alone, unless it is told otherwise."""
 
@@ -180,16 +183,29 @@ def event_facts(raw: Mapping[str, Any]) -> EventFacts:
 def node_facts(raw: Mapping[str, Any]) -> NodeFacts:
     """The facts of a node's JSON."""
     metadata, spec, status = _part(raw, "metadata"), _part(raw, "spec"), _part(raw, "status")
-    ready = (one for one in _parts(status, "conditions") if one.get("type") == "Ready")
+    conditions = {str(one.get("type")): one.get("status") for one in _parts(status, "conditions")}
     return NodeFacts(
         name=_text(metadata, "name"),
+        uid=_text(metadata, "uid"),
         labels=_pairs(metadata, "labels"),
         taints=tuple((_text(one, "key"), _text(one, "value"), _text(one, "effect")) for one in _parts(spec, "taints")),
         allocatable=_pairs(status, "allocatable"),
-        is_ready=any(one.get("status") == "True" for one in ready),
+        is_ready=conditions.get("Ready") == "True",
         is_cordoned=spec.get("unschedulable") is True,
+        is_short_of_disk=conditions.get("DiskPressure") == "True",
         images=_images(status),
     )
+
+
+def image_sizes(raw: Mapping[str, Any]) -> dict[str, int]:
+    """Bytes on the disk of each image that a node's JSON tells of, by name and digest."""
+    return {
+        name: size
+        for one in _parts(_part(raw, "status"), "images")
+        if isinstance(size := one.get("sizeBytes"), int)
+        for name in one.get("names") or ()
+        if isinstance(name, str) and "@sha256:" in name
+    }
 
 
 def moment(text: object) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studiolo.wire_capacity import BookingView, BookingViews, SlotsViews
+from studiolo.wire_capacity import BookingView, BookingViews, ImagesView, OfferedImages, SlotsViews
 
 if TYPE_CHECKING:
     from studiolo.http_door import Door
@@ -33,3 +33,11 @@ class AsksAboutCapacity:
     async def slots(self) -> SlotsViews:
         """How much room is held for each hardware (administrators)."""
         return await self._services.call("GET", "/capacity/slots", SlotsViews, seconds=self._seconds)
+
+    async def images_on_nodes(self) -> ImagesView:
+        """Which images are on how many nodes, and why they are wanted there (administrators)."""
+        return await self._services.call("GET", "/capacity/images", ImagesView, seconds=self._seconds)
+
+    async def offered_images(self) -> OfferedImages:
+        """Which image each environment starts (with the hub's own token)."""
+        return await self._services.call("GET", "/capacity/offered", OfferedImages, seconds=self._seconds)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from annotated_types import Interval, Len
+from pydantic import Field
 
 from studiolo.wire import Received, Sent
 
@@ -82,3 +83,44 @@ class SlotsViews(Received):
 
     slots: tuple[SlotsView, ...]
     currency: str = ""
+
+
+class OfferedImages(Received):
+    """Which image environments start, where the catalog's own is not on the nodes yet."""
+
+    offered: dict[str, str] = Field(default_factory=dict)
+    """By environment: what starts now."""
+    announced: dict[str, str] = Field(default_factory=dict)
+    """By environment: what is to start once it is on the nodes."""
+
+
+class FailedPull(Received):
+    """A node that could not fetch an image."""
+
+    node: str
+    reason: str
+    tries: int
+
+
+class ImageView(Received):
+    """One image that is wanted on nodes."""
+
+    image: str
+    environment: str
+    because: str
+    """`announced`, `booked`, `default`, `started` or `watched`."""
+    nodes: int
+    """How many could run it."""
+    present: int
+    fetching: int
+    waiting: int
+    """It is their turn later, or another image is wanted more than there is room for."""
+    failed: tuple[FailedPull, ...] = ()
+
+
+class ImagesView(Received):
+    """What is where."""
+
+    images: tuple[ImageView, ...]
+    available: bool = True
+    """False where no image is brought ahead here."""

@@ -11,6 +11,7 @@ from hub.settings_types import Port, Section
 
 CHART_DECIDES: Final = (
     "auth.oidc.caFile",
+    "capacity.images.priorityClass",
     "capacity.namespace",
     "capacity.priorityClass",
     "dataDirectory",

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from hub.bookings import store
-from hub.bookings.booking import BEFORE, KEPT, Booking, problems_of, slots_at, times_of
+from hub.bookings.booking import BEFORE, IMAGES_BEFORE, KEPT, Booking, problems_of, slots_at, times_of
 from hub.bookings.errors import BookingRefused, NoSuchBooking
 from hub.capacity.store import starts_since
+from hub.one_at_a_time import one_at_a_time
 from studiolo.problems import perhaps, quoted
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Bookings:
             raise BookingRefused(problems)
 
         def work(session: Session) -> Booking:
-            store.one_at_a_time(session, forget_before=now - KEPT)
+            one_at_a_time(session, "bookings")
+            store.forget(session, before=now - KEPT)
             others = store.ending_after(session, now)
             if found := (*problems, *problems_of(wanted, hardware, others, now=now)):
                 raise BookingRefused(found)
@@ -78,6 +80,15 @@ class Bookings:
             return found, starts_since(session, min(begun)) if begun else {}
 
         return await self._database.run(work)
+
+    async def environments_at(self, moment: datetime) -> frozenset[str]:
+        """The environments whose image is wanted for a booking that lasts, or begins soon."""
+        found, default = await self.all(), self._catalog().default_choice(())
+        return frozenset(
+            one.environment or (default.environment if default else "")
+            for one in found
+            if one.begins - IMAGES_BEFORE <= moment < one.ends
+        )
 
     async def slots_at(self, moment: datetime) -> Mapping[str, int]:
         """How many slots are booked at a moment and not in use yet, by hardware."""

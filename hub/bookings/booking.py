@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 BEFORE: Final = timedelta(minutes=10)
 """Room is held from so long before a booking begins: where there is none, nodes have to come."""
 
+IMAGES_BEFORE: Final = timedelta(hours=1)
+"""The image that it names is brought to the nodes from so long before."""
+
 LONGEST: Final = timedelta(days=14)
 FARTHEST: Final = timedelta(days=366)
 
@@ -80,11 +83,12 @@ def possible_from(new: Booking, at_most: int, others: Sequence[Booking]) -> date
     if new.slots > at_most:
         return None
     lasts = new.ends - new.begins
-    later = sorted(one.ends for one in others if one.hardware == new.hardware and one.ends > new.begins)
-    for begins in (new.begins, *later):
-        if most_booked(new.hardware, others, begins, begins + lasts) + new.slots <= at_most:
-            return begins
-    return None  # not reached: after the last of them all is free
+    later = (one.ends for one in others if one.hardware == new.hardware and one.ends > new.begins)
+    return min(  # after the last of them all is free
+        begins
+        for begins in (new.begins, *later)
+        if most_booked(new.hardware, others, begins, begins + lasts) + new.slots <= at_most
+    )
 
 
 def problems_of(new: Booking, hardware: Hardware, others: Sequence[Booking], *, now: datetime) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from hub.bookings.errors import BookingRefused, NoSuchBooking, NothingToBook
 from hub.bookings.routes import STATUS, CallerOfCapacity
-from hub.bookings.views import BECAUSE, booking_lines, slots_views
+from hub.bookings.views import BECAUSE, BECAUSE_IMAGE, booking_lines, slots_views
+from hub.images_ahead.views import image_views
 from hub.roles import SERVICE_PREFIX
 from hub.service_pages import ServicePage
 from studiolo.errors import StudioloError
@@ -62,7 +63,13 @@ class CapacityPage(CallerOfCapacity, ServicePage):
 
     async def show_capacity(self, *, problems: tuple[str, ...] = (), sent: dict[str, str] | None = None) -> None:
         """The page, also where nothing is held: it says so."""
-        names = {"address": ADDRESS, "problems": problems, "sent": sent or {}, "because": BECAUSE}
+        names = {
+            "address": ADDRESS,
+            "problems": problems,
+            "sent": sent or {},
+            "because": BECAUSE,
+            "because_image": BECAUSE_IMAGE,
+        }
         try:
             who, catalog = await self.standing(), self.capacity.catalog
             views = await self.views(await self.seen(who))
@@ -87,6 +94,7 @@ class CapacityPage(CallerOfCapacity, ServicePage):
             zone=catalog.timezone,
             currency=catalog.currency or "",
             slots=slots_views(self.capacity.slots.planned, catalog) if who.is_admin else None,
+            images=image_views(self.capacity.images.seen) if who.is_admin and self.capacity.images else None,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 
 from hub.bookings.booking import Booking
 from hub.bookings.tables import BookingRow
@@ -18,14 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-def one_at_a_time(session: Session, *, forget_before: datetime) -> None:
-    """From here to the end of the transaction nobody else books, in whichever process; and what is long over goes.
-
-    SQLite lets one transaction write at a time, which this is from now on; PostgreSQL is asked for a lock.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtext('studiolo bookings'))"))
-    session.execute(delete(BookingRow).where(BookingRow.ends_at < forget_before.astimezone(UTC)))
+def forget(session: Session, *, before: datetime) -> None:
+    """Those that ended before that moment."""
+    session.execute(delete(BookingRow).where(BookingRow.ends_at < before.astimezone(UTC)))
 
 
 def ending_after(session: Session, moment: datetime) -> Sequence[Booking]:

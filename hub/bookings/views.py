@@ -91,6 +91,13 @@ BECAUSE = {
     "demand": "so many start at this hour",
     "booked": "teams have booked it",
 }
+BECAUSE_IMAGE = {
+    "announced": "it is to be offered once it is there",
+    "booked": "a team has booked it",
+    "default": "the form chooses it",
+    "started": "it has started lately",
+    "watched": "somebody looks at its model",
+}
 STATES = {"coming": "coming", "preparing": "room is being made", "running": "running", "over": "over"}
 
 

@@ -11,6 +11,9 @@ from hub.capacity.picture import Picture
 from hub.capacity.placeholder import Held
 from hub.capacity.rates import Rates
 from hub.capacity.slots import Demand, SlotKeeper
+from hub.images_ahead.keeper import ImageKeeper, Limits
+from hub.images_ahead.pull_pod import Fetching
+from hub.images_ahead.watched import Watched
 from spawner.catalogs import CatalogHolder
 from spawner.kube import Kube
 from spawner.kube_feed import Persistence
@@ -68,11 +71,37 @@ class Capacity:
             priority_class=settings.capacity.priority_class,
         )
         self.slots = SlotKeeper(kube, held, catalog=lambda: self.catalog, demand=self._demand, view=self.view, log=_log)
+        self.watched = Watched()
+        self.images = self._image_keeper(settings, kubernetes, kube, database)
 
     @property
     def catalog(self) -> Catalog:
         """The one that holds at this moment."""
         return self._catalogs.current
+
+    def _image_keeper(
+        self, settings: Settings, kubernetes: KubernetesSettings, kube: Kube, database: Database
+    ) -> ImageKeeper | None:
+        ahead = settings.capacity.images
+        if not ahead.enabled:
+            return None
+        return ImageKeeper(
+            kube,
+            database,
+            Fetching(
+                release=kubernetes.release,
+                namespace=settings.capacity.namespace,
+                priority_class=ahead.priority_class,
+                image_pull_secrets=kubernetes.image_pull_secrets,
+            ),
+            Limits(budget_bytes=ahead.disk_budget, at_once=ahead.at_once, within=ahead.switch_within),
+            catalog=lambda: self.catalog,
+            nodes=self._nodes.nodes,
+            sizes=lambda: self._nodes.image_bytes,
+            booked=self.bookings.environments_at,
+            watched=self.watched.images,
+            log=_log,
+        )
 
     def view(self) -> View | None:
         """The cluster as it is known; None before it was read."""
@@ -80,7 +109,9 @@ class Capacity:
 
     def loops(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What runs beside the server, by what it does."""
+        ahead = {} if self.images is None else {"Bringing images to nodes": self.images.run}
         return {
+            **ahead,
             "Watching the catalogs": self._catalogs.watch,
             "Watching the nodes": self._nodes.run,
             "Watching what is placed on them": self._picture.run,

@@ -104,5 +104,36 @@ def slots(*, as_json: bool) -> None:
     )
 
 
+@capacity.command()
+@json_option
+def images(*, as_json: bool) -> None:
+    """Show which images are on how many nodes, and why they are wanted there (administrators)."""
+    found = ask(lambda studiolo: studiolo.images_on_nodes())
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    if not found.available:
+        note("No image is brought to nodes ahead here: capacity.images.enabled is false.")
+        return
+    print_table(
+        ("environment", "because", "on nodes", "fetching", "waiting", "failed", "image"),
+        (
+            (
+                one.environment,
+                one.because,
+                f"{one.present} of {one.nodes}",
+                str(one.fetching),
+                str(one.waiting),
+                str(len(one.failed)),
+                one.image,
+            )
+            for one in found.images
+        ),
+    )
+    for one in found.images:
+        for failed in one.failed:
+            note(f"{failed.node} could not fetch {one.environment} ({failed.tries} times): {failed.reason}")
+
+
 def _shown(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"

@@ -6,16 +6,21 @@ What is scarce is a device of this test's own, `SEATS` of it on the cluster's no
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
-from deploy.cluster.layout import layout_here
+from deploy.cluster.layout import REGISTRY, layout_here
 from deploy.cluster.pause import push_pause
+from deploy.cluster.program_image import image_archive
+from deploy.cluster.programs import run_program
 from hub.capacity.placeholder import HARDWARE_LABEL, PLACEHOLDER, SHAPE_LABEL
 from spawner.installation import KIND_LABEL
 from tests.cluster.cluster_commands import kubectl
@@ -215,3 +220,41 @@ def is_simulated(node: Json) -> bool:
 def hardware_of(pod: Json) -> str:
     """What a slot holds room for."""
     return str(pod["metadata"]["labels"][HARDWARE_LABEL])
+
+
+MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+
+
+def new_digest(image: str) -> str:
+    """The same image under another digest: as after a build that changed next to nothing. Pushed to its registry."""
+    name, _, digest = image.partition("@")
+    host, _, repository = name.rpartition(":")[0].partition("/")
+    with httpx.Client(base_url=f"http://{host}/v2/{repository}/", trust_env=False, timeout=60) as registry:
+        manifest = registry.get(f"manifests/{digest}", headers={"Accept": MANIFESTS}).raise_for_status()
+        found = manifest.json()
+        config = registry.get(f"blobs/{found['config']['digest']}", follow_redirects=True).raise_for_status().json()
+        config["config"].setdefault("Labels", {})["studiolo.test/mark"] = secrets.token_hex(8)
+        content = json.dumps(config).encode()
+        config_digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        place = registry.post("blobs/uploads/").raise_for_status().headers["Location"]
+        upload = httpx.URL(place).copy_merge_params({"digest": config_digest})
+        registry.put(upload, content=content).raise_for_status()
+        found["config"] |= {"digest": config_digest, "size": len(content)}
+        changed = json.dumps(found).encode()
+        new = f"sha256:{hashlib.sha256(changed).hexdigest()}"
+        kind = {"Content-Type": manifest.headers["Content-Type"]}
+        registry.put(f"manifests/{new}", content=changed, headers=kind).raise_for_status()
+    return f"{name}@{new}"
+
+
+def push_scratch(folder: Path) -> str:
+    """An image with one program and nothing else: no shell, no user, no folder. Its reference by digest."""
+    folder.mkdir()
+    program = folder / "program"
+    program.write_bytes(b"\x7fELF" + secrets.token_bytes(4096))
+    archive = folder / "image.tar"
+    archive.write_bytes(image_archive(program, name="localhost/scratch:1", architecture="amd64", user="0:0"))
+    name, digest = f"{REGISTRY}/test/scratch-{secrets.token_hex(4)}", folder / "digest"
+    options = ("--quiet", "--dest-tls-verify=false", "--digestfile", digest)
+    run_program("skopeo", "copy", *options, f"docker-archive:{archive}", f"docker://{name}:1")
+    return f"{name}@{digest.read_text().strip()}"

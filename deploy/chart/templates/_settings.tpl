@@ -28,7 +28,7 @@
   {{- $_ := set $decided "homes" (dict "service" (dict "url" (include "studiolo.url.homes" .) "host" "0.0.0.0" "root" "/homes")) -}}
 {{- end -}}
 {{- if .Values.capacity.enabled -}}
-  {{- $_ := set $decided "capacity" (dict "namespace" (include "studiolo.capacity" .) "priorityClass" (printf "%s-placeholder" (include "studiolo.name" .))) -}}
+  {{- $_ := set $decided "capacity" (dict "namespace" (include "studiolo.capacity" .) "priorityClass" (printf "%s-placeholder" (include "studiolo.name" .)) "images" (dict "priorityClass" (printf "%s-pull" (include "studiolo.name" .)))) -}}
 {{- end -}}
 {{- $registry := dict -}}
 {{- if .Values.models.registry.existingSecret -}}

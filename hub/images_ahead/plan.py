@@ -1,0 +1,190 @@
+"""Which node fetches which image next. Pure: same input, same answer.
+
+Most wanted first, within a disk budget of each node, one at a time on each node. An image is wanted where its
+environment could run; `Why` says which is wanted more, and within one reason how often it starts on such nodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from spawner.verdicts.node_fits import what_fits
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from spawner.pod_facts import NodeFacts
+    from studiolo.catalog_model import Catalog, Environment
+
+
+class Why(IntEnum):
+    """Why an image is wanted, the weightiest first."""
+
+    ANNOUNCED = 0
+    """An environment is to have it; until it is there, the old one starts."""
+    BOOKED = 1
+    """A team has booked room for it."""
+    DEFAULT = 2
+    """It is what the form chooses."""
+    STARTED = 3
+    """It has started on such nodes lately."""
+    WATCHED = 4
+    """Somebody looks at a model whose workspace it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """An image that somebody will want."""
+
+    image: str
+    environment: str
+    why: Why
+    rates: Mapping[str, float]
+    """Starts a day, by group of nodes."""
+    nodes: frozenset[str]
+    """By name: those that could run it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What is asked for beside the catalog."""
+
+    announced: Mapping[str, str]
+    """The image that an environment is to have, by its name."""
+    offered: Mapping[str, str]
+    """The image that an environment starts now, by its name."""
+    rates: Mapping[tuple[str, str], float]
+    """Starts a day, by environment and group of nodes."""
+    booked: Collection[str] = ()
+    """Environments for which room is booked now or soon."""
+    watched: Mapping[str, str] = field(default_factory=dict)
+    """Images of models that somebody looks at, each with its environment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeImages:
+    """One node, as far as its images are concerned."""
+
+    name: str
+    uid: str
+    group: str
+    has: frozenset[str]
+    """Images that are there, by name and digest."""
+    fetching: bool = False
+    """Whether it fetches one for us already."""
+    not_now: frozenset[str] = frozenset()
+    """Images that it could not fetch, for a while."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """A node is to fetch an image."""
+
+    node: str
+    node_uid: str
+    image: str
+    environment: str
+    why: Why
+
+
+def wishes(catalog: Catalog, demand: Demand, nodes: Sequence[NodeFacts]) -> tuple[Wish, ...]:
+    """Every image that is wanted anywhere, each once, with its weightiest reason."""
+    fits = what_fits(catalog.hardware, nodes)
+    found: dict[str, Wish] = {}
+    for entry in catalog.environments:
+        able = frozenset(
+            name
+            for hardware in catalog.hardware
+            if _meet(entry.teams, hardware.teams)
+            for name in fits[hardware.name].usable
+        )
+        rates = {group: rate for (name, group), rate in demand.rates.items() if name == entry.name and rate > 0}
+        for image, why in _reasons(entry, demand, has_started=bool(rates)):
+            if image not in found or why < found[image].why:
+                found[image] = Wish(image=image, environment=entry.name, why=why, rates=rates, nodes=able)
+    return tuple(found.values())
+
+
+def _reasons(entry: Environment, demand: Demand, *, has_started: bool) -> Iterator[tuple[str, Why]]:
+    """The images that one environment is wanted for, and why."""
+    if entry.image is None:
+        return
+    offered, is_booked = demand.offered.get(entry.name, entry.image), entry.name in demand.booked
+    reasons = ((is_booked, Why.BOOKED), (entry.default, Why.DEFAULT), (has_started, Why.STARTED))
+    if any(holds for holds, _ in reasons) and (announced := demand.announced.get(entry.name)):
+        yield announced, Why.ANNOUNCED
+    for holds, why in reasons:
+        if holds:
+            yield offered, why
+    for image, environment in demand.watched.items():
+        if environment == entry.name:
+            yield image, Why.WATCHED
+
+
+def _meet(one: frozenset[str] | None, other: frozenset[str] | None) -> bool:
+    """Whether somebody is offered both."""
+    return one is None or other is None or not one.isdisjoint(other)
+
+
+def is_open(node: NodeFacts) -> bool:
+    """Whether a node takes any image: one that is silent, cordoned or short of disk is left alone."""
+    return node.is_ready and not node.is_cordoned and not node.is_short_of_disk
+
+
+def ranked(wished: Iterable[Wish], node: NodeImages) -> list[Wish]:
+    """What one node wants, the most wanted first."""
+    here = [wish for wish in wished if node.name in wish.nodes]
+    return sorted(here, key=lambda wish: (wish.why, -wish.rates.get(node.group, 0.0), wish.environment, wish.image))
+
+
+def within_budget(wished: Iterable[Wish], node: NodeImages, *, sizes: Mapping[str, int], budget: int) -> list[Wish]:
+    """What of it has room within the budget, in the same order. A size that no node has told yet counts as nothing."""
+    kept, used = [], 0
+    for wish in ranked(wished, node):
+        size = sizes.get(wish.image, 0)
+        if used + size <= budget:
+            kept.append(wish)
+            used += size
+    return kept
+
+
+def pulls(
+    wished: Sequence[Wish],
+    nodes: Sequence[NodeImages],
+    *,
+    sizes: Mapping[str, int],
+    budget: int,
+    at_once: int,
+) -> tuple[Pull, ...]:
+    """What is begun now: one for each node that fetches none, and no more than `at_once` together."""
+    found: list[tuple[Why, Pull]] = []
+    for node in nodes:
+        if node.fetching:
+            continue
+        missing = (
+            wish
+            for wish in within_budget(wished, node, sizes=sizes, budget=budget)
+            if wish.image not in node.has and wish.image not in node.not_now
+        )
+        wish = next(missing, None)
+        if wish is not None:
+            pull = Pull(node=node.name, node_uid=node.uid, image=wish.image, environment=wish.environment, why=wish.why)
+            found.append((wish.why, pull))
+    free = max(0, at_once - sum(node.fetching for node in nodes))
+    found.sort(key=lambda pair: (pair[0], pair[1].node))
+    return tuple(pull for _, pull in found[:free])
+
+
+def lacking(
+    image: str, wished: Sequence[Wish], nodes: Sequence[NodeImages], *, sizes: Mapping[str, int], budget: int
+) -> tuple[str, ...]:
+    """The nodes that are still to fetch an image. Those that could not, or have no room for it, do not count."""
+    return tuple(
+        node.name
+        for node in nodes
+        if image not in node.has
+        and image not in node.not_now
+        and any(wish.image == image for wish in within_budget(wished, node, sizes=sizes, budget=budget))
+    )
