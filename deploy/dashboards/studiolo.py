@@ -101,7 +101,10 @@ TRUTH: Final = Row(
             title="Age of data",
             text="Since somebody last told. Of pods a minute is usual, five are an API server that is silent.",
             unit="s",
-            queries=(Query(expression="max by (source) (studiolo_data_age_seconds)", name="{{source}}"),),
+            queries=(
+                Query(expression="max by (source) (studiolo_data_age_seconds)", name="{{source}}"),
+                Query(expression="time() - max(studiolo_slots_looked_timestamp_seconds)", name="held room"),
+            ),
         ),
         Panel(
             title="Forecasts of starts",
@@ -111,6 +114,17 @@ TRUTH: Final = Row(
                 Query(expression="max(studiolo_forecast_median_error_ratio)", name="median error"),
                 Query(expression="max(studiolo_forecast_within_30_percent_ratio)", name="close"),
             ),
+        ),
+        Panel(
+            title="Held room",
+            text="Slots that long wait for a node mean that no node comes: ask the autoscaler, or hold fewer.",
+            queries=(Query(expression="max by (hardware, state) (studiolo_slots)", name="{{hardware}} {{state}}"),),
+        ),
+        Panel(
+            title="Held room costs an hour",
+            text="By the catalog's prices, in its currency; what is held and used by nobody.",
+            is_stacked=True,
+            queries=(Query(expression="max by (hardware) (studiolo_slots_cost_per_hour)", name="{{hardware}}"),),
         ),
         Panel(
             title="Answers now",

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from hub.capacity.plan import Because, Slots, applies, fit, plan, step, wanted
 from hub.capacity.view import View
+from spawner.amounts import needs_of
 from studiolo.catalog import Hardware
 from studiolo.catalog_model import Warm, WarmHours
-from tests.hub.capacity.shapes import FOUR_GPUS, LARGE, ONE_GPU, SMALL, hardware, node, placeholder, pod
+from tests.hub.capacity.shapes import FOUR_GPUS, GIB, LARGE, ONE_GPU, SMALL, hardware, node, placeholder, pod
 
 WORKING = WarmHours(days=frozenset(range(5)), begins=time(8), ends=time(18), slots=6)
 NIGHT = WarmHours(days=frozenset({4}), begins=time(22), ends=time(6), slots=3)
@@ -89,6 +90,44 @@ def test_what_gives_way_leaves_its_room_to_slots_and_what_does_not_keeps_it() ->
 def test_a_node_out_of_use_holds_no_slots_and_gpus_are_scarce() -> None:
     view = View(nodes=(node("a", is_cordoned=True), node("b", gpus=4)))
     assert fit(view, [(ONE_GPU, 4), (FOUR_GPUS, 1)]) == {"gpu": 0, "gpus": 1}
+
+
+@given(
+    at_most=st.integers(0, 20),
+    slots=st.integers(0, 20),
+    rate=st.floats(0, 1000),
+    booked=st.integers(0, 40),
+    present=st.integers(0, 40),
+)
+def test_whoever_asks_for_slots_a_plan_settles_at_what_is_wanted_and_never_above_at_most(
+    at_most: int, slots: int, rate: float, booked: int, present: int
+) -> None:
+    entry = hardware(warm=Warm(slots=min(slots, at_most), at_most=at_most))
+    for _ in range(1 + max(40, present)):
+        (planned,) = plan(
+            [entry], EMPTY, local=MONDAY, rates={"small": rate}, booked={"small": booked}, present={"small": present}
+        )
+        assert planned.wanted <= at_most
+        assert planned.target <= max(at_most, present - 1)
+        present = planned.target
+    assert present == planned.wanted
+
+
+@given(
+    counts=st.lists(st.integers(0, 6), min_size=4, max_size=4), nodes=st.integers(0, 3), order=st.permutations(range(4))
+)
+def test_what_is_said_to_fit_fits_at_the_same_time_and_in_whatever_order_the_catalog_is(
+    counts: list[int], nodes: int, order: list[int]
+) -> None:
+    view = View(nodes=tuple(node(str(number), gpus=4) for number in range(nodes)))
+    wants = list(zip((SMALL, LARGE, ONE_GPU, FOUR_GPUS), counts, strict=True))
+    found = fit(view, wants)
+    assert all(found[entry.name] <= count for entry, count in wants)
+    asks = [needs_of(entry) for entry, _ in wants for _ in range(found[entry.name])]
+    assert sum(ask.cpu_millis for ask in asks) <= 4000 * nodes
+    assert sum(ask.memory_bytes for ask in asks) <= 16 * GIB * nodes
+    assert sum(count for ask in asks for _, count in ask.devices) <= 4 * nodes
+    assert fit(view, [wants[index] for index in order]) == found
 
 
 def slots(
