@@ -31,6 +31,10 @@ QUIET_SECONDS: Final = 5.0
 """After a start, before the next server is parked: it takes a second of a core, which the person who has just started
 would feel."""
 
+MOST: Final = 4
+"""Of one machine. Of more software than that, what was used last is kept waiting: also of what was built from a lock
+that has changed since, which nobody asks for again."""
+
 LOOK_SECONDS: Final = 1.0
 """How often it is looked whether the moment has come."""
 
@@ -74,6 +78,7 @@ class ParkedServers:
             return
         found = self._parked.get(digest)
         if found is not None and found.made_from == _made_from(python):
+            self._parked[digest] = self._parked.pop(digest)  # used last
             return
         self._parking[digest] = asyncio.create_task(self._park_later(digest, python))
 
@@ -108,16 +113,14 @@ class ParkedServers:
         for task in self._parking.values():
             task.cancel()
         self._parking.clear()
-        for digest, each in tuple(self._parked.items()):
-            self._forget(digest)
-            each.close()
+        for digest in tuple(self._parked):
+            self._end(digest)
 
     async def _park_later(self, digest: str, python: Path) -> None:
         try:
             await self._wait_for_a_good_moment()
-            if (old := self._parked.get(digest)) is not None:
-                self._forget(digest)
-                old.close()
+            for old in (digest, *tuple(self._parked)[: 1 - MOST]):
+                self._end(old)
             parked = await asyncio.to_thread(
                 park,
                 python,
@@ -155,6 +158,11 @@ class ParkedServers:
         self._forget(digest)
         self._log.warning("A parked server has ended: %s", parked.last_words() or "it said nothing")
         parked.close()
+
+    def _end(self, digest: str) -> None:
+        if (parked := self._parked.get(digest)) is not None:
+            self._forget(digest)
+            parked.close()
 
     def _forget(self, digest: str) -> None:
         parked = self._parked.pop(digest)

@@ -18,7 +18,7 @@ import pytest
 
 from spawner.data_directory import WorkspaceFiles
 from spawner.limits import Scope
-from spawner.parked_servers import ParkedServers
+from spawner.parked_servers import MOST, ParkedServers
 from spawner.processes import ProcessIdentity, descendants, is_running, started_as
 from spawner.workspace_process import WorkspaceProcess
 from studiolo.catalog import Catalog
@@ -124,6 +124,18 @@ async def test_one_of_an_environment_that_was_built_anew_is_not_claimed_but_repl
     assert (await said_by(spawner))["STUDIOLO_START_ID"] != waiting.start_id
     assert (await parked(parking)).start_id != waiting.start_id
     await eventually(lambda: started_as(waiting.start_id) == ())
+
+
+async def test_only_what_was_used_last_is_kept_waiting(parking: Any) -> None:
+    """And what waited longest ends."""
+    python = parking.environments.python(None)
+    for number in range(MOST):
+        parking.parked.want(f"digest-{number}", python)
+        await eventually(lambda number=number: len(parking.parked.all()) == number + 1)  # type: ignore[misc]
+    first, *others = parking.parked.all()
+    parking.parked.want("another", python)
+    await eventually(lambda: first not in parking.parked.all() and len(parking.parked.all()) == MOST)
+    assert set(others) < set(parking.parked.all())
 
 
 async def test_one_that_has_died_is_not_missed(parking: Any) -> None:
