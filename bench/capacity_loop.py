@@ -33,6 +33,7 @@ from bench.replayed_cluster import WORKSPACES
 from deploy.local.plans import SERVICES
 from deploy.local.throwaway import ThrowawayHub
 from hub.capacity.actions import MOST_KEPT
+from hub.capacity.placeholder import PLACEHOLDER
 from hub.capacity.tables import MeasuredStartRow
 from hub.database import Database
 
@@ -48,6 +49,7 @@ SETTLE_SECONDS: Final = 30.0
 SLOTS: Final = 4
 PATIENCE_SECONDS: Final = 180.0
 CAPACITY: Final = "capacity"
+SLOT_MADE: Final = f"create {PLACEHOLDER}"
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 
 
@@ -116,7 +118,10 @@ def write_catalog(folder: Path) -> Path:
             hardware[entry.name]["gpu"] = {"resource": entry.gpu.resource, "count": entry.gpu.count}
         if entry.node_selector:
             hardware[entry.name]["node_selector"] = dict(entry.node_selector)
-    environments = {entry.name: {"title": entry.title, "image": entry.image} for entry in known.environments}
+    environments = {
+        entry.name: {"title": entry.title, "image": entry.image, "default": number == 0}
+        for number, entry in enumerate(known.environments)
+    }
     (folder / "environments.yaml").write_text(yaml.safe_dump({"environments": environments}))
     (folder / "hardware.yaml").write_text(yaml.safe_dump({"hardware": hardware}))
     return folder
@@ -194,13 +199,13 @@ def measure(folder: Path, *, nodes: int, pods: int, changes: float, seconds: flo
             process = psutil.Process(services.pid(SERVICES))
             pages = -(-pods // 500)
             services.until(
-                lambda: asked().get("list pods", 0) >= pages and asked().get("create pods", 0) > 0,
+                lambda: asked().get("list pods", 0) >= pages and asked().get(SLOT_MADE, 0) > 0,
                 what="everything was read and room is held",
                 seconds=PATIENCE_SECONDS,
             )
             first = cpu_seconds(process)
             services.until(
-                lambda: asked().get("create pods", 0) >= ENTRIES * SLOTS, what="all slots", seconds=PATIENCE_SECONDS
+                lambda: asked().get(SLOT_MADE, 0) >= ENTRIES * SLOTS, what="all slots", seconds=PATIENCE_SECONDS
             )
             time.sleep(SETTLE_SECONDS)
             before, requests, began = cpu_seconds(process), asked(), time.monotonic()

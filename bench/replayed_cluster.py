@@ -19,6 +19,9 @@ from aiohttp import web
 
 from bench.forecast import GIB, ZONES, image
 from bench.forecast import node as node_sketch
+from hub.capacity.placeholder import PLACEHOLDER
+from spawner.installation import KIND_LABEL
+from spawner.pod_facts import CONTAINER
 from tests.fakes.kubernetes_objects import selects
 
 if TYPE_CHECKING:
@@ -248,16 +251,21 @@ class ReplayedCluster:
         return response
 
     async def _create(self, request: web.Request) -> web.Response:
-        self.told["create pods"] += 1
         pod: dict[str, Any] = await request.json()
         name = pod["metadata"]["name"]
+        kind = pod["metadata"].get("labels", {}).get(KIND_LABEL, "pod")
+        self.told[f"create {kind}"] += 1
         if name in self.slots:
             return web.json_response({"kind": "Status", "message": "there already", "code": 409}, status=409)
         self.slots[name] = pod
         pod["metadata"] |= {"namespace": request.match_info["namespace"], "uid": f"uid-of-{name}-{self.version}"}
-        pod["status"] = {"phase": "Running"}
         pod["spec"] |= {"nodeName": f"node-{hash(name) % self.node_count}", "priority": -10}
-        self._tell_slot("ADDED", pod)
+        if kind == PLACEHOLDER:
+            pod["status"] = {"phase": "Running"}
+            self._tell_slot("ADDED", pod)
+        else:  # it fetches an image and starts nothing: as soon as it is asked for, it has ended
+            ended = {"terminated": {"reason": "StartError", "exitCode": 128}}
+            pod["status"] = {"phase": "Failed", "containerStatuses": [{"name": CONTAINER, "state": ended}]}
         return web.json_response(pod, status=201)
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -265,7 +273,8 @@ class ReplayedCluster:
         slot = self.slots.pop(request.match_info["name"], None)
         if slot is None:
             return web.json_response({"kind": "Status", "message": "none", "code": 404}, status=404)
-        self._tell_slot("DELETED", slot)
+        if slot["status"]["phase"] == "Running":
+            self._tell_slot("DELETED", slot)
         return web.json_response(slot)
 
 

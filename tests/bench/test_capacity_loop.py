@@ -13,6 +13,8 @@ from kubernetes_asyncio import client
 from bench.capacity_loop import LoopCost
 from bench.replayed_cluster import ReplayedCluster
 from hub.capacity.picture import Picture
+from hub.capacity.placeholder import PLACEHOLDER
+from spawner.installation import KIND_LABEL
 from spawner.kube import Kube, KubeConflict
 from spawner.kube_feed import Persistence
 from spawner.node_watch import NodeWatch
@@ -23,7 +25,7 @@ SLOTS = "/api/v1/namespaces/capacity/pods"
 SLOT = {
     "apiVersion": "v1",
     "kind": "Pod",
-    "metadata": {"name": "slot-small-0", "labels": {"kind": "slot"}},
+    "metadata": {"name": "slot-small-0", "labels": {KIND_LABEL: PLACEHOLDER}},
     "spec": {"containers": [{"name": "slot", "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}]},
 }
 
@@ -104,11 +106,15 @@ async def test_a_slot_is_made_once_is_seen_gives_way_and_is_removed(
     await until(lambda: placed(picture) == PODS + 1)
     cluster.give_way()
     await until(lambda: placed(picture) == PODS)
-    (listed,) = [one async for page in kube.pages(SLOTS, {"labelSelector": "kind=slot"}) for one in page["items"]]
+    (listed,) = [
+        one
+        async for page in kube.pages(SLOTS, {"labelSelector": f"{KIND_LABEL}={PLACEHOLDER}"})
+        for one in page["items"]
+    ]
     assert listed["status"]["phase"] == "Failed"
     await kube.delete(f"{SLOTS}/slot-small-0", uid=made["metadata"]["uid"])
     assert [page["items"] async for page in kube.pages(SLOTS)] == [[]]
-    assert cluster.told["create pods"] == 2
+    assert cluster.told[f"create {PLACEHOLDER}"] == 2
 
 
 def cost(**changes: float) -> LoopCost:
