@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -14,18 +15,18 @@ from bench.stages import phases_from_log
 from deploy.cluster.layout import layout_here
 from hub.passwords import ADMIN
 from studiolo.names import pod_name
-from tests.cluster.held_room import HeldRoom, held_room, with_services
+from tests.cluster.held_room import HeldRoom, held_room
 from tests.cluster.kube import Kube, connect
-from tests.cluster.namespaces import create_namespace, delete_namespaces
+from tests.cluster.namespaces import create_namespace
 from tests.cluster.pods import RESTRICTED
+from tests.cluster.real_hub import RealHub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-    from tests.cluster.real_hub import RealHub
-
 SERVER: Final = "bench"
+GONE_SECONDS: Final = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,34 +80,56 @@ class WarmHub:
         await self.kube.until_gone(self.pod)
         return Start(seconds=seconds, phases=phases, waited=waited, has_pulled="Pulling" in reasons, image=image)
 
-    def offer(self, kind: str, entries: Mapping[str, Any]) -> None:
-        """Puts entries into a catalog, `environments` or `hardware`, as an operator edits the file."""
-        file = self.hub.settings.catalog_directory / f"{kind}.yaml"
-        whole = yaml.safe_load(file.read_text())
-        whole[kind] |= entries
-        written = file.with_suffix(".new")
-        written.write_text(yaml.safe_dump(whole))
-        written.replace(file)
+
+def offer(hub: RealHub, kind: str, entries: Mapping[str, Any]) -> None:
+    """Puts entries into a catalog, `environments` or `hardware`, as an operator edits the file."""
+    file = hub.settings.catalog_directory / f"{kind}.yaml"
+    whole = yaml.safe_load(file.read_text())
+    whole[kind] |= entries
+    written = file.with_suffix(".new")
+    written.write_text(yaml.safe_dump(whole))
+    written.replace(file)
 
 
 @asynccontextmanager
 async def warm_hub(
-    folder: Path, *, image: str, hardware: Mapping[str, Any], environments: Mapping[str, Any] | None = None
+    folder: Path,
+    *,
+    image: str,
+    hardware: Mapping[str, Any],
+    environments: Mapping[str, Any] | None = None,
+    fetches_ahead: bool = False,
 ) -> AsyncIterator[WarmHub]:
-    """Runs it; everything on the cluster is gone afterwards. `hardware`: may name `HeldRoom.device` as `seat`."""
-    kubeconfig = layout_here().kubeconfig
-    try:
-        async with connect(kubeconfig) as kube, AsyncExitStack() as stack:
-            names = [await create_namespace(kube, name, labels=RESTRICTED) for name in ("workspaces", "capacity")]
+    """Runs it; everything on the cluster is gone afterwards. `image`: of `minimal`, which is the default.
+
+    `fetches_ahead`: whether it brings images to nodes before anybody starts them.
+    """
+    kubeconfig, mark = layout_here().kubeconfig, secrets.token_hex(3)
+    async with connect(kubeconfig) as kube:
+        names = [await create_namespace(kube, f"{kind}-{mark}", labels=RESTRICTED) for kind in ("work", "capacity")]
+        async with AsyncExitStack() as stack:
+            for name in names:
+                stack.push_async_callback(remove_namespace, kube, name)
             held = await stack.enter_async_context(held_room(kube, *names))
-            hub = with_services(folder, held, kubeconfig=kubeconfig, images={"minimal": image})
-            client = HubClient(url=hub.base_url, token="", user=ADMIN)
-            warm = WarmHub(hub=hub, kube=kube, held=held, client=client)
-            warm.offer("hardware", hardware)
-            warm.offer("environments", environments or {})
+            ahead = {"enabled": fetches_ahead, "priorityClass": held.priority_class}
+            hub = RealHub(
+                folder,
+                kubeconfig=kubeconfig,
+                namespace=held.workspaces,
+                images={"minimal": image},
+                overrides={**held.settings, **{f"capacity.images.{key}": value for key, value in ahead.items()}},
+                services=True,
+            )
+            offer(hub, "hardware", hardware)
+            offer(hub, "environments", environments or {})
             stack.push_async_callback(asyncio.to_thread, hub.close)
             await asyncio.to_thread(hub.__enter__)
             token = await asyncio.to_thread(hub.token, ADMIN, hub.admin_password)
             yield WarmHub(hub=hub, kube=kube, held=held, client=HubClient(url=hub.base_url, token=token, user=ADMIN))
-    finally:
-        await delete_namespaces(kubeconfig)
+
+
+async def remove_namespace(kube: Kube, name: str) -> None:
+    """Returns when it is gone."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    await kube.delete(namespace)
+    await kube.until_gone(namespace, seconds=GONE_SECONDS)

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import httpx
 
 from bench.large_images import LargeImages
 from bench.node_images import forget, named, throttled_registry
-from bench.warm_hub import Start, warm_hub
+from bench.warm_hub import Start, offer, warm_hub
+from hub.images_ahead.offers import EVERY
+from hub.images_ahead.plan import Pull, Why
+from hub.images_ahead.pull_pod import Came, Fetching, pull_pod
+from tests.cluster.held_room import is_simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +33,6 @@ ABSENT: Final = "absent"
 NEW_DIGEST: Final = "new_digest"
 STATES: Final = (PRESENT, PREPULLED, NEW_DIGEST, ABSENT)
 PULL_SECONDS: Final = 300.0
-NOTICED_SECONDS: Final = 6.0
-"""By then the hub has read a changed catalog, whether its folder told of the change or not."""
-
 HARDWARE: Final = {"title": "Any", "cpu": {"request": "100m", "limit": 2}, "memory": "1Gi"}
 
 
@@ -40,32 +45,42 @@ async def measure_images(
     for_ever, changing = [await asyncio.to_thread(images.layers, size) for _ in range(2)]
     with throttled_registry(images.folder, bytes_per_second=bytes_per_second) as host:
         present, other = images.image(for_ever, mark="present"), images.image(changing, mark="other")
-        environments = {
-            PRESENT: {"title": "Present", "image": named(host, present)},
-            "other": {"title": "Other", "image": named(host, other)},
-            "changing": {"title": "Changing", "image": named(host, present)},
-        }
-        async with warm_hub(folder / "hub", image=base, hardware={"any": HARDWARE}, environments=environments) as warm:
-            await fetch_ahead(warm, named(host, present))
+        environments = {"other": {"title": "Other", "image": named(host, other)}}
+        async with AsyncExitStack() as hubs:
+            # One hub leaves images where they are, so that it is the benchmark that says what is there.
+            still, ahead = [
+                await hubs.enter_async_context(
+                    warm_hub(
+                        folder / name,
+                        image=named(host, present),
+                        hardware={"any": HARDWARE},
+                        environments={} if fetches_ahead else environments,
+                        fetches_ahead=fetches_ahead,
+                    )
+                )
+                for name, fetches_ahead in (("still", False), ("ahead", True))
+            ]
+            await fetch_ahead(still, named(host, present))
             for number in range(rounds + 1):
+                new = images.image(changing, mark=f"new {number}")
                 for state, starts in found.items():
                     await asyncio.to_thread(forget, other)
-                    environment, image = PRESENT, present
+                    hub, environment, image = still, "minimal", present
                     if state == NEW_DIGEST:
-                        environment, image = "changing", images.image(changing, mark=f"new {number}")
-                        await announce(warm, environment, named(host, image))
+                        hub, image = ahead, new
+                        await announce(ahead, named(host, new))
                     elif state != PRESENT:
                         environment, image = "other", other
                     if state == PREPULLED:
-                        await fetch_ahead(warm, named(host, other))
+                        await fetch_ahead(still, named(host, other))
                     # What the last state wrote to the disk is not to be waited for in this one.
                     await asyncio.to_thread(os.sync)
-                    start = await warm.start(environment=environment, hardware="any")
+                    start = await hub.start(environment=environment, hardware="any")
                     tell(f"{number or 'warm-up'}: {state} {start.seconds:.2f} s{', pulled' * start.has_pulled}")
                     check(start, state=state, image=named(host, image))
                     if state == NEW_DIGEST:
-                        warm.offer("environments", {environment: environments["changing"]})
-                        await asyncio.to_thread(forget, image)
+                        await announce(ahead, named(host, present))
+                        await asyncio.to_thread(forget, new)
                     if number:
                         starts.append(start)
             await asyncio.to_thread(forget, other)
@@ -80,37 +95,32 @@ def check(start: Start, *, state: str, image: str) -> None:
         raise RuntimeError(f"{state}: the node {'fetched' if start.has_pulled else 'did not fetch'} the image.")
 
 
-async def announce(warm: WarmHub, environment: str, image: str) -> None:
-    """An environment has a new image from now on; returns when it is offered."""
-    await fetch_ahead(warm, image)
-    warm.offer("environments", {environment: {"title": "Changing", "image": image}})
-    await asyncio.sleep(NOTICED_SECONDS)
+async def announce(warm: WarmHub, image: str) -> None:
+    """The catalog names another image; returns when the hub knows that it is offered, and so on the node."""
+    offer(warm.hub, "environments", {"minimal": {"title": "Minimal", "image": image, "default": True}})
+    headers = {"Authorization": f"token {warm.hub.keys.hub_token}"}
+    url = f"{warm.hub.settings.services.url}/services/studiolo/api/capacity/offered"
+    async with httpx.AsyncClient(trust_env=False, headers=headers) as client, asyncio.timeout(PULL_SECONDS):
+        while True:
+            answer = (await client.get(url)).raise_for_status().json()
+            if answer["offered"].get("minimal") == image:
+                break
+            await asyncio.sleep(0.5)
+    await asyncio.sleep(2 * EVERY.total_seconds())
 
 
 async def fetch_ahead(warm: WarmHub, image: str) -> None:
-    """The node fetches it for a pod that does nothing, which is gone when this returns."""
-    pod: dict[str, Any] = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "fetch", "namespace": warm.held.capacity},
-        "spec": {
-            "priorityClassName": warm.held.priority_class,
-            "terminationGracePeriodSeconds": 0,
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [
-                {
-                    "name": "fetch",
-                    "image": image,
-                    "command": ["/there-is-no-such-program"],
-                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                }
-            ],
-        },
-    }
+    """The node fetches it for a pod such as the services process makes, which is gone when this returns."""
+    nodes = await warm.kube.list_all("v1", "Node")
+    about = next(one["metadata"] for one in nodes if not is_simulated(one))
+    fetching = Fetching(release=warm.hub.release, namespace=warm.held.capacity, priority_class=warm.held.priority_class)
+    pull = Pull(node=about["name"], node_uid=about["uid"], image=image, environment="other", why=Why.STARTED)
+    pod = fetching.manifest(pull)
     await warm.kube.create(pod)
-    # It comes to nothing, and by then the image is there: a container was made of it.
-    await warm.kube.until(pod, lambda one: one["status"]["phase"] == "Failed", seconds=PULL_SECONDS)
+    found = await warm.kube.until(
+        pod, lambda one: pull_pod(one, now=datetime.now(UTC)).came is not Came.FETCHING, seconds=PULL_SECONDS
+    )
+    if (came := pull_pod(found, now=datetime.now(UTC))).came is Came.FAILED:
+        raise RuntimeError(f"{image} could not be fetched: {came.reason}")
     await warm.kube.delete(pod, grace_seconds=0)
     await warm.kube.until_gone(pod)

@@ -10,7 +10,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.warm_hub import SERVER, Start, warm_hub
+from bench.warm_hub import SERVER, Start, offer, warm_hub
 from tests.cluster.held_room import HeldRoom, has_no_room, held_room
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ async def measure_room(folder: Path, *, image: str, rounds: int, tell: Callable[
             rooms[kind] = await devices.enter_async_context(one)
         for room in rooms.values():
             await room.set_seats(1)
-        warm.offer("hardware", {kind: seat(room.device, slots=int(kind == PREEMPTED)) for kind, room in rooms.items()})
+        offer(
+            warm.hub,
+            "hardware",
+            {kind: seat(room.device, slots=int(kind == PREEMPTED)) for kind, room in rooms.items()},
+        )
         for number in range(rounds + 1):
             for kind, starts in found.items():
                 one_start = await full(warm, rooms[FULL]) if kind == FULL else await ready(warm, kind)
@@ -60,7 +64,7 @@ async def measure_room(folder: Path, *, image: str, rounds: int, tell: Callable[
             raise RuntimeError(f"A workspace lost its place: {wrong}")
         if len(victims) < rounds:
             raise RuntimeError(f"{len(victims)} slots gave way in {rounds} rounds and a warm-up.")
-        warm.offer("hardware", {PREEMPTED: seat(rooms[PREEMPTED].device)})
+        offer(warm.hub, "hardware", {PREEMPTED: seat(rooms[PREEMPTED].device)})
         await warm.held.until_none()
     return found
 
