@@ -12,6 +12,7 @@ import pytest
 
 from hub.capacity.placeholder import HARDWARE_LABEL
 from hub.capacity.slots import Demand, SlotKeeper
+from hub.database import DatabaseAway
 from spawner.kube import KubeAway, KubeNotFound, KubeRefused
 from studiolo.catalog_model import Catalog, Hardware, Warm
 from tests.fakes.fake_kubernetes import FakeKubernetes
@@ -201,3 +202,17 @@ async def test_hardware_whose_slots_are_refused_keeps_no_other_hardware_from_its
     await situation.keeper.look()
     assert situation.names() == ["slot-large-0", "slot-small-0", "slot-small-1"]
     assert situation.keeper.looked_at == NOW
+
+
+async def test_a_database_that_is_away_leaves_everything_as_it_is(situation: Situation) -> None:
+    await situation.keeper.look()
+
+    async def away(_: datetime) -> Demand:
+        raise DatabaseAway
+
+    log = logging.getLogger(__name__)
+    situation.slots = 0
+    keeper = SlotKeeper(situation.kube, HELD, catalog=situation.catalog, demand=away, log=log)
+    with pytest.raises(DatabaseAway):
+        await keeper.look()
+    assert situation.names() == ["slot-small-0", "slot-small-1"]
