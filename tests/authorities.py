@@ -31,7 +31,7 @@ class Authority:
         self.file.write_bytes(made.public_bytes(_PEM))
 
     def certificate(self, address: str, *, ends: timedelta = timedelta(days=1)) -> Path:
-        """Of a server at this address; its key lies beside it, as `.key`."""
+        """Of a server at this address, or of this name; its key lies beside it, as `.key`."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server of a test")])
         path = self._folder / "server.crt"
@@ -61,6 +61,13 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         )
         if address:
-            names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+            names = x509.SubjectAlternativeName([_name(address)])
             builder = builder.add_extension(names, critical=False)
         return builder.sign(self._key, hashes.SHA256())
+
+
+def _name(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
