@@ -14,6 +14,7 @@ class Place(StrEnum):
     WORKSPACES = "workspaces"
     BUILDS = "builds"
     CAPACITY = "capacity"
+    NODES = "nodes"
     CLUSTER = "cluster"
 
 
@@ -22,6 +23,8 @@ class Account(StrEnum):
 
     HUB = "hub"
     SERVICES = "services"
+    AGENT = "agent"
+    """Of the agents of nodes, in a namespace of their own."""
 
 
 class Feature(StrEnum):
@@ -29,6 +32,7 @@ class Feature(StrEnum):
 
     SLOW_BUILDS = "slow builds"
     CAPACITY = "held room"
+    CLAIMS = "claims"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +177,31 @@ RIGHTS: Final = (
         only_with=Feature.CAPACITY,
     ),
     Right(
+        place=Place.NODES,
+        resources=("pods",),
+        verbs=("list", "watch"),
+        why="Where the agent of a node is reached, and whether it is ready.",
+        only_with=Feature.CLAIMS,
+    ),
+    Right(
+        account=Account.AGENT,
+        place=Place.WORKSPACES,
+        resources=("pods",),
+        verbs=("get", "list", "watch"),
+        why="Which pod is whose, and whether it has ended: what the agent believes, and not who gives it an order. "
+        "It asks for its own node's; roles cannot say that.",
+        only_with=Feature.CLAIMS,
+    ),
+    Right(
+        account=Account.AGENT,
+        place=Place.CLUSTER,
+        api_group="authentication.k8s.io",
+        resources=("tokenreviews",),
+        verbs=("create",),
+        why="Whether it is the hub that gives an order.",
+        only_with=Feature.CLAIMS,
+    ),
+    Right(
         place=Place.CLUSTER,
         resources=("nodes",),
         verbs=("get", "list", "watch"),
@@ -197,6 +226,7 @@ def rights_table() -> str:
         Place.WORKSPACES: "workspaces' namespace",
         Place.BUILDS: "builds' namespace",
         Place.CAPACITY: "namespace of held room",
+        Place.NODES: "namespace of nodes' agents",
         Place.CLUSTER: "whole cluster",
     }
     rows = (

@@ -341,6 +341,33 @@ class MetricsValues(Section):
     """Peers of a NetworkPolicy: where your Prometheus runs. Empty: nobody."""
 
 
+class AgentValues(Section):
+    """The agents of nodes: a DaemonSet in a namespace of its own (docs/node-agent.md)."""
+
+    existing_claim: str = ""
+    """A claim of yours in the namespace `RELEASE-nodes` for the volume with the homes. Not needed with `homes.nfs`."""
+    existing_secret: str = ""
+    """A Secret of yours with `tls.crt`, `tls.key` and `ca.crt` for the name `studiolo-node-agent`, in the release's
+    namespace and in that of the agents. Empty: one is made once and kept. Needed where the chart is rendered without a
+    cluster."""
+    kubelet_directory: str = "/var/lib/kubelet"
+    """The kubelet's own folder on every node."""
+    resources: FreeForm = Field(default_factory=dict)
+    """Requests and limits."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels of the nodes where workspaces may be claimed."""
+    tolerations: list[FreeForm] = Field(default_factory=list)
+    """Taints it may run in spite of: those of nodes for workspaces."""
+
+
+class ClaimsValues(Section):
+    """Warm workspaces that are claimed."""
+
+    enabled: bool = False
+    """Whether agents run that bind homes into warm pods. They are privileged (docs/node-agent.md)."""
+    agent: AgentValues = AgentValues()
+
+
 class MaintenanceValues(Section):
     """For `studiolo restore`."""
 
@@ -365,6 +392,7 @@ class ChartValues(Section):
     network_policy: NetworkPolicyValues = NetworkPolicyValues()
     metrics: MetricsValues = MetricsValues()
     admission_policy: AdmissionPolicyValues = AdmissionPolicyValues()
+    claims: ClaimsValues = ClaimsValues()
     maintenance: MaintenanceValues = MaintenanceValues()
     global_: FreeForm = Field(default_factory=dict, alias="global")
     """Helm's own, where this chart is a part of another one. Not used."""

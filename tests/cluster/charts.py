@@ -68,7 +68,7 @@ def pod_specs(manifests: list[Manifest]) -> dict[str, Manifest]:
         name = f"{one['kind']} {one['metadata']['name']}"
         if one["kind"] == "Pod":
             found[name] = one["spec"]
-        elif one["kind"] in {"Deployment", "Job"}:
+        elif one["kind"] in {"Deployment", "DaemonSet", "Job"}:
             found[name] = one["spec"]["template"]["spec"]
     return found
 

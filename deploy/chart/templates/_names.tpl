@@ -16,6 +16,15 @@
 {{ printf "%s-capacity" .Release.Namespace }}
 {{- end }}
 
+{{- define "studiolo.nodes" -}}
+{{ printf "%s-nodes" .Release.Namespace }}
+{{- end }}
+
+{{- /* The Secret with the certificate of all agents, and what the hub knows them by. */ -}}
+{{- define "studiolo.agent.certificate" -}}
+{{ .Values.claims.agent.existingSecret | default (printf "%s-agent" (include "studiolo.name" .)) }}
+{{- end }}
+
 {{- define "studiolo.keys" -}}
 {{ .Values.hub.existingSecret | default (printf "%s-keys" (include "studiolo.name" .)) }}
 {{- end }}

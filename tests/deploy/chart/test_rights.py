@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.charting.rights import RIGHTS, Place, Right, rights_table
+from deploy.charting.rights import RIGHTS, Account, Place, Right, rights_table
 
 READING = {"get", "list", "watch"}
 
@@ -27,8 +27,19 @@ def test_nobody_of_ours_can_read_a_secret() -> None:
 
 def test_of_the_whole_cluster_nodes_are_read_and_nothing_is_changed() -> None:
     for right in RIGHTS:
-        if right.place is Place.CLUSTER:
+        if right.place is Place.CLUSTER and right.resources != ("tokenreviews",):
             assert right.resources == ("nodes",)
+            assert READING.issuperset(right.verbs)
+
+
+def test_only_the_agents_of_nodes_ask_whose_a_token_is() -> None:
+    (review,) = (right for right in RIGHTS if right.resources == ("tokenreviews",))
+    assert (review.account, review.verbs) == (Account.AGENT, ("create",))
+
+
+def test_the_agents_of_nodes_change_nothing() -> None:
+    for right in RIGHTS:
+        if right.account is Account.AGENT and right.resources != ("tokenreviews",):
             assert READING.issuperset(right.verbs)
 
 
