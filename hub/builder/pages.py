@@ -11,13 +11,16 @@ from hub.builder.callers import STATUS, CallerOfModels
 from hub.builder.page_view import list_view, package_view
 from hub.builder.rules import Action
 from hub.builder.slow.page_view import base_lines
+from hub.builder.view import origin_of
 from hub.credentials.credential import Owner
 from hub.credentials.errors import StandingUnknown
 from hub.roles import SERVICE_PREFIX
 from hub.service_pages import ServicePage
+from spawner.opened_package import on_its_image
 from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
+    from hub.builder.model_package import ModelPackage
     from hub.credentials.rights import Standing
 
 ADDRESS: Final = f"{SERVICE_PREFIX}models"
@@ -69,6 +72,7 @@ class ModelPage(ModelsPage):
         except StudioloError as error:
             await self.show_problem(error)
             return
+        self._bring_its_image(package)
         view = package_view(package, beside, who, now=datetime.now(UTC))
         query = f"?{urlencode({'team': owner.team})}" if owner.team else ""
         addresses = {
@@ -78,6 +82,15 @@ class ModelPage(ModelsPage):
             "download": f"{DOWNLOAD}/{package.name}/{package.version}/image{query}",
         }
         self.show("model.html", view=view, **addresses)
+
+    def _bring_its_image(self, package: ModelPackage) -> None:
+        """Who looks at a model likely opens it as a workspace next: nodes fetch what that starts."""
+        if (capacity := self.services.capacity) is None:
+            return
+        origin = origin_of(package)
+        environment = capacity.catalog.environment(origin.environment)
+        if environment is not None and (image := on_its_image(environment, origin).image):
+            capacity.watched.look_at(image, environment.name)
 
 
 class DeleteModelPage(ModelsPage):
