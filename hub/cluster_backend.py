@@ -12,6 +12,7 @@ import kubespawner.spawner
 
 from hub.capacity.board import ForecastBoard
 from hub.capacity.picture import Picture
+from hub.capacity.quota_watch import QuotaWatch
 from hub.capacity.rooms import ClusterRooms
 from hub.homes.wiring import home_service
 from hub.images_ahead.offers import ImageOffers
@@ -80,11 +81,13 @@ class ClusterBackend:
         self._pods: PodWatch | None = None
         self._nodes: NodeWatch | None = None
         self._picture: Picture | None = None
+        self._quotas: QuotaWatch | None = None
         self._likely_ends: Callable[[], Mapping[str, datetime]] = dict
         self._forecasts = ForecastBoard(
             ClusterRooms(lambda: self._picture, clock=time.monotonic),
             catalogs=self._catalogs,
             times=lambda: starts.stage_times,
+            quotas=lambda: () if self._quotas is None else self._quotas.quotas(),
         )
         self._watching: asyncio.Task[Any] | None = None
         self._told = ""
@@ -132,6 +135,12 @@ class ClusterBackend:
             persistence=Persistence(log=self._log),
             likely_ends=self._ends_now,
         )
+        self._quotas = QuotaWatch(
+            self._kube,
+            namespace=self._installation.namespace,
+            priority_class=self._installation.priority_class,
+            persistence=Persistence(log=self._log),
+        )
         self._watching = asyncio.create_task(self._pods.run(), name="Watching the pods")
         WorkspaceSpawner.parts = ClusterParts(
             catalogs=self._catalogs,
@@ -174,10 +183,15 @@ class ClusterBackend:
             if self._picture is not None:
                 await self._picture.run()
 
+        async def watch_quotas() -> None:
+            if self._quotas is not None:
+                await self._quotas.run()
+
         return {
             "Asking which images are offered": self._image_offers.run,
             "Watching the nodes": watch_nodes,
             "Watching what is placed on them": watch_room,
+            "Watching the quotas": watch_quotas,
             "Looking for pods that no workspace knows": look_for_orphans,
         }
 

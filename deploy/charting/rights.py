@@ -91,6 +91,12 @@ RIGHTS: Final = (
     ),
     Right(
         place=Place.WORKSPACES,
+        resources=("resourcequotas",),
+        verbs=("list", "watch"),
+        why="A choice that a quota would refuse says so before anybody clicks it.",
+    ),
+    Right(
+        place=Place.WORKSPACES,
         api_group="coordination.k8s.io",
         resources=("leases",),
         verbs=("create",),

@@ -12,7 +12,8 @@ from spawner.start_forecast import UNKNOWN_FORECAST, StartForecast
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from hub.capacity.forecast import Forecast, Quota
+    from hub.capacity.forecast import Forecast
+    from hub.capacity.quotas import Quota
     from hub.capacity.rooms import Rooms
     from hub.capacity.stage_times import StageTimes
     from spawner.catalogs import CatalogHolder

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from hub.capacity.quotas import Quota
     from hub.capacity.stage_times import StageTimes
     from hub.capacity.view import HardwareRoom
     from spawner.admission import MachineState
@@ -97,25 +98,6 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
-    """What may still be used, of all that somebody may use."""
-
-    title: str
-    """Whose it is: "your team's quota"."""
-    left: Amount
-
-    def allows(self, asked: Amount) -> bool:
-        """Whether so much may be used. What the quota does not speak of, it does not limit."""
-        left = dict(self.left.devices)
-        return (
-            asked.cpu_millis <= self.left.cpu_millis
-            and asked.memory_bytes <= self.left.memory_bytes
-            and asked.pods <= self.left.pods
-            and all(count <= left.get(name, count) for name, count in asked.devices)
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StageForecast:
     """One stage that the start will come to."""
 
@@ -178,7 +160,7 @@ class Asked:
 
 def forecast(asked: Asked, room: Room, times: StageTimes, *, quotas: Sequence[Quota] = ()) -> Forecast:
     """What will come of this choice. Best offers are added where all choices are known: `with_offers`."""
-    exhausted = next((quota for quota in quotas if not quota.allows(asked.needs)), None)
+    exhausted = next((quota for quota in quotas if not quota.allows(asked.hardware, asked.needs)), None)
     base = Forecast(
         environment=asked.environment,
         hardware=asked.hardware.name,

@@ -20,6 +20,7 @@ KINDS: Final[Mapping[str, str]] = {
     "nodes": "Node",
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "pods": "Pod",
+    "resourcequotas": "ResourceQuota",
     "secrets": "Secret",
     "services": "Service",
 }

@@ -10,6 +10,7 @@ import pytest
 
 from hub.capacity.board import ForecastBoard
 from hub.capacity.forecast import Forecast, Kind
+from hub.capacity.quotas import Quota
 from hub.capacity.rooms import FRESH_SECONDS, ClusterRooms, MachineRooms
 from hub.capacity.spreads import as_spreads, from_spreads
 from hub.capacity.stage_times import Measured, StageTimes, sum_up
@@ -22,7 +23,7 @@ from spawner.start_forecast import UNKNOWN_FORECAST
 from studiolo.catalog import Catalog, Environment
 from studiolo.choice import Choice
 from studiolo.wire import StageSpread
-from tests.hub.capacity.shapes import GIB, IMAGE, LARGE, NOW, ONE_GPU, SMALL, node, pod
+from tests.hub.capacity.shapes import GIB, IMAGE, LARGE, NOW, ONE_GPU, SMALL, amount, node, pod
 
 PYTHON = Environment(name="python", title="Python", image=IMAGE)
 CATALOG = Catalog(environments=(PYTHON,), hardware=(SMALL, LARGE, ONE_GPU))
@@ -112,6 +113,16 @@ def test_of_what_has_left_the_catalog_nothing_is_promised(choice: dict[str, str]
 def test_instead_of_what_does_not_start_comes_what_does_best_first() -> None:
     board = cluster(FakePicture(node("a", pod(gpus=1), cpu=8, memory=32, gpus=1, images=(IMAGE,))))
     assert board.instead(Choice(environment="python", hardware="gpu"), ()) == (SMALL, LARGE)
+
+
+def test_what_a_quota_refuses_is_told_before_the_click_and_at_it_and_is_nobody_s_best_offer() -> None:
+    quota = Quota(title='the quota "people"', left=amount(cpu=1, memory=4))
+    rooms = ClusterRooms(lambda: FakePicture(node(gpus=1, images=(IMAGE,))), clock=lambda: 0.0)  # type: ignore[arg-type,return-value]
+    board = ForecastBoard(rooms, catalogs=HOLDERS, times=StageTimes, quotas=lambda: (quota,), wall=lambda: NOW)
+    large = next(each for each in board.forecasts(()) if each.hardware == "large")
+    assert (large.kind, large.quota, large.instead) == (Kind.NEVER, 'the quota "people"', "small")
+    assert board.at_click(Choice(environment="python", hardware="large"), ()).kind == "never"
+    assert board.instead(Choice(environment="python", hardware="gpu"), ()) == (SMALL,)
 
 
 def parts(state: MachineState, **store: Any) -> Any:

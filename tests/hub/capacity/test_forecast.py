@@ -13,7 +13,6 @@ from hub.capacity.forecast import (
     Forecast,
     Kind,
     Place,
-    Quota,
     Room,
     Why,
     best_offers,
@@ -22,6 +21,7 @@ from hub.capacity.forecast import (
     with_offers,
 )
 from hub.capacity.forecast_words import wait_of, words_of
+from hub.capacity.quotas import Quota
 from hub.capacity.stage_times import PRIORS, Measured, StageTimes, sum_up
 from hub.capacity.tally import find_room
 from hub.capacity.view import NodeRoom, View
