@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from hub.capacity.demand import slots_for
-from hub.capacity.tally import find_room
 from spawner.amounts import needs_of
+from spawner.verdicts.node_fits import Kinds
 from studiolo.catalog_model import Warm
 
 if TYPE_CHECKING:
@@ -127,12 +127,16 @@ def fit(view: View, wants: Sequence[tuple[Hardware, int]]) -> dict[str, int]:
     left: dict[int, Amount] = {index: node.could_free for index, node in enumerate(view.nodes) if node.is_in_use}
     found = dict.fromkeys((entry.name for entry, _ in wants), 0)
     for entry, count in sorted(wants, key=lambda want: _size(needs_of(want[0])), reverse=True):
-        needs = needs_of(entry)
-        candidates = [index for index, _ in view.picked(find_room(entry, view).usable) if index in left]
-        for index in candidates:
-            while found[entry.name] < count and left[index].holds(needs):
+        needs, kinds, fitting = needs_of(entry), Kinds(entry), 0
+        for index, room in left.items():
+            if fitting == count:
+                break
+            if not room.holds(needs) or not kinds.has(view.nodes[index].facts):
+                continue
+            while fitting < count and left[index].holds(needs):
                 left[index] = left[index].minus(needs)
-                found[entry.name] += 1
+                fitting += 1
+        found[entry.name] = fitting
     return found
 
 
