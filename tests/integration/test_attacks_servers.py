@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,8 +14,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from hub.passwords import ADMIN
-from spawner.record import read_record
 from tests.integration.conftest import ATTACKER, PASSWORD, VICTIM
+from tests.kernels import Kernel
 
 if TYPE_CHECKING:
     from deploy.local.throwaway import ThrowawayHub
@@ -33,19 +33,18 @@ def running(attacked: ThrowawayHub) -> ThrowawayHub:
     return attacked
 
 
-def environ_of(hub: ThrowawayHub, name: str, server: str = "") -> dict[str, str]:
-    """The variables of a server's process, which its own person may read there."""
-    record = read_record(hub.data.workspace(name, server).record)
-    assert record is not None
-    assert record.server_process is not None
-    entries = Path(f"/proc/{record.server_process.pid}/environ").read_bytes().split(b"\0")
-    return dict(entry.decode().split("=", 1) for entry in entries if b"=" in entry)
+def environ_of(hub: ThrowawayHub, token: str, name: str, server: str = "") -> dict[str, str]:
+    """The variables of a server, as its own person reads them in a notebook: a claimed one has none in /proc."""
+    address = f"{hub.base_url}/user/{name}/{server}".rstrip("/")
+    with Kernel(address=address, token=token) as kernel:
+        found: dict[str, str] = json.loads("".join(kernel.run("import json, os; print(json.dumps(dict(os.environ)))")))
+    return found
 
 
 @pytest.fixture
 def server_token(running: ThrowawayHub) -> str:
     """The token in the attacker's own server."""
-    return environ_of(running, ATTACKER)["JUPYTERHUB_API_TOKEN"]
+    return environ_of(running, running.token(ATTACKER, PASSWORD), ATTACKER)["JUPYTERHUB_API_TOKEN"]
 
 
 @pytest.fixture
@@ -207,7 +206,7 @@ def test_the_token_of_a_server_does_nothing_in_the_hub_but_say_that_it_is_used(
 def test_the_token_of_a_server_ends_with_it(running: ThrowawayHub) -> None:
     token = running.token(ATTACKER, PASSWORD)
     running.start_workspace(token, ATTACKER, "short")
-    inside = environ_of(running, ATTACKER, "short")["JUPYTERHUB_API_TOKEN"]
+    inside = environ_of(running, token, ATTACKER, "short")["JUPYTERHUB_API_TOKEN"]
     with running.api(inside) as api:
         assert api.get("user").status_code == 200
         running.stop_workspace(token, ATTACKER, "short")
@@ -231,7 +230,7 @@ def test_what_a_removed_or_changed_account_held_opens_nothing(attacked: Throwawa
         token = attacked.token("trudy", password)
         with contextlib.closing(attacked.browser("trudy", password)) as browser, attacked.api(token) as own:
             attacked.start_workspace(token, "trudy")
-            inside = environ_of(attacked, "trudy")["JUPYTERHUB_API_TOKEN"]
+            inside = environ_of(attacked, token, "trudy")["JUPYTERHUB_API_TOKEN"]
             assert browser.get("/user/trudy/lab").status_code == 200
             attacked.stop_workspace(token, "trudy")
             api.delete("users/trudy").raise_for_status()

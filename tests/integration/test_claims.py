@@ -69,3 +69,24 @@ def test_what_is_parked_ends_with_a_hub_that_is_killed(running_hub: ThrowawayHub
     hub.until(lambda: started_as(parked) == (), what="it ends")
     hub.until(lambda: not Path(hub.data.parked, parked).exists(), what="its folder is removed")
     hub.start(HUB)
+
+
+@pytest.mark.long
+def test_thirty_starts_in_a_row_are_claims_of_thirty_servers_and_nothing_of_them_is_left(
+    running_hub: ThrowawayHub,
+) -> None:
+    hub = running_hub
+    token = hub.token(ADMIN, hub.admin_password)
+    hub.start_workspace(token, ADMIN, "many")
+    hub.stop_workspace(token, ADMIN, "many")
+    seen: set[str] = set()
+    for _ in range(30):
+        hub.until(lambda: len(waiting(hub)) == 1, what="a server is parked")
+        (parked,) = waiting(hub)
+        hub.start_workspace(token, ADMIN, "many")
+        (record,) = running_records(hub.data)
+        assert record.start_id == parked
+        seen.add(parked)
+        hub.stop_workspace(token, ADMIN, "many")
+        assert started_as(parked) == ()
+    assert len(seen) == 30
