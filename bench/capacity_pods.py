@@ -25,7 +25,7 @@ import click
 
 from bench.capacity_loop import CHECKOUT, memory, replayed, write_kubeconfig
 from bench.comparison import RESULTS
-from bench.replayed_cluster import POD_BYTES, WORKSPACES, padded
+from bench.replayed_cluster import WORKSPACES, padded
 from deploy.cluster.layout import SIMULATED_LABEL, layout_of
 from deploy.cluster.record import load_record
 from deploy.cluster.simulated_nodes import set_simulated_nodes
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 20
 """Requests to the API server: simulated pods come no faster for more."""
+
+SENT_BYTES: Final = 2_000
+"""Of a pod as it is made. With defaults, status and who manages which field it has 7 kB, as the replayed ones."""
 
 NEAR: Final = 1.5
 """What the real API server's pods may cost over the replayed ones', and the reverse, for the replay to be believed."""
@@ -70,7 +73,7 @@ def simulated_pod(namespace: str, number: int) -> dict[str, Any]:
                 ],
             },
         },
-        POD_BYTES,
+        SENT_BYTES,
     )
 
 
@@ -150,6 +153,10 @@ async def simulated_pods(layout: Layout, count: int) -> AsyncIterator[tuple[Kube
                 await kube.create(path, simulated_pod(namespace, number))
 
         await asyncio.gather(*(make(number) for number in range(count)))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            running = {"fieldSelector": "status.phase=Running"}
+            while sum([len(page["items"]) async for page in kube.pages(path, running)]) < count:  # noqa: ASYNC110 - they run when they run
+                await asyncio.sleep(1)
         yield kube, namespace
     finally:
         await kube.close()

@@ -75,6 +75,11 @@ def named(host: str, image: LargeImage) -> str:
     return f"{host}/{REPOSITORY}:1@{image.digest}"
 
 
+def by_digest(host: str, image: LargeImage) -> str:
+    """As containerd names it."""
+    return f"{host}/{REPOSITORY}@{image.digest}"
+
+
 def forget(image: LargeImage) -> None:
     """The node has it no more, nor any of its own layers, packed or unpacked; raises RuntimeError where one stays."""
     # containerd knows an image by each of its names: as it was asked for, by its digest, and by its configuration's.
@@ -85,6 +90,15 @@ def forget(image: LargeImage) -> None:
     while left := kept_of(image):
         if time.monotonic() > end:
             raise RuntimeError(f"The node still has {len(left)} layers of an image that it was to forget.")
+        time.sleep(0.2)
+
+
+def until_unused(image: str) -> None:
+    """Returns when no container of it is left: the kubelet removes those of a pod seconds after the pod is gone."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while image in ctr("containers", "list").split():
+        if time.monotonic() > end:
+            raise RuntimeError(f"The node still has a container of {image}.")
         time.sleep(0.2)
 
 

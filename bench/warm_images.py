@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from bench.large_images import LargeImages
-from bench.node_images import forget, named, throttled_registry
+from bench.node_images import by_digest, forget, named, throttled_registry, until_unused
 from bench.warm_hub import Start, offer, warm_hub
 from hub.images_ahead.offers import EVERY
 from hub.images_ahead.plan import Pull, Why
@@ -73,7 +73,9 @@ async def measure_images(
                         environment, image = "other", other
                     if state == PREPULLED:
                         await fetch_ahead(still, named(host, other))
-                    # What the last state wrote to the disk is not to be waited for in this one.
+                    # What was done before is not to be waited for in this start: containers that are removed, and
+                    # what was written to the disk.
+                    await asyncio.to_thread(until_unused, by_digest(host, image))
                     await asyncio.to_thread(os.sync)
                     start = await hub.start(environment=environment, hardware="any")
                     tell(f"{number or 'warm-up'}: {state} {start.seconds:.2f} s{', pulled' * start.has_pulled}")
