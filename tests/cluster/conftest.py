@@ -33,6 +33,7 @@ LAST = (
     "test_cluster_offers",
     "test_held_room_grows",
     "test_nodes",
+    "test_node_agent_outlives_the_node",
     "test_cluster_components_come_back",
     "test_cluster_leaves_no_trace",
 )

@@ -11,7 +11,7 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,14 +40,13 @@ from spawner.identity import (
     TeamFolder,
 )
 from tests.authorities import Authority
+from tests.cluster.charts import LEAST, Manifest, merged, render
 from tests.cluster.cluster_commands import LAYOUT, eventually, kubectl
 from tests.cluster.conftest import run_apart
 from tests.cluster.kube import connect
 from tests.cluster.namespaces import create_namespace
 from tests.cluster.pods import RESTRICTED
 
-MOUNTS = LAYOUT.node(1).mount_namespace
-NODE = "studiolo-node1"
 PODS = "/var/lib/kubelet/pods"
 FILES = 10_000
 PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}
@@ -109,6 +108,7 @@ class Agents:
     own: str
     """Of the agent and of the hub's account."""
     image: str
+    node: int = 1
 
     def __post_init__(self) -> None:
         self.authority = Authority(self.folder)
@@ -121,6 +121,10 @@ class Agents:
             kubectl("-n", self.own, "create", "serviceaccount", account)
         self.token = self.token_of("hub")
         self.url = ""
+
+    @property
+    def node_name(self) -> str:
+        return f"studiolo-node{self.node}"
 
     @property
     def account(self) -> str:
@@ -160,7 +164,12 @@ class Agents:
 
     def make_pod(self, name: str) -> dict[str, Any]:
         """A warm pod, as its namespace's Pod Security restricted allows it; it is parked."""
-        kubectl("create", "-f", "-", text=json.dumps(warm_pod(name, namespace=self.namespace, image=self.image)))
+        kubectl(
+            "create",
+            "-f",
+            "-",
+            text=json.dumps(warm_pod(name, namespace=self.namespace, image=self.image, node=self.node_name)),
+        )
         eventually(f"{name} is parked", lambda: "parked" in self.log(name), seconds=120)
         found: dict[str, Any] = json.loads(kubectl("-n", self.namespace, "get", "pod", name, "-o", "json"))
         return found
@@ -215,8 +224,13 @@ class Agents:
 
     def mounts(self, uid: str) -> list[str]:
         """Where a home is mounted in that pod's seat, as the node sees it."""
-        told = on_node("cat", "/proc/self/mountinfo")
+        told = self.on_node("cat", "/proc/self/mountinfo")
         return [at for line in told.splitlines() if (at := line.split()[4]).startswith(f"{PODS}/{uid}/{SEAT_PATH}/")]
+
+    def on_node(self, *argv: str) -> str:
+        """What a program of the node prints, among its mounts."""
+        words = ("nsenter", f"--mount={LAYOUT.node(self.node).mount_namespace}", *argv)
+        return subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout
 
     def until_gone(self, pod: dict[str, Any]) -> None:
         """The object, its mounts and its folder on the node."""
@@ -224,7 +238,7 @@ class Agents:
         words = ("-n", self.namespace, "get", "pod", name, "--ignore-not-found", "-o", "name")
         eventually(f"{name} is gone", lambda: not kubectl(*words).strip(), seconds=120)
         eventually("nothing is mounted in it", lambda: not self.mounts(uid), seconds=60)
-        eventually("its folder is gone", lambda: uid not in on_node("ls", PODS).split(), seconds=120)
+        eventually("its folder is gone", lambda: uid not in self.on_node("ls", PODS).split(), seconds=120)
 
     def end_pods(self) -> None:
         """All that a failed test may have left."""
@@ -244,7 +258,7 @@ class Agents:
         }
         program = ("-c", DIES, *dies) if dies else ("-m", "hub.node_agent")
         with (self.folder / "agent.log").open("ab") as log:
-            argv = ("nsenter", f"--mount={MOUNTS}", sys.executable, "-P", *program)
+            argv = ("nsenter", f"--mount={LAYOUT.node(self.node).mount_namespace}", sys.executable, "-P", *program)
             process = subprocess.Popen(argv, env=env, cwd=CHECKOUT, stdout=log, stderr=log)
         self.url = f"https://127.0.0.1:{port}"
         try:
@@ -256,7 +270,7 @@ class Agents:
 
     def _settings(self) -> dict[str, str]:
         return {
-            "NODE": NODE,
+            "NODE": self.node_name,
             "NAMESPACE": self.namespace,
             "ACCOUNT": self.account,
             "PODS": PODS,
@@ -273,7 +287,7 @@ class Agents:
 
     @contextmanager
     def pod(self) -> Iterator[None]:
-        """An agent as the chart runs it: privileged, in a namespace of its own, with the least rights."""
+        """An agent as the chart runs it: its pod and its policies, in a namespace of its own, with the least rights."""
         for one in self._objects():
             kubectl("apply", "-f", "-", text=json.dumps(one))
         try:
@@ -288,6 +302,7 @@ class Agents:
             kubectl("delete", "clusterrole,clusterrolebinding", self.own)
 
     def _objects(self) -> list[dict[str, Any]]:
+        rendered = chart_objects(self)
         rbac = "rbac.authorization.k8s.io"
         agent = [{"kind": "ServiceAccount", "name": "agent", "namespace": self.own}]
         reviews = {"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}
@@ -319,16 +334,17 @@ class Agents:
                 "metadata": {"name": "certificate", "namespace": self.own},
                 "data": files,
             },
-            agent_pod(self),
+            *(
+                one | {"metadata": one["metadata"] | {"namespace": self.own}}
+                for one in rendered
+                if one["kind"] == "NetworkPolicy"
+            ),
+            agent_pod(self, rendered),
         ]
-
-    def agent_env(self) -> dict[str, str]:
-        settings = self._settings() | {"CERTIFICATE": "/etc/studiolo/certificate", "HOMES": "/homes"}
-        return {f"STUDIOLO_AGENT_{name}": value for name, value in settings.items()}
 
 
 @contextmanager
-def agents_for_test(folder: Path, kubeconfig: Path, image: str) -> Iterator[Agents]:
+def agents_for_test(folder: Path, kubeconfig: Path, image: str, *, node: int = 1) -> Iterator[Agents]:
     """For one file of tests. At the end no home is mounted anywhere: only then the folder with them is removed."""
 
     async def make() -> tuple[str, str]:
@@ -342,61 +358,88 @@ def agents_for_test(folder: Path, kubeconfig: Path, image: str) -> Iterator[Agen
     homes.mkdir(mode=0o711)
     (homes / ".teams" / "vision").mkdir(parents=True)
     (homes / ".teams" / "vision" / "plan.txt").write_text("of vision")
-    made = Agents(folder=folder, homes=homes, namespace=warm, own=own, image=image)
+    made = Agents(folder=folder, homes=homes, namespace=warm, own=own, image=image, node=node)
     yield made
     with made.process():
         made.end_pods()
-    left = [line for line in on_node("cat", "/proc/self/mountinfo").splitlines() if homes.name in line]
+    left = [line for line in made.on_node("cat", "/proc/self/mountinfo").splitlines() if homes.name in line]
     assert not left
     shutil.rmtree(homes)
 
 
-def agent_pod(agents: Agents) -> dict[str, Any]:
-    """With this checkout's code in place of the image's."""
+def chart_objects(agents: Agents) -> list[Manifest]:
+    """What the chart makes of agents, with the release in the namespace of warm pods."""
+    values = {
+        "homes": {
+            "nfs": {"server": "nfs.example.org", "path": "/homes"},
+            "service": {"enabled": True, "existingSecret": "homes-key"},
+        },
+        "claims": {"enabled": True, "agent": {"existingSecret": "certificate"}},
+    }
+    theirs = f"{agents.namespace}-nodes"
+    found = render(merged(LEAST, values), namespace=agents.namespace)
+    return [one for one in found if one["metadata"].get("namespace") == theirs]
+
+
+def agent_pod(agents: Agents, rendered: list[Manifest]) -> dict[str, Any]:
+    """A pod of the chart's DaemonSet, with a folder of the node as homes and this checkout's code in the image."""
     code = [
         {"name": name, "hostPath": {"path": str(CHECKOUT / name), "type": "Directory"}}
         for name in ("hub", "spawner", "studiolo")
     ]
+    (template,) = (one["spec"]["template"] for one in rendered if one["kind"] == "DaemonSet")
+    spec: dict[str, Any] = template["spec"]
+    (container,) = spec["containers"]
+    changed = {
+        "NAMESPACE": agents.namespace,
+        "ACCOUNT": agents.account,
+        "HOMES": "/homes",
+        "GONE_SECONDS": str(GONE_SECONDS),
+    }
+    variables = {f"STUDIOLO_AGENT_{name}": value for name, value in changed.items()}
+    homes = {"name": "homes", "hostPath": {"path": str(agents.homes)}}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "agent", "namespace": agents.own},
+        "metadata": {"name": "agent", "namespace": agents.own, "labels": template["metadata"]["labels"]},
         "spec": {
-            "nodeName": NODE,
+            **spec,
+            "nodeName": agents.node_name,
             "serviceAccountName": "agent",
-            "restartPolicy": "Always",
             "containers": [
                 {
-                    "name": "agent",
+                    **container,
                     "image": agents.image,
-                    "args": ["python", "-P", "-m", "hub.node_agent"],
-                    "env": [{"name": name, "value": value} for name, value in agents.agent_env().items()],
-                    "securityContext": {"privileged": True, "runAsUser": 0, "readOnlyRootFilesystem": True},
+                    "env": [
+                        *(one for one in container["env"] if one["name"] not in variables),
+                        *({"name": name, "value": value} for name, value in variables.items()),
+                    ],
                     "volumeMounts": [
-                        {"name": "pods", "mountPath": PODS, "mountPropagation": "Bidirectional"},
-                        {"name": "homes", "mountPath": "/homes"},
-                        {"name": "certificate", "mountPath": "/etc/studiolo/certificate"},
+                        *container["volumeMounts"],
                         *({"name": one["name"], "mountPath": f"/srv/studiolo/{one['name']}"} for one in code),
                     ],
                 }
             ],
-            "volumes": [
-                {"name": "pods", "hostPath": {"path": PODS}},
-                {"name": "homes", "hostPath": {"path": str(agents.homes)}},
-                {"name": "certificate", "secret": {"secretName": "certificate"}},
-                *code,
-            ],
+            "volumes": [*(one for one in spec["volumes"] if one["name"] != "homes"), homes, *code],
         },
     }
 
 
-def warm_pod(name: str, *, namespace: str, image: str) -> dict[str, Any]:
+def asking_pod(name: str, *, namespace: str, image: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    """A pod that waits to be used by `Agents.inside`."""
+    asking = warm_pod(name, namespace=namespace, image=image)
+    asking["metadata"]["labels"] = dict(labels)
+    asking["spec"]["containers"][0]["command"] = ["sleep", "infinity"]
+    return asking
+
+
+def warm_pod(name: str, *, namespace: str, image: str, node: str = "studiolo-node1") -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": namespace, "labels": {SEAT_LABEL: PARKED}},
         "spec": {
-            "nodeName": NODE,
+            "nodeName": node,
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 5,
@@ -423,10 +466,3 @@ def warm_pod(name: str, *, namespace: str, image: str) -> dict[str, Any]:
             "volumes": [{"name": "seat", "emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}}],
         },
     }
-
-
-def on_node(*argv: str) -> str:
-    """What a program of the node prints, among its mounts."""
-    return subprocess.run(
-        ["nsenter", f"--mount={MOUNTS}", *argv], check=True, capture_output=True, text=True, timeout=60
-    ).stdout

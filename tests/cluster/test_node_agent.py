@@ -5,6 +5,7 @@ Each home has 10,000 files. A small program takes the identity in place of a par
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.cluster_commands import eventually, kubectl
-from tests.cluster.node_agents import Agents, agents_for_test, on_node
+from tests.cluster.node_agents import Agents, agents_for_test, asking_pod
 
 pytestmark = pytest.mark.usefixtures("on_this_machine")
 
@@ -122,13 +123,38 @@ def test_only_a_token_of_the_hub_for_agents_opens_the_agent(in_pod: Agents) -> N
     assert in_pod.give(b"{}").status_code == 400
 
 
+def test_from_a_pod_that_is_not_the_hubs_no_agent_is_reached(in_pod: Agents) -> None:
+    """The same connection, by the chart's own policies: the hub's pod has it, and a workspace has not."""
+    theirs = {"app.kubernetes.io/name": "studiolo", "app.kubernetes.io/instance": "studiolo"}
+    asking = {
+        "hub": theirs | {"app.kubernetes.io/component": "hub"},
+        "workspace": {"studiolo.dev/release": "studiolo", "studiolo.dev/kind": "workspace"},
+    }
+    for name, labels in asking.items():
+        pod = asking_pod(name, namespace=in_pod.namespace, image=in_pod.image, labels=labels)
+        kubectl("create", "-f", "-", text=json.dumps(pod))
+    kubectl("-n", in_pod.namespace, "wait", "--for=condition=Ready", "pod", *asking, "--timeout=90s")
+    host, port = in_pod.url.removeprefix("https://").split(":")
+    connects = (
+        "import socket, sys\n"
+        "try: socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5); print('reached')\n"
+        "except OSError as error: print('not', type(error).__name__)\n"
+    )
+    eventually(
+        "the hub reaches it",
+        lambda: in_pod.inside("hub", "python", "-c", connects, host, port).strip() == "reached",
+        seconds=30,
+    )
+    assert in_pod.inside("workspace", "python", "-c", connects, host, port).startswith("not")
+
+
 def test_a_link_planted_in_the_seat_before_the_claim_brings_nothing_on_the_node(in_pod: Agents) -> None:
     in_pod.make_home("planter", files=10)
     pod = in_pod.make_pod("planter")
     in_pod.inside("planter", "ln", "-s", "/etc", "/home/jovyan")
-    before = on_node("cat", "/proc/self/mountinfo")
     assert in_pod.refused(in_pod.claim(pod, "planter")) == "seat"
-    assert on_node("cat", "/proc/self/mountinfo") == before
+    assert not in_pod.mounts(pod["metadata"]["uid"])
+    assert not mounted_on_etc(in_pod)
     kubectl("-n", in_pod.namespace, "delete", "pod", "planter", "--wait=false")
     in_pod.until_gone(pod)
 
@@ -144,14 +170,20 @@ def test_a_race_of_renames_in_the_seat_brings_nothing_on_the_node(in_pod: Agents
     )
     for number in range(3):
         pod = in_pod.make_pod(f"racer-{number}")
-        kubectl_exec = in_pod.inside
-        kubectl_exec(f"racer-{number}", "sh", "-c", f'python -c "{swaps}" >/dev/null 2>&1 & :')
+        in_pod.inside(f"racer-{number}", "sh", "-c", f'python -c "{swaps}" >/dev/null 2>&1 & :')
         answer = in_pod.give(in_pod.claim(pod, "racer"))
         assert answer.status_code in {200, 409}, answer.text
         mounted = in_pod.mounts(pod["metadata"]["uid"])
         assert all("/seat/jovyan" in one for one in mounted)
-        in_etc = [line for line in on_node("cat", "/proc/self/mountinfo").splitlines() if line.split()[4] == "/etc"]
+        in_etc = [
+            line for line in in_pod.on_node("cat", "/proc/self/mountinfo").splitlines() if line.split()[4] == "/etc"
+        ]
         assert in_etc == []
         kubectl("-n", in_pod.namespace, "delete", "pod", f"racer-{number}", "--wait=false")
         in_pod.until_gone(pod)
     assert (in_pod.homes / "racer" / "00" / "0.txt").exists()
+
+
+def mounted_on_etc(agents: Agents) -> list[str]:
+    """What the links of these tests lead to."""
+    return [line for line in agents.on_node("cat", "/proc/self/mountinfo").splitlines() if line.split()[4] == "/etc"]
