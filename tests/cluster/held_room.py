@@ -192,10 +192,17 @@ async def held_room(kube: Kube, workspaces: str, capacity: str) -> AsyncIterator
             )
 
 
-def with_services(folder: Path, held: HeldRoom, *, kubeconfig: Path, images: Mapping[str, str]) -> RealHub:
-    """A hub and its services, both with the settings of held room; nothing runs yet."""
+def with_services(
+    folder: Path, held: HeldRoom, *, kubeconfig: Path, images: Mapping[str, str], fetches: bool = True
+) -> RealHub:
+    """A hub and its services, both with the settings of held room; nothing runs yet. `fetches`: images ahead, too."""
     return RealHub(
-        folder, kubeconfig=kubeconfig, namespace=held.workspaces, images=images, overrides=held.settings, services=True
+        folder,
+        kubeconfig=kubeconfig,
+        namespace=held.workspaces,
+        images=images,
+        overrides={**held.settings, "capacity.images.enabled": fetches},
+        services=True,
     )
 
 

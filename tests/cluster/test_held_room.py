@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -72,7 +73,9 @@ class Death:
         return f"killed {'after' if self.is_after else 'before'} {self.what}"
 
 
-DEATHS = tuple(Death(what=what, is_after=is_after) for what in ("create pods", "delete pods") for is_after in (0, 1))
+DEATHS = tuple(
+    Death(what=what, is_after=is_after) for what in ("create pods", "delete pods") for is_after in (False, True)
+)
 
 
 @contextmanager
@@ -90,7 +93,8 @@ async def test_services_that_are_killed_in_a_change_of_slots_leave_the_right_one
 ) -> None:
     await held.set_seats(4)
     async with in_between(kubeconfig, tmp_path) as between:
-        hub = with_services(tmp_path / "hub", held, kubeconfig=between.kubeconfig, images=images)
+        # Every pod that services make or delete is a slot.
+        hub = with_services(tmp_path / "hub", held, kubeconfig=between.kubeconfig, images=images, fetches=False)
         catalog = hub.settings.catalog_directory
         held.hold(catalog, slots=0)
         await asyncio.to_thread(hub.start, SERVICES)
@@ -116,8 +120,13 @@ async def test_services_that_are_killed_in_a_change_of_slots_leave_the_right_one
 
 async def dies(hub: RealHub, between: InBetween, death: Death) -> None:
     """At the next thing of that kind that it asks for; and starts again."""
-    fault = Kills(what=death.what, is_after=death.is_after, kill=lambda: hub.kill(SERVICES))
-    await between.begin(fault)
-    await asyncio.to_thread(lambda: hub.until(lambda: bool(fault.killed), what=str(death), seconds=PATIENCE_SECONDS))
+    is_dead = Event()
+
+    def kill() -> None:
+        hub.kill(SERVICES)
+        is_dead.set()
+
+    await between.begin(Kills(what=death.what, is_after=death.is_after, kill=kill))
+    await asyncio.to_thread(lambda: hub.until(is_dead.is_set, what=str(death), seconds=PATIENCE_SECONDS))
     await between.end()
     await asyncio.to_thread(hub.start, SERVICES)
