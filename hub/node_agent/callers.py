@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 KEPT_SECONDS: Final = 30.0
 """How long an answer counts. A token that is taken back works for as long; a claim waits for no review."""
 
+REFUSAL_KEPT_SECONDS: Final = 1.0
+"""How long a refusal counts: an API server that could not look does not keep the hub out for long."""
+
 MOST_KEPT: Final = 100
 LONGEST: Final = 16_384
 """Characters of a token. Kubernetes' have about a thousand."""
@@ -59,7 +62,7 @@ class Callers:
         may = self._is_meant(review.get("status") or {})
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
-        self._kept[key] = (self._clock() + KEPT_SECONDS, may)
+        self._kept[key] = (self._clock() + (KEPT_SECONDS if may else REFUSAL_KEPT_SECONDS), may)
         return may
 
     def _is_meant(self, status: Json) -> bool:

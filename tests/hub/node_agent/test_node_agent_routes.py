@@ -15,7 +15,7 @@ import pytest
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
-from hub.node_agent.callers import KEPT_SECONDS, PATH, Callers
+from hub.node_agent.callers import KEPT_SECONDS, PATH, REFUSAL_KEPT_SECONDS, Callers
 from hub.node_agent.routes import make_app
 from hub.node_agent.serving import tls_context
 from hub.node_agent.settings import AgentSettings, settings_in
@@ -177,9 +177,13 @@ async def test_a_token_is_reviewed_once_in_a_while() -> None:
         assert await callers.may("of the hub")
         assert not await callers.may("forged")
     assert reviews.asked == ["of the hub", "forged"]
+    now = REFUSAL_KEPT_SECONDS + 1
+    assert await callers.may("of the hub")
+    assert not await callers.may("forged")
+    assert reviews.asked == ["of the hub", "forged", "forged"]
     now = KEPT_SECONDS + 1
     assert await callers.may("of the hub")
-    assert len(reviews.asked) == 3
+    assert reviews.asked[3:] == ["of the hub"]
 
 
 async def test_many_tokens_of_nobody_fill_no_memory() -> None:
