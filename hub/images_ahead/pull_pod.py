@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from hub.capacity.placeholder import MAY_BE_MOVED
 from spawner.installation import KIND_LABEL, RELEASE_LABEL
 from spawner.pod_facts import CONTAINER, ContainerState, pod_facts
 from spawner.verdicts.judge import judge
@@ -92,6 +93,7 @@ class Fetching:
                 "namespace": self.namespace,
                 "labels": {RELEASE_LABEL: self.release, KIND_LABEL: PULL},
                 "annotations": {
+                    MAY_BE_MOVED: "true",
                     IMAGE: pull.image,
                     NODE: pull.node,
                     NODE_UID: pull.node_uid,

@@ -109,6 +109,13 @@ async def situation(tmp_path: Path) -> AsyncIterator[Situation]:
     database.close()
 
 
+async def test_a_pod_that_fetches_keeps_no_node_from_being_removed(situation: Situation) -> None:
+    await situation.keeper.look()
+    pods = situation.kubernetes.objects_for_test("pods", namespace=HELD).values()
+    said = {pod["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/safe-to-evict"] for pod in pods}
+    assert said == {"true"}
+
+
 async def test_each_node_fetches_what_is_wanted_once(situation: Situation) -> None:
     await situation.keeper.look()
     assert situation.pulls() == [("a", OLD), ("b", OLD)]
