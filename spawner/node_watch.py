@@ -35,6 +35,8 @@ class NodeWatch:
         self._with = persistence
         self._feed = Feed("nodes", persistence)
         self._nodes: dict[str, NodeFacts] | None = None
+        self.is_answered = False
+        """Whether the API server has said which nodes there are, or that they may not be seen."""
         self.image_bytes: dict[str, int] = {}
         """How large images are on a disk, as far as any node has told: a few hundred names."""
 
@@ -56,7 +58,7 @@ class NodeWatch:
                 self._feed.version = await self._list()
             await self._feed.follow(self._kube, PATH, {}, self._take)
         except KubeRefused as refused:
-            self._feed.version, self._nodes = "", None
+            self._feed.version, self._nodes, self.is_answered = "", None, True
             self._with.log.info("Nodes may not be seen, so no start names hardware that would fit: %s", refused)
             await self._with.sleep(ASK_AGAIN_SECONDS)
 
@@ -70,7 +72,7 @@ class NodeWatch:
                     facts = node_facts(raw)
                     listed[facts.name] = facts
                     self.image_bytes.update(image_sizes(raw))
-        self._nodes = listed
+        self._nodes, self.is_answered = listed, True
         return version
 
     def _take(self, kind: str, raw: Json) -> None:

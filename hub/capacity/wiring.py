@@ -97,6 +97,7 @@ class Capacity:
             Limits(budget_bytes=ahead.disk_budget, at_once=ahead.at_once, within=ahead.switch_within),
             catalog=lambda: self.catalog,
             nodes=self._nodes.nodes,
+            is_answered=lambda: self._nodes.is_answered,
             sizes=lambda: self._nodes.image_bytes,
             booked=self.bookings.environments_at,
             watched=self.watched.images,

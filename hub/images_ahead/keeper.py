@@ -39,6 +39,9 @@ PAUSE: Final = timedelta(seconds=10)
 LATELY: Final = timedelta(days=14)
 """Starts of so many days say what is wanted where."""
 
+TRIES: Final = 3
+"""After so many pulls that failed, a node is not waited for: one is a registry that was away for a moment."""
+
 GONE: Final = (VerdictKind.IMAGE_NOT_FOUND.value, VerdictKind.REGISTRY_REFUSES.value)
 """Outcomes of a start whose image cannot be had any more."""
 
@@ -89,6 +92,7 @@ class ImageKeeper:
         *,
         catalog: Callable[[], Catalog],
         nodes: Callable[[], Sequence[NodeFacts] | None],
+        is_answered: Callable[[], bool],
         sizes: Callable[[], Mapping[str, int]],
         booked: Callable[[datetime], Awaitable[Collection[str]]],
         watched: Callable[[datetime], Mapping[str, str]],
@@ -96,6 +100,7 @@ class ImageKeeper:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`nodes`: None where they may not be seen: then nothing is fetched, and a new image is offered at once.
+        `is_answered`: whether that is known yet. Until it is, nothing is decided: nobody has looked at any node.
 
         `booked`: environments for which room is booked; `watched`: images of models that somebody looks at, each with
         its environment.
@@ -106,6 +111,7 @@ class ImageKeeper:
         self._limits = limits
         self._catalog = catalog
         self._nodes = nodes
+        self._is_answered = is_answered
         self._sizes = sizes
         self._booked = booked
         self._watched = watched
@@ -123,8 +129,14 @@ class ImageKeeper:
                 self._log.warning("Images stay where they are for now: %s", error)
             await asyncio.sleep(PAUSE.total_seconds())
 
+    async def switches(self) -> Mapping[str, Switch]:
+        """What environments start, by name: as the last look left it, in this process or in one before it."""
+        return self.seen.switches or await self._database.run(store.switches)
+
     async def look(self) -> None:
         """One look. Raises KubeError or DatabaseAway: then something of it is left for the next."""
+        if not self._is_answered():
+            return
         now, catalog = self._now(), self._catalog()
         pods = await self._pods(now)
         for pod in pods:
@@ -244,6 +256,7 @@ def _images_of(
                     has=frozenset((*facts.images, *(one.image for one in ours if not one.reason))),
                     fetching=facts.uid in busy,
                     not_now=frozenset(one.image for one in ours if one.reason and one.next_try > now),
+                    gave_up=frozenset(one.image for one in ours if one.reason and one.tries >= TRIES),
                 )
             )
     return tuple(found)

@@ -76,6 +76,8 @@ class NodeImages:
     """Whether it fetches one for us already."""
     not_now: frozenset[str] = frozenset()
     """Images that it could not fetch, for a while."""
+    gave_up: frozenset[str] = frozenset()
+    """Of those that it could not fetch, what nobody waits for any longer. They are tried all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,11 +182,11 @@ def pulls(
 def lacking(
     image: str, wished: Sequence[Wish], nodes: Sequence[NodeImages], *, sizes: Mapping[str, int], budget: int
 ) -> tuple[str, ...]:
-    """The nodes that are still to fetch an image. Those that could not, or have no room for it, do not count."""
+    """The nodes that are still to fetch an image. Those that gave it up, or have no room for it, do not count."""
     return tuple(
         node.name
         for node in nodes
         if image not in node.has
-        and image not in node.not_now
+        and image not in node.gave_up
         and any(wish.image == image for wish in within_budget(wished, node, sizes=sizes, budget=budget))
     )

@@ -42,6 +42,9 @@ NO_PROGRAM: Final = "/studiolo-fetches-this-image-and-starts-nothing"
 LONGEST_SECONDS: Final = 3600
 """A pull that takes longer is given up, and tried again later: what was fetched of its layers stays on the node."""
 
+LONGEST_UNPLACED_SECONDS: Final = 300
+"""A pod that no node has taken by then is given up: its node is full of pods, or is no more."""
+
 _AFTER_THE_PULL: Final = frozenset(
     {"CrashLoopBackOff", "CreateContainerError", "CreateContainerConfigError", "RunContainerError", "StartError"}
 )
@@ -161,6 +164,8 @@ def _came(raw: Mapping[str, Any], *, now: datetime) -> tuple[Came, str]:
     if facts.phase == "Failed":
         return Came.FAILED, facts.message or facts.reason or "The node gave it up."
     waited = (now - facts.created_at).total_seconds() if facts.created_at else 0.0
+    if not facts.node and waited > LONGEST_UNPLACED_SECONDS:
+        return Came.FAILED, "The node takes no more pods, not even one that asks for nothing, or it is gone."
     verdict = judge(facts, waited_seconds=waited)
     match verdict:
         case ImageNotFound() | RegistryRefuses() | RegistryAway() | ImageNotFetched() | ImageUnusable():

@@ -31,4 +31,5 @@ class OfferedHandler(HubOnlyHandler):
         """As the last look decided it."""
         capacity = self.services.capacity
         keeper = None if capacity is None else capacity.images
-        self.write((OfferedImages() if keeper is None else offered_images(keeper.seen.switches)).model_dump_json())
+        found = OfferedImages() if keeper is None else offered_images(await keeper.switches())
+        self.write(found.model_dump_json())

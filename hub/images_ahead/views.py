@@ -23,7 +23,8 @@ def image_views(look: Look) -> tuple[ImageView, ...]:
         able = [node for node in look.nodes if node.name in wish.nodes]
         present = sum(wish.image in node.has for node in able)
         fetching = sum(pod.image == wish.image for pod in look.fetching)
-        failed = [one for one in look.failed if one.image == wish.image]
+        without = {node.name for node in able if wish.image not in node.has}
+        failed = [one for one in look.failed if one.image == wish.image and one.node in without]
         found.append(
             ImageView(
                 image=wish.image,

@@ -127,7 +127,8 @@ def test_what_is_still_lacking_leaves_out_nodes_that_cannot_have_it() -> None:
         return lacking("new", some, nodes, sizes={"new": 4, "old": 4}, budget=budget)
 
     assert still(node("a"), node("b", "new")) == ("a",)
-    assert still(node("a", not_now=frozenset({"new"}))) == ()
+    assert still(node("a", not_now=frozenset({"new"}))) == ("a",)
+    assert still(node("a", gave_up=frozenset({"new"}))) == ()
     assert still(node("c")) == ()
     assert still(node("a"), budget=3) == ()
 
