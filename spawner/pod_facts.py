@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from spawner.image_names import without_tag
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -249,7 +251,7 @@ def _condition(raw: Mapping[str, Any]) -> Condition:
 def _images(status: Mapping[str, Any]) -> tuple[str, ...]:
     names = (name for one in _parts(status, "images") for name in one.get("names") or () if isinstance(name, str))
     # The same few names on thousands of nodes: kept once.
-    return tuple(sys.intern(name) for name in names if "@sha256:" in name)
+    return tuple(sys.intern(without_tag(name)) for name in names if "@sha256:" in name)
 
 
 def _part(raw: Mapping[str, Any], name: str) -> dict[str, Any]:

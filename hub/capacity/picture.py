@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from hub.capacity.tally import Tally
 from hub.capacity.view import Placed, View, room_on
 from spawner.amounts import Amount, amount_of
+from spawner.image_names import without_tag
 from spawner.kube import KubeRefused
 from spawner.kube_feed import Feed, list_version
 from spawner.pod_facts import NodeFacts, moment
@@ -144,14 +145,16 @@ class Picture:
 
     def with_image(self, image: str, view: View) -> int:
         """The nodes of the view that was given last that have an image, a bit each."""
-        if image not in self._with_image:
-            self._with_image[image] = view.with_image(image)
-        return self._with_image[image]
+        name = without_tag(image)
+        if name not in self._with_image:
+            self._with_image[name] = view.with_image(name)
+        return self._with_image[name]
 
     def keep_only(self, hardware: Collection[Hardware], images: Collection[str]) -> None:
         """What is not on offer any more is not counted on."""
         self._tallies = {entry: tally for entry, tally in self._tallies.items() if entry in hardware}
-        self._with_image = {image: nodes for image, nodes in self._with_image.items() if image in images}
+        names = {without_tag(image) for image in images}
+        self._with_image = {name: nodes for name, nodes in self._with_image.items() if name in names}
 
     def _set(self, index: int, room: NodeRoom) -> None:
         before = self._rooms[index]
@@ -277,7 +280,9 @@ def placed_of(raw: Json) -> Placed:
         priority=priority if isinstance(priority, int) else 0,
         ends_at=_deadline(spec, status),
         images=tuple(
-            str(one.get("image")) for one in spec.get("containers") or () if "@sha256:" in str(one.get("image"))
+            without_tag(str(one.get("image")))
+            for one in spec.get("containers") or ()
+            if "@sha256:" in str(one.get("image"))
         )
         if any((one.get("state") or {}).get("waiting") is None for one in status.get("containerStatuses") or ())
         else (),

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from spawner.amounts import Amount, amount_of_node
+from spawner.image_names import without_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +32,7 @@ class Placed:
     ends_at: datetime | None = None
     """When it likely ends; None where nobody knows."""
     images: tuple[str, ...] = ()
-    """Of containers that have run: their images are on the node."""
+    """Of containers that have run: their images are on the node. Without their tags, as nodes name them."""
 
     @property
     def gives_way(self) -> bool:
@@ -117,7 +118,8 @@ class View:
 
     def with_image(self, image: str) -> int:
         """The nodes that have an image, a bit each."""
-        return bits(index for index, node in enumerate(self.nodes) if image in node.images)
+        name = without_tag(image)
+        return bits(index for index, node in enumerate(self.nodes) if name in node.images)
 
     def picked(self, nodes: int) -> Iterator[tuple[int, NodeRoom]]:
         """The nodes whose bit is set, with its number."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from spawner.image_names import without_tag
 from spawner.verdicts.node_fits import what_fits
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class NodeImages:
     gave_up: frozenset[str] = frozenset()
     """Of those that it could not fetch, what nobody waits for any longer. They are tried all the same."""
 
+    def holds(self, image: str) -> bool:
+        """Whether it is there, by the catalog's name or by the one that nodes give it."""
+        return image in self.has or without_tag(image) in self.has
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
@@ -145,7 +150,7 @@ def within_budget(wished: Iterable[Wish], node: NodeImages, *, sizes: Mapping[st
     """What of it has room within the budget, in the same order. A size that no node has told yet counts as nothing."""
     kept, used = [], 0
     for wish in ranked(wished, node):
-        size = sizes.get(wish.image, 0)
+        size = sizes.get(wish.image) or sizes.get(without_tag(wish.image), 0)  # nodes tell of it by the other name
         if used + size <= budget:
             kept.append(wish)
             used += size
@@ -168,7 +173,7 @@ def pulls(
         missing = (
             wish
             for wish in within_budget(wished, node, sizes=sizes, budget=budget)
-            if wish.image not in node.has and wish.image not in node.not_now
+            if not node.holds(wish.image) and wish.image not in node.not_now
         )
         wish = next(missing, None)
         if wish is not None:
@@ -186,7 +191,7 @@ def lacking(
     return tuple(
         node.name
         for node in nodes
-        if image not in node.has
+        if not node.holds(image)
         and image not in node.gave_up
         and any(wish.image == image for wish in within_budget(wished, node, sizes=sizes, budget=budget))
     )

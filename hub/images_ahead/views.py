@@ -21,7 +21,7 @@ def image_views(look: Look) -> tuple[ImageView, ...]:
     found = []
     for wish in sorted(look.wished, key=lambda one: (one.why, one.environment, one.image)):
         able = [node for node in look.nodes if node.name in wish.nodes]
-        present = sum(wish.image in node.has for node in able)
+        present = sum(node.holds(wish.image) for node in able)
         fetching = sum(pod.image == wish.image for pod in look.fetching)
         without = {node.name for node in able if wish.image not in node.has}
         failed = [one for one in look.failed if one.image == wish.image and one.node in without]

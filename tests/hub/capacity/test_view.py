@@ -117,6 +117,7 @@ def test_the_first_of_several_nodes_to_have_room_is_the_next() -> None:
 def test_an_image_is_where_the_node_says_so_and_where_a_container_of_it_has_run() -> None:
     view = View(nodes=(node("a", images=(IMAGE,)), node("b"), node("c", pod(images=(IMAGE,)))))
     assert view.with_image(IMAGE) == bits([0, 2])
+    assert view.with_image(IMAGE.replace("@", ":1.2@")) == bits([0, 2]), "a catalog names a tag, and nodes none"
 
 
 def test_a_group_is_what_the_cloud_calls_the_nodes_of_one_sort() -> None:

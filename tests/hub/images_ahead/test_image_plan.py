@@ -34,6 +34,12 @@ def wanted(demand: Demand = NOTHING, catalog: Catalog = CATALOG, *nodes: NodeFac
     return {wish.image: wish.why for wish in wishes(catalog, demand, nodes or (facts(),))}
 
 
+def test_an_image_is_there_though_the_catalog_names_a_tag_and_the_node_none() -> None:
+    here = node("here", "host:5000/python@sha256:1")
+    assert here.holds("host:5000/python:3.14@sha256:1")
+    assert not here.holds("host:5000/python:3.14@sha256:2")
+
+
 def test_the_default_is_wanted_and_what_nobody_starts_is_not() -> None:
     assert wanted() == {"python@sha256:1": Why.DEFAULT}
 
