@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from spawner.admission import distance
+from spawner.verdicts.create_refusals import QuotaExceeded
 from spawner.verdicts.node_fits import what_fits
 from spawner.verdicts.outcomes import NeverFits, NodesCordoned, NodesReserved, NoNodeComes, NoRoomNow
 
@@ -28,11 +29,14 @@ def next_best(
     nodes: Sequence[NodeFacts] | None,
     by_forecast: Sequence[Hardware] = (),
 ) -> tuple[Hardware, ...]:
-    """Hardware that starts instead. Nothing where nobody knows the nodes, or where room is not the trouble.
+    """Hardware that starts instead. Nothing where nobody knows the nodes, or where neither room nor a quota
+    is the trouble.
 
     `by_forecast`: what starts at this moment, best first. Without any, what a node in use could hold when empty: where
     a full node was the trouble, only what is smaller or goes to other nodes.
     """
+    if isinstance(verdict, QuotaExceeded):
+        return tuple(by_forecast)  # it knows the quotas; nodes tell nothing of them
     if nodes is None or not isinstance(verdict, _ABOUT_ROOM):
         return ()
     if by_forecast:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spawner.progress import Phase
+from spawner.verdicts.create_refusals import QuotaExceeded
 from spawner.verdicts.errors import Verdict
 from spawner.verdicts.next_best import next_best
 from spawner.verdicts.outcomes import NeverFits, NodeLost, NodesCordoned, NoRoomNow
@@ -53,6 +54,12 @@ def test_what_starts_at_this_moment_is_named_before_what_would_fit_an_empty_node
     assert next_best(FULL, GPU, offered=OFFERED, nodes=NODES, by_forecast=(SMALL, MEDIUM)) == (SMALL, MEDIUM)
     assert next_best(LOST, GPU, offered=OFFERED, nodes=NODES, by_forecast=(SMALL,)) == ()
     assert next_best(FULL, GPU, offered=OFFERED, nodes=None, by_forecast=(SMALL,)) == ()
+
+
+def test_of_a_quota_only_a_forecast_knows_what_it_still_allows() -> None:
+    refused = QuotaExceeded(quota="people", shares=(), said="")
+    assert next_best(refused, GPU, offered=OFFERED, nodes=NODES, by_forecast=(SMALL,)) == (SMALL,)
+    assert next_best(refused, GPU, offered=OFFERED, nodes=NODES) == ()
 
 
 def test_nothing_is_named_where_nobody_knows_the_nodes() -> None:
