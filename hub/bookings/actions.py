@@ -117,10 +117,14 @@ class Bookings:
             begins=begins,
             ends=ends,
             environment=new.environment,
-            title=" ".join(new.title.split()),
+            title=_on_one_line(new.title),
             by=by,
         )
         return hardware, booking, problems
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _has_no(what: str, name: str, team: str, known: Sequence[str]) -> str:

@@ -6,14 +6,14 @@ At no moment do bookings of one hardware ask for more than its catalog entry hol
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from studiolo.problems import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import tzinfo
 
     from studiolo.catalog_model import Hardware
@@ -45,6 +45,11 @@ class Booking:
     by: str = ""
     id: int = 0
     """0 until it is kept."""
+
+    @property
+    def lasts(self) -> timedelta:
+        """How long in truth, also over a change of clocks, where two times of one zone differ by more or less."""
+        return self.ends.astimezone(UTC) - self.begins.astimezone(UTC)
 
     def touches(self, begins: datetime, ends: datetime) -> bool:
         """Whether it lasts at any moment of that time. The moment of an end is free again."""
@@ -82,12 +87,12 @@ def possible_from(new: Booking, at_most: int, others: Sequence[Booking]) -> date
     """When a booking of this size and length would be possible, not before it is wanted; None where it never is."""
     if new.slots > at_most:
         return None
-    lasts = new.ends - new.begins
-    later = (one.ends for one in others if one.hardware == new.hardware and one.ends > new.begins)
+    first = new.begins.astimezone(UTC)
+    later = (one.ends for one in others if one.hardware == new.hardware and one.ends > first)
     return min(  # after the last of them all is free
         begins
-        for begins in (new.begins, *later)
-        if most_booked(new.hardware, others, begins, begins + lasts) + new.slots <= at_most
+        for begins in (first, *later)
+        if most_booked(new.hardware, others, begins, begins + new.lasts) + new.slots <= at_most
     )
 
 
@@ -108,22 +113,22 @@ def problems_of(new: Booking, hardware: Hardware, others: Sequence[Booking], *, 
 
 
 def _problems_of_times(new: Booking, *, now: datetime) -> Iterable[str]:
-    if new.ends <= new.begins:
-        yield f"It would end ({shown(new.ends)}) before it begins ({shown(new.begins)})."
+    if new.lasts <= timedelta():
+        yield f"It would end ({_zoned(new.ends)}) before it begins ({_zoned(new.begins)})."
     elif new.ends <= now:
-        yield f"That time is over: it would have ended at {shown(new.ends)}."
-    elif new.ends - new.begins > LONGEST:
+        yield f"That time is over: it would have ended at {_zoned(new.ends)}."
+    elif new.lasts > LONGEST:
         yield f"It would last longer than {LONGEST.days} days. Book the days that count, one by one."
     if new.begins - now > FARTHEST:
         yield f"It would begin in more than {FARTHEST.days} days."
 
 
 def _problems_of_others(new: Booking, hardware: Hardware, at_most: int, others: Sequence[Booking]) -> Iterable[str]:
-    left = at_most - most_booked(new.hardware, others, new.begins, new.ends)
+    left = at_most - most_booked(new.hardware, others, new.begins.astimezone(UTC), new.ends.astimezone(UTC))
     if new.slots <= left:
         return
     then = possible_from(new, at_most, others)
-    later = f", or {new.slots} from {shown(then.astimezone(new.begins.tzinfo))}" if then else ""
+    later = f", or {new.slots} from {_zoned(then.astimezone(new.begins.tzinfo))}" if then else ""
     most = f"{left} can be booked" if left > 0 else "none can be booked"
     yield f"Others have booked {at_most - left} of the {at_most} of {hardware.title} in that time. Then {most}{later}."
 
@@ -131,12 +136,21 @@ def _problems_of_others(new: Booking, hardware: Hardware, at_most: int, others: 
 def slots_at(
     bookings: Iterable[Booking], moment: datetime, started: Mapping[str, Sequence[datetime]]
 ) -> dict[str, int]:
-    """How many slots are booked at a moment, by hardware, less those that have their workspace already.
+    """How many slots are booked at a moment, by hardware, less those that have their workspace already."""
+    found: dict[str, int] = {}
+    for booking, left in left_of(bookings, moment, started):
+        found[booking.hardware] = found.get(booking.hardware, 0) + left
+    return {hardware: slots for hardware, slots in found.items() if slots}
+
+
+def left_of(
+    bookings: Iterable[Booking], moment: datetime, started: Mapping[str, Sequence[datetime]]
+) -> Iterator[tuple[Booking, int]]:
+    """Of each booking that lasts or is prepared, how many of its slots have no workspace yet.
 
     `started`: when workspaces started, by hardware. Whose they are nobody keeps: each counts for the booking that began
     first, and for no other.
     """
-    found: dict[str, int] = {}
     by_hardware: dict[str, list[Booking]] = {}
     for booking in sorted(bookings, key=lambda one: (one.begins, one.id)):
         if state_of(booking, moment) in {State.PREPARING, State.RUNNING}:
@@ -147,8 +161,7 @@ def slots_at(
             before = [time for time in starts if time < booking.begins - BEFORE]
             its = starts[len(before) :][: booking.slots]
             starts = before + starts[len(before) + len(its) :]
-            found[hardware] = found.get(hardware, 0) + booking.slots - len(its)
-    return {hardware: slots for hardware, slots in found.items() if slots}
+            yield booking, booking.slots - len(its)
 
 
 def times_of(begins: str, ends: str, zone: tzinfo) -> tuple[datetime | None, datetime | None, tuple[str, ...]]:
@@ -159,7 +172,7 @@ def times_of(begins: str, ends: str, zone: tzinfo) -> tuple[datetime | None, dat
         problems.append(f"{quoted(begins)} is no time. Write it as 2026-11-30 09:00.")
     last = moment_of(ends, zone)
     if last is None and first is not None and (of_day := _time_of(ends)) is not None:
-        last = datetime.combine(first.date(), of_day, tzinfo=first.tzinfo)
+        last = moment_of(f"{first.date()} {of_day}", zone)
     if last is None and (first is not None or _time_of(ends) is None):
         problems.append(f"{quoted(ends)} is no time. Write it as 2026-11-30 12:00, or 12:00 for the same day.")
     return first, last, tuple(problems)
@@ -175,7 +188,9 @@ def moment_of(text: str, zone: tzinfo) -> datetime | None:
     except ValueError:
         return None
     try:
-        return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
+        moment = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
+        # There and back: an hour that the clocks leave out is the one after it.
+        return moment.astimezone(UTC).astimezone(zone)
     except OverflowError:  # the year 1, or 9999
         return None
 
@@ -183,6 +198,10 @@ def moment_of(text: str, zone: tzinfo) -> datetime | None:
 def shown(moment: datetime) -> str:
     """For people, in the zone that it has."""
     return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _zoned(moment: datetime) -> str:
+    return f"{shown(moment)} {moment.tzinfo}"
 
 
 def _time_of(text: str) -> time | None:

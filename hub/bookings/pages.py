@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from hub.bookings.errors import BookingRefused, NoSuchBooking, NothingToBook
 from hub.bookings.routes import STATUS, CallerOfCapacity
 from hub.bookings.views import BECAUSE, BECAUSE_IMAGE, booking_lines, slots_views
+from hub.credentials.rights import Action
 from hub.images_ahead.views import image_views
 from hub.roles import SERVICE_PREFIX
 from hub.service_pages import ServicePage
@@ -41,11 +43,13 @@ class CapacityPage(CallerOfCapacity, ServicePage):
     async def _book(self, sent: dict[str, str]) -> None:
         try:
             # A browser sends a time as 2026-11-30T09:00.
-            new = NewBooking.model_validate({**sent, "slots": int(sent["slots"]) if sent["slots"].isdecimal() else 0})
+            new = NewBooking.model_validate(
+                {**sent, "slots": int(sent["slots"]) if _SLOTS.fullmatch(sent["slots"]) else 0}
+            )
         except ValidationError as error:
             names = {str(one["loc"][0]) for one in error.errors()}
             raise BookingRefused(tuple(_MISSING[name] for name in FIELDS if name in names)) from None
-        self.check_may_book(await self.standing(), new.team)
+        self.check_may(Action.ADD, await self.standing(), new.team)
         await self.capacity.bookings.book(new, by=self.caller)
 
     async def change(self, changing: Awaitable[None], *, sent: dict[str, str] | None = None) -> None:
@@ -115,9 +119,12 @@ class CancelBookingPage(CapacityPage):
         booking = await self.capacity.bookings.named(number)
         if booking not in await self.seen(who):
             raise NoSuchBooking(number)
-        self.check_may_book(who, booking.team)
+        self.check_may(Action.CHANGE, who, booking.team)
         await self.capacity.bookings.cancel(booking)
 
+
+_SLOTS: Final = re.compile(r"\d{1,9}")
+"""Longer than any number that can be booked; of endless digits Python makes no number."""
 
 _MISSING: Final = {
     "team": "Choose the team.",

@@ -60,9 +60,12 @@ class CallerOfCapacity(PersonHandler):
         """Where they stand among the teams now. Raises StandingUnknown."""
         return await self.services.standings.of(self.caller)
 
-    def check_may_book(self, who: Standing, team: str) -> None:
-        """Raises NotTheirsToBook, or NoSuchTeam."""
-        match may(who, Action.CHANGE if who.is_admin else Action.ADD, Owner.of_team(team)):
+    def check_may(self, action: Action, who: Standing, team: str) -> None:
+        """Whether somebody may book for a team (`ADD`), or cancel (`CHANGE`: also what a team booked that is gone).
+
+        Raises NotTheirsToBook, or NoSuchTeam.
+        """
+        match may(who, action, Owner.of_team(team)):
             case Answer.YES:
                 return
             case Answer.REFUSED:
@@ -78,8 +81,8 @@ class CallerOfCapacity(PersonHandler):
     async def views(self, bookings: Sequence[Booking]) -> tuple[BookingView, ...]:
         """As they stand now."""
         now = datetime.now(UTC)
-        _, started = await self.capacity.bookings.current(now)
-        return booking_views(bookings, self.capacity.catalog, now=now, started=started)
+        current, started = await self.capacity.bookings.current(now)
+        return booking_views(bookings, self.capacity.catalog, now=now, current=current, started=started)
 
 
 class CapacityHandler(CallerOfCapacity):
@@ -118,7 +121,7 @@ class BookingsHandler(CapacityHandler):
         except ValidationError as error:
             said = "; ".join(f"{quoted('.'.join(map(str, one['loc'])))}: {one['msg']}" for one in error.errors())
             raise web.HTTPError(HTTPStatus.BAD_REQUEST, "%s", said) from None
-        self.check_may_book(await self.standing(), new.team)
+        self.check_may(Action.ADD, await self.standing(), new.team)
         booking = await self.capacity.bookings.book(new, by=self.caller)
         (view,) = await self.views([booking])
         self.set_status(HTTPStatus.CREATED)
@@ -134,7 +137,7 @@ class OneBookingHandler(CapacityHandler):
         booking = await self.capacity.bookings.named(int(number))
         if booking not in await self.seen(who):
             raise NoSuchBooking(int(number))
-        self.check_may_book(who, booking.team)
+        self.check_may(Action.CHANGE, who, booking.team)
         await self.capacity.bookings.cancel(booking)
         self.set_status(HTTPStatus.NO_CONTENT)
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from hub.bookings.booking import State, shown, slots_at, state_of
+from hub.bookings.booking import State, left_of, shown, state_of
 from studiolo.wire_capacity import BookingView, SlotsView
 
 if TYPE_CHECKING:
@@ -23,22 +23,25 @@ CENT = Decimal("0.01")
 
 
 def booking_views(
-    bookings: Sequence[Booking], catalog: Catalog, *, now: datetime, started: Mapping[str, Sequence[datetime]]
+    bookings: Sequence[Booking],
+    catalog: Catalog,
+    *,
+    now: datetime,
+    current: Iterable[Booking],
+    started: Mapping[str, Sequence[datetime]],
 ) -> tuple[BookingView, ...]:
-    """As they stand now: those that are over last."""
+    """As they stand now: those that are over last. `current`: everybody's, because a start counts for one alone."""
+    left = {one.id: slots for one, slots in left_of(current, now, started)}
     order = sorted(bookings, key=lambda one: (state_of(one, now) is State.OVER, one.begins, one.id))
-    return tuple(_booking_view(one, catalog, now=now, started=started) for one in order)
+    return tuple(_booking_view(one, catalog, now=now, left=left.get(one.id, one.slots)) for one in order)
 
 
-def _booking_view(
-    booking: Booking, catalog: Catalog, *, now: datetime, started: Mapping[str, Sequence[datetime]]
-) -> BookingView:
+def _booking_view(booking: Booking, catalog: Catalog, *, now: datetime, left: int) -> BookingView:
     hardware = catalog.hardware_named(booking.hardware)
     at_most = hardware.warm.at_most if hardware and hardware.warm else 0
     price = hardware.price_per_hour if hardware else None
-    hours = Decimal(int((booking.ends - booking.begins).total_seconds())) / HOUR_SECONDS
+    hours = Decimal(int(booking.lasts.total_seconds())) / HOUR_SECONDS
     state = state_of(booking, now)
-    left = slots_at((booking,), now, started).get(booking.hardware, 0)
     return BookingView(
         id=booking.id,
         team=booking.team,

@@ -30,9 +30,15 @@ def capacity() -> None:
 @json_option
 def book(*, as_json: bool, **facts: Any) -> None:
     """Have room held for a team for some time. Times are those of the catalog's time zone."""
-    from studiolo.wire_capacity import NewBooking  # noqa: PLC0415 - loads pydantic, which --help does not need
+    from pydantic import ValidationError  # noqa: PLC0415 - takes long to load, and --help does not need it
 
-    booked = ask(lambda studiolo: studiolo.book(NewBooking.model_validate(facts)))
+    from studiolo.wire_capacity import NewBooking  # noqa: PLC0415 - loads pydantic
+
+    try:
+        new = NewBooking.model_validate(facts)
+    except ValidationError as error:
+        raise click.UsageError("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())) from None
+    booked = ask(lambda studiolo: studiolo.book(new))
     if as_json:
         print_json(booked.model_dump(mode="json"))
         return

@@ -42,17 +42,19 @@ def booking(slots: int = 4, begins: float = 24, hours: float = 2, **more: object
         pytest.param(
             booking(6),
             (booking(4),),
-            "Others have booked 4 of the 8 of Small in that time. Then 4 can be booked, or 6 from 2026-11-28 15:00.",
+            "booked 4 of the 8 of Small in that time. Then 4 can be booked, or 6 from 2026-11-28 15:00 UTC.",
             id="not enough left",
         ),
         pytest.param(
             booking(1),
             (booking(5), booking(3, 25, 2)),
-            "Others have booked 8 of the 8 of Small in that time. Then none can be booked, or 1 from 2026-11-28 15:00.",
+            "booked 8 of the 8 of Small in that time. Then none can be booked, or 1 from 2026-11-28 15:00 UTC.",
             id="none left at one moment of it",
         ),
-        pytest.param(booking(hours=0), (), "It would end (2026-11-28 13:00) before it begins", id="no time at all"),
-        pytest.param(booking(begins=-5), (), "That time is over: it would have ended at 2026-11-27 10:00.", id="over"),
+        pytest.param(booking(hours=0), (), "It would end (2026-11-28 13:00 UTC) before it begins", id="no time at all"),
+        pytest.param(
+            booking(begins=-5), (), "That time is over: it would have ended at 2026-11-27 10:00 UTC.", id="over"
+        ),
         pytest.param(booking(hours=400), (), "longer than 14 days", id="too long"),
         pytest.param(booking(begins=24 * 400), (), "in more than 366 days", id="too far ahead"),
     ],
@@ -145,6 +147,9 @@ def test_a_start_counts_for_one_booking_alone() -> None:
         ("2026-11-30", None),
         ("tomorrow at nine", None),
         ("0001-01-01 00:00+14:00", None),
+        ("0001-01-01 00:00", None),
+        # The clocks leave this hour out.
+        ("2027-03-28 02:30", datetime(2027, 3, 28, 3, 30, tzinfo=BERLIN)),
         ("", None),
     ],
 )
@@ -167,6 +172,38 @@ def test_an_end_that_is_a_time_of_day_is_of_the_day_of_the_beginning() -> None:
 )
 def test_both_times_are_looked_at_before_anything_is_said(begins: str, ends: str, count: int) -> None:
     assert len(times_of(begins, ends, BERLIN)[2]) == count
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "hours"),
+    [
+        pytest.param("2026-10-24 12:00", "2026-10-25 12:00", 25, id="the clocks go back"),
+        pytest.param("2027-03-27 12:00", "2027-03-28 12:00", 23, id="the clocks go on"),
+        pytest.param("2026-10-25 02:30+02:00", "2026-10-25 02:30+01:00", 1, id="the hour that is there twice"),
+        pytest.param("2027-03-28 02:30", "2027-03-28 03:00", -0.5, id="from an hour that is not there"),
+        pytest.param("2027-03-28 01:30", "02:30", 1, id="to an hour that is not there"),
+    ],
+)
+def test_a_booking_over_a_change_of_clocks_lasts_as_long_as_it_does(begins: str, ends: str, hours: float) -> None:
+    first, last, _ = times_of(begins, ends, BERLIN)
+    assert first is not None
+    assert last is not None
+    one = Booking(team="vision", hardware="small", slots=1, begins=first, ends=last)
+    assert one.lasts == hours * HOUR
+    earlier = datetime(2026, 10, 1, tzinfo=UTC)
+    assert bool(problems_of(one, EIGHT, (), now=earlier)) is (hours < 0)
+
+
+def test_a_time_that_is_named_says_its_zone() -> None:
+    new = Booking(
+        team="vision",
+        hardware="small",
+        slots=8,
+        begins=(NOW + 24 * HOUR).astimezone(BERLIN),
+        ends=(NOW + 26 * HOUR).astimezone(BERLIN),
+    )
+    (problem,) = problems_of(new, EIGHT, (booking(1),), now=NOW)
+    assert problem.endswith("or 8 from 2026-11-28 16:00 Europe/Berlin.")
 
 
 @given(st.text(max_size=30), st.text(max_size=30))

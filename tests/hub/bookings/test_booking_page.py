@@ -49,6 +49,8 @@ async def test_a_lead_books_and_cancels_on_the_page(browser: Browser, teams: Fak
     found = re.search(r'action="(/services/studiolo/capacity/bookings/\d+/cancel)"', page)
     assert found is not None
     mara = browser("mara")
+    # Who only reads sees the zone too.
+    assert "(Europe/Berlin)" in (await mara.get("capacity")).text
     assert "Cancel this booking" not in (await mara.get("capacity")).text
     assert 'id="book"' not in (await mara.get("capacity")).text
     address = found[1].removeprefix("/services/studiolo/")
@@ -67,8 +69,10 @@ async def test_what_is_wrong_is_said_on_the_page_and_nothing_that_was_typed_is_l
     assert "At most 8 of Small are held at once" in answer.text
     assert 'value="9"' in answer.text
     assert 'value="&lt;b&gt;Course&lt;/b&gt;"' in answer.text
-    answer = await lena.post("capacity", data={**filled(slots="many", begins=""), "_xsrf": token})
-    assert "Write how many" in answer.text
+    for many in ("many", "9" * 5000):
+        answer = await lena.post("capacity", data={**filled(slots=many, begins=""), "_xsrf": token})
+        assert answer.status_code == 400
+        assert "Write how many" in answer.text
     assert "Write when it begins." in answer.text
 
 

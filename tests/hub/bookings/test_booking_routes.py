@@ -105,6 +105,18 @@ async def test_two_who_book_at_once_never_book_more_than_there_is(services: http
     assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400, 400, 400]
 
 
+async def test_what_a_team_booked_that_is_gone_an_administrator_cancels(
+    services: httpx.AsyncClient, teams: FakeHub
+) -> None:
+    lena, adam = teams.knows_for_test("lena"), teams.knows_for_test("adam")
+    number = (await services.post(BOOKINGS, json=wanted(), headers=lena)).json()["id"]
+    del teams.teams["vision"]
+    answers = [await services.delete(f"{BOOKINGS}/{number}", headers=who) for who in (lena, adam)]
+    assert [answer.status_code for answer in answers] == [404, 204]
+    # Nobody books for a team that is not there, whose name may be mistyped.
+    assert (await services.post(BOOKINGS, json=wanted(), headers=adam)).status_code == 404
+
+
 async def test_what_is_booked_for_now_is_held_now(
     services: httpx.AsyncClient, teams: FakeHub, kubernetes: FakeKubernetes
 ) -> None:
@@ -142,6 +154,13 @@ async def test_on_the_command_line_a_team_books_lists_and_cancels(
     for shown in ("vision", "Course", "3 x small", "Europe/Berlin", "EUR 3.00"):
         assert shown in listed.output
     (booked,) = json.loads((await run("capacity", "bookings", "--json")).output)["bookings"]
+    long = await run(
+        *("capacity", "book", "--hardware", "small", "--slots", "99999", "--team", "vision", "--title", "x" * 200),
+        *("--from", when["begins"], "--to", when["ends"]),
+    )
+    assert long.exit_code == 2
+    assert "slots: " in long.output
+    assert "title: " in long.output
     refused = await run("capacity", "cancel", str(booked["id"]), who="mara")
     assert refused.exit_code != 0
     assert "Only who leads" in refused.output

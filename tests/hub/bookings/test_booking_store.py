@@ -30,7 +30,7 @@ def new(slots: int = 5, *, days: int = 1) -> NewBooking:
         slots=slots,
         begins=begins.isoformat(),
         ends=(begins + timedelta(hours=2)).isoformat(),
-        title="  Course  on\nsight ",
+        title="  Course  on\nsight\x00\x1b ",
     )
 
 
