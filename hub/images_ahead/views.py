@@ -23,7 +23,7 @@ def image_views(look: Look) -> tuple[ImageView, ...]:
         able = [node for node in look.nodes if node.name in wish.nodes]
         present = sum(node.holds(wish.image) for node in able)
         fetching = sum(pod.image == wish.image for pod in look.fetching)
-        without = {node.name for node in able if wish.image not in node.has}
+        without = {node.name for node in able if not node.holds(wish.image)}
         failed = [one for one in look.failed if one.image == wish.image and one.node in without]
         found.append(
             ImageView(
