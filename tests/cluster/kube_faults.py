@@ -79,6 +79,18 @@ class WatchesCutSilently(Fault):
 
 
 @dataclass
+class Hides(Fault):
+    """Somebody has no right to these."""
+
+    resources: frozenset[str]
+
+    async def answer(self, question: Question) -> web.StreamResponse:
+        if question.what.rpartition(" ")[2] in self.resources:
+            return _status(403, "Forbidden", "no such right")
+        return await question.pass_on()
+
+
+@dataclass
 class Forgetful(Fault):
     """It has forgotten where each watch was: 410, once for each kind of object."""
 
