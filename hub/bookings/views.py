@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from hub.bookings.booking import State, left_of, shown, state_of
+from hub.bookings.booking import BEFORE, State, left_of, shown, state_of
 from studiolo.wire_capacity import BookingView, SlotsView
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ BECAUSE_IMAGE = {
     "started": "it has started lately",
     "watched": "somebody looks at its model",
 }
-STATES = {"coming": "coming", "preparing": "room is being made", "running": "running", "over": "over"}
+STATES = {"coming": "coming", "over": "over"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ def booking_lines(
             title=one.title or one.team,
             what=f"{one.slots} x {_title(one.hardware, catalog)}" + (f", {one.environment}" if one.environment else ""),
             when=_when(one.begins.astimezone(zone), one.ends.astimezone(zone)),
-            state=_state(one),
+            state=_state(one, zone),
             is_on=one.state in {State.PREPARING, State.RUNNING},
             note=one.note,
             by=f"{one.team}, by {one.by}",
@@ -142,7 +142,9 @@ def booking_lines(
     )
 
 
-def _state(one: BookingView) -> str:
+def _state(one: BookingView, zone: ZoneInfo) -> str:
+    if one.state == State.PREPARING:
+        return f"room is being made since {(one.begins - BEFORE).astimezone(zone):%H:%M}"
     if one.state == State.RUNNING:
         return f"running: {one.started} of {one.slots} have started"
     return STATES[one.state]

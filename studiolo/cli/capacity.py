@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
+from click.shell_completion import CompletionItem
 
+from studiolo.cli.completion import PATIENCE_SECONDS
 from studiolo.cli.connection import ask
 from studiolo.cli.output import json_option, note, print_json, print_table
+from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from studiolo.client import Studiolo
+    from studiolo.wire_capacity import BookingViews
 
 
 @click.group()
@@ -73,8 +80,28 @@ def bookings(*, as_json: bool) -> None:
     note(f"Times are those of {found.timezone}.")
 
 
+def complete_booking(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Bookings that are not over; nothing when that cannot be told: a shell waits for the answer."""
+    del param
+
+    async def question(studiolo: Studiolo) -> BookingViews:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await studiolo.bookings()
+
+    try:
+        with ctx:
+            known = ask(question).bookings
+    except (StudioloError, TimeoutError):
+        return []
+    return [
+        CompletionItem(str(one.id), help=f"{one.team}, {one.slots} x {one.hardware}, {one.state}")
+        for one in known
+        if one.state != "over" and str(one.id).startswith(incomplete)
+    ]
+
+
 @capacity.command()
-@click.argument("number", type=int)
+@click.argument("number", type=int, shell_complete=complete_booking)
 @json_option
 def cancel(number: int, *, as_json: bool) -> None:
     """Take the booking NUMBER back. Workspaces that have started go on."""

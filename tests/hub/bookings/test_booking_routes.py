@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import click
 import httpx
 import pytest
 from click.testing import CliRunner, Result
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from hub.app import RunningServices
 from hub.settings import Settings
 from studiolo.cli import main
+from studiolo.cli.capacity import cancel, complete_booking
 from studiolo.cli.connection import Connection
 from studiolo.client import Studiolo
 from tests.fakes.fake_kubernetes import PATIENCE_SECONDS, FakeKubernetes
@@ -132,6 +134,15 @@ async def test_what_is_booked_for_now_is_held_now(
     assert (await services.get("api/capacity/slots", headers=teams.knows_for_test("lena"))).status_code == 403
 
 
+def completed(settings: Settings) -> list[str]:
+    """What a shell is told after `studiolo capacity cancel`."""
+    connection = Connection(open=lambda: Studiolo(settings.services.url, "token-of-lena"), open_at=Studiolo)
+    context = click.Context(cancel, obj=connection)
+    items = [one.value for one in complete_booking(context, cancel.params[0], "")]
+    assert complete_booking(context, cancel.params[0], "x") == []
+    return items
+
+
 async def test_on_the_command_line_a_team_books_lists_and_cancels(
     services: httpx.AsyncClient, teams: FakeHub, settings: Settings
 ) -> None:
@@ -161,6 +172,7 @@ async def test_on_the_command_line_a_team_books_lists_and_cancels(
     assert long.exit_code == 2
     assert "slots: " in long.output
     assert "title: " in long.output
+    assert await asyncio.to_thread(completed, settings) == [str(booked["id"])]
     refused = await run("capacity", "cancel", str(booked["id"]), who="mara")
     assert refused.exit_code != 0
     assert "Only who leads" in refused.output

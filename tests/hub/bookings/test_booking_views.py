@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.bookings.views import booking_views
+from hub.bookings.views import booking_lines, booking_views
 from studiolo.catalog_model import Catalog, Warm
 from tests.hub.bookings.test_booking import HOUR, booking
 from tests.hub.capacity.shapes import NOW, hardware
@@ -35,4 +35,16 @@ def test_what_the_catalog_no_longer_holds_is_said() -> None:
         "",
         "At most 3 of it are held now: the catalog has changed since it was booked.",
         "This hardware is not in the catalog any more, so nothing is held.",
+    ]
+
+
+def test_the_page_says_where_each_stands() -> None:
+    those = tuple(booking(begins=begins, id=number) for number, begins in enumerate((-9, -1, 0.1, 9)))
+    views = booking_views(those, CATALOG, now=NOW, current=those, started={"small": [NOW - HOUR / 2]})
+    lines = booking_lines(views, CATALOG, changeable=("vision",))
+    assert [(one.state, one.may_cancel) for one in lines] == [
+        ("running: 1 of 4 have started", True),
+        ("room is being made since 12:56", True),
+        ("coming", True),
+        ("over", False),
     ]
