@@ -43,7 +43,7 @@ def throttled_registry(folder: Path, *, bytes_per_second: float) -> Iterator[str
         finally:
             process.terminate()
             shutil.rmtree(hosts)
-            ctr_remove([name for name in ctr("images", "list", "-q").split() if name.startswith(f"{host}/")])
+            ctr_remove(names_of(ctr("images", "list"), host))
 
 
 def wait_until_answers(url: str) -> None:
@@ -68,6 +68,13 @@ def ctr_remove(names: list[str]) -> None:
     """With all that only they needed, and returns when that is gone."""
     if names:
         ctr("images", "remove", "--sync", *names)
+
+
+def names_of(listed: str, host: str) -> list[str]:
+    """All names of what came from there, in `ctr images list`: one of them is that of an image's configuration."""
+    rows = [line.split() for line in listed.splitlines()[1:]]
+    from_there = {row[2] for row in rows if row[0].startswith(f"{host}/")}
+    return [row[0] for row in rows if row[2] in from_there]
 
 
 def named(host: str, image: LargeImage) -> str:

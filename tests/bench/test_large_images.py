@@ -12,6 +12,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from bench.large_images import LargeImage, LargeImages, chain_ids, digest_of, registry
+from bench.node_images import names_of
 from tests.fakes.image_registry import image_registry
 
 SIZE = 3_000
@@ -74,3 +75,14 @@ async def test_the_registry_has_manifests_and_its_own_layers_and_names_where_the
 async def test_the_registry_has_no_manifest_that_nobody_made(images: LargeImages) -> None:
     async with TestClient(TestServer(registry(images.folder, FAST))) as client:
         assert (await client.get("/v2/bench/large/manifests/sha256:0")).status == 404
+
+
+def test_what_came_from_a_registry_is_forgotten_under_each_of_its_names() -> None:
+    listed = (
+        "REF TYPE DIGEST SIZE PLATFORMS LABELS\n"
+        "10.0.0.1:1/bench/large@sha256:a oci sha256:a 1 MiB linux -\n"
+        "10.0.0.1:2/bench/large@sha256:b oci sha256:b 1 MiB linux -\n"
+        "sha256:about-a oci sha256:a 1 MiB linux -\n"
+        "sha256:about-b oci sha256:b 1 MiB linux -\n"
+    )
+    assert names_of(listed, "10.0.0.1:1") == ["10.0.0.1:1/bench/large@sha256:a", "sha256:about-a"]
