@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from hub.database import DatabaseAway
 from hub.images_ahead import store
-from hub.images_ahead.plan import Demand, NodeImages, Wish, is_open, lacking, pulls, wishes
+from hub.images_ahead.plan import Demand, NodeImages, Wish, is_open, lacking, pulls, sizes_with_announced, wishes
 from hub.images_ahead.pull_pod import PULL, Came, PullPod, pull_pod
 from hub.images_ahead.store import Fetched
 from hub.images_ahead.switch import Switch, is_due, switched, with_catalog
@@ -159,22 +159,32 @@ class ImageKeeper:
         still = [pod for pod in pods if pod.came is Came.FETCHING or pod.is_ending]
         nodes = _images_of(facts or (), still, known.fetched, now=now)
         wished = wishes(catalog, demand, facts or ())
-        switches = {name: self._switched(one, wished, nodes, known, now=now) for name, one in switches.items()}
+        sizes = sizes_with_announced(self._sizes(), demand.offered, demand.announced)
+        switches = {
+            name: self._switched(one, wished, nodes, known, sizes=sizes, now=now) for name, one in switches.items()
+        }
         if switches != dict(known.switches):
             await self._database.run(lambda session: store.keep_switches(session, switches.values()))
         failed = tuple(one for one in known.fetched if one.reason)
         self.seen = Look(nodes=nodes, wished=wished, failed=failed, fetching=tuple(still), switches=switches)
-        limits, sizes = self._limits, self._sizes()
+        limits = self._limits
         for pull in pulls(wished, nodes, sizes=sizes, budget=limits.budget_bytes, at_once=limits.at_once):
             await self._begin(pull)
 
     def _switched(
-        self, switch: Switch, wished: Sequence[Wish], nodes: Sequence[NodeImages], known: _Known, *, now: datetime
+        self,
+        switch: Switch,
+        wished: Sequence[Wish],
+        nodes: Sequence[NodeImages],
+        known: _Known,
+        *,
+        sizes: Mapping[str, int],
+        now: datetime,
     ) -> Switch:
         if not switch.announced:
             return switch
         budget = self._limits.budget_bytes
-        missing = lacking(switch.announced, wished, nodes, sizes=self._sizes(), budget=budget)
+        missing = lacking(switch.announced, wished, nodes, sizes=sizes, budget=budget)
         is_due_now = is_due(
             switch,
             is_everywhere=not missing,

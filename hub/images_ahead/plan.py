@@ -140,21 +140,35 @@ def is_open(node: NodeFacts) -> bool:
     return node.is_ready and not node.is_cordoned and not node.is_short_of_disk
 
 
-def ranked(wished: Iterable[Wish], node: NodeImages) -> list[Wish]:
-    """What one node wants, the most wanted first."""
-    here = [wish for wish in wished if node.name in wish.nodes]
-    return sorted(here, key=lambda wish: (wish.why, -wish.rates.get(node.group, 0.0), wish.environment, wish.image))
+def ranked(wished: Iterable[Wish], group: str) -> list[Wish]:
+    """What nodes of a group want, the most wanted first."""
+    return sorted(wished, key=lambda wish: (wish.why, -wish.rates.get(group, 0.0), wish.environment, wish.image))
 
 
-def within_budget(wished: Iterable[Wish], node: NodeImages, *, sizes: Mapping[str, int], budget: int) -> list[Wish]:
-    """What of it has room within the budget, in the same order. A size that no node has told yet counts as nothing."""
-    kept, used = [], 0
-    for wish in ranked(wished, node):
-        size = sizes.get(wish.image) or sizes.get(without_tag(wish.image), 0)  # nodes tell of it by the other name
-        if used + size <= budget:
-            kept.append(wish)
-            used += size
-    return kept
+def within_budget(
+    wished: Sequence[Wish], nodes: Iterable[NodeImages], *, sizes: Mapping[str, int], budget: int
+) -> Iterator[tuple[NodeImages, list[Wish]]]:
+    """What each node wants and has room for within the budget, the most wanted first.
+
+    A size that no node has told yet counts as nothing.
+    """
+    large = {wish.image: _size(wish.image, sizes) for wish in wished}
+    by_group: dict[str, list[Wish]] = {}  # thousands of nodes are of few groups
+    for node in nodes:
+        if node.group not in by_group:
+            by_group[node.group] = ranked(wished, node.group)
+        kept, used = [], 0
+        for wish in by_group[node.group]:
+            if node.name not in wish.nodes:
+                continue
+            if used + large[wish.image] <= budget:
+                kept.append(wish)
+                used += large[wish.image]
+        yield node, kept
+
+
+def _size(image: str, sizes: Mapping[str, int]) -> int:
+    return sizes.get(image) or sizes.get(without_tag(image), 0)  # nodes tell of it by the other name
 
 
 def pulls(
@@ -167,31 +181,34 @@ def pulls(
 ) -> tuple[Pull, ...]:
     """What is begun now: one for each node that fetches none, and no more than `at_once` together."""
     found: list[tuple[Why, Pull]] = []
-    for node in nodes:
-        if node.fetching:
-            continue
-        missing = (
-            wish
-            for wish in within_budget(wished, node, sizes=sizes, budget=budget)
-            if not node.holds(wish.image) and wish.image not in node.not_now
-        )
+    free = max(0, at_once - sum(node.fetching for node in nodes))
+    images = {wish.image for wish in wished}
+    idle = [node for node in nodes if not node.fetching and not images <= node.has]
+    for node, wanted in within_budget(wished, idle, sizes=sizes, budget=budget) if free else ():
+        missing = (wish for wish in wanted if not node.holds(wish.image) and wish.image not in node.not_now)
         wish = next(missing, None)
         if wish is not None:
             pull = Pull(node=node.name, node_uid=node.uid, image=wish.image, environment=wish.environment, why=wish.why)
             found.append((wish.why, pull))
-    free = max(0, at_once - sum(node.fetching for node in nodes))
     found.sort(key=lambda pair: (pair[0], pair[1].node))
     return tuple(pull for _, pull in found[:free])
+
+
+def sizes_with_announced(
+    sizes: Mapping[str, int], offered: Mapping[str, str], announced: Mapping[str, str]
+) -> dict[str, int]:
+    """An image that no node has told of yet is taken to be as large as what its environment starts now."""
+    untold = {name: image for name, image in announced.items() if not _size(image, sizes)}
+    return {**sizes, **{image: _size(offered.get(name, ""), sizes) for name, image in untold.items()}}
 
 
 def lacking(
     image: str, wished: Sequence[Wish], nodes: Sequence[NodeImages], *, sizes: Mapping[str, int], budget: int
 ) -> tuple[str, ...]:
     """The nodes that are still to fetch an image. Those that gave it up, or have no room for it, do not count."""
+    without = [node for node in nodes if not node.holds(image) and image not in node.gave_up]
     return tuple(
         node.name
-        for node in nodes
-        if not node.holds(image)
-        and image not in node.gave_up
-        and any(wish.image == image for wish in within_budget(wished, node, sizes=sizes, budget=budget))
+        for node, wanted in within_budget(wished, without, sizes=sizes, budget=budget)
+        if any(wish.image == image for wish in wanted)
     )

@@ -75,16 +75,11 @@ def keep_switches(session: Session, kept: Iterable[Switch]) -> None:
 def fetched(session: Session, *, now: datetime) -> list[Fetched]:
     """What is still believed, and what failed lately."""
     session.execute(delete(FetchedImageRow).where(FetchedImageRow.at < (now - BELIEVED).astimezone(UTC)))
+    row = FetchedImageRow
+    asked = select(row.node_uid, row.node, row.image, row.at, row.tries, row.reason)  # tens of thousands: no objects
     return [
-        Fetched(
-            node_uid=row.node_uid,
-            node=row.node,
-            image=row.image,
-            at=aware(row.at),
-            tries=row.tries,
-            reason=row.reason,
-        )
-        for row in session.scalars(select(FetchedImageRow))
+        Fetched(node_uid=uid, node=node, image=image, at=aware(at), tries=tries, reason=reason)
+        for uid, node, image, at, tries, reason in session.execute(asked)
     ]
 
 

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.images_ahead.plan import Demand, NodeImages, Pull, Why, Wish, is_open, lacking, pulls, ranked, wishes
+from hub.images_ahead.plan import (
+    Demand,
+    NodeImages,
+    Pull,
+    Why,
+    Wish,
+    is_open,
+    lacking,
+    pulls,
+    ranked,
+    sizes_with_announced,
+    wishes,
+)
 from spawner.pod_facts import NodeFacts
 from studiolo.catalog import Environment
 from studiolo.catalog_model import Catalog
@@ -103,7 +115,7 @@ def fetch(wished: list[Wish], *nodes: NodeImages, budget: int = 10, at_once: int
 
 def test_the_most_wanted_that_is_missing_comes_first_on_each_node() -> None:
     some = [wish("often", rate=5), wish("seldom", rate=1), wish("announced", Why.ANNOUNCED, rate=0)]
-    assert [one.image for one in ranked(some, node())] == ["announced", "often", "seldom"]
+    assert [one.image for one in ranked(some, node().group)] == ["announced", "often", "seldom"]
     assert fetch(some, node("a"), node("b", "announced")) == [("a", "announced"), ("b", "often")]
 
 
@@ -137,6 +149,14 @@ def test_what_is_still_lacking_leaves_out_nodes_that_cannot_have_it() -> None:
     assert still(node("a", gave_up=frozenset({"new"}))) == ()
     assert still(node("c")) == ()
     assert still(node("a"), budget=3) == ()
+
+
+def test_a_new_image_is_taken_to_be_as_large_as_the_one_before_until_a_node_has_told() -> None:
+    offered, announced = {"python": "old"}, {"python": "new", "other": "unknown"}
+    assert sizes_with_announced({"old": 4}, offered, announced) == {"old": 4, "new": 4, "unknown": 0}
+    assert sizes_with_announced({"old": 4, "new": 7}, offered, announced) == {"old": 4, "new": 7, "unknown": 0}
+    told = {"new@sha256:2": 7, "old@sha256:1": 4}
+    assert sizes_with_announced(told, {"python": "old:1@sha256:1"}, {"python": "new:2@sha256:2"}) == told
 
 
 NAMES = st.sampled_from(["i1", "i2", "i3", "i4", "i5"])
