@@ -31,6 +31,10 @@ LIVE_MS = 15_000
 """A card is to change within five seconds; three times that, for a machine that is busy with a cluster."""
 
 WAIT = re.compile(r"about \d+ (s|min)")
+OFFER = re.compile("^Start on Small|^Small starts: ")
+OFFERED = "#offer-1:visible, #instead-words:visible"
+"""On the page of a start that failed; or on the form, where one that fails at once leads back to."""
+
 FULL = "not now: 1 of 1 GPU in use"
 
 
@@ -148,7 +152,15 @@ async def test_what_a_quota_refuses_is_said_before_the_click_and_after_it_with_w
         await page.get_by_role("radio", name="Seat").check()
         await page.locator("#start").click()
         await expect(page.get_by_role("alert")).to_contain_text('the quota "people"', timeout=PATIENCE_MS)
-        await expect(page.locator("#offer-1")).to_have_text(re.compile("Start on Small"))
+        await expect(page.locator(OFFERED).first).to_have_text(OFFER)
+
+        # What no machine could ever hold is offered the same: a seat is nearer in size, and the quota forbids it.
+        await page.goto("/hub/spawn")
+        await expect(page.locator("#hardware-enormous-state")).to_contain_text("never: no machine is large enough")
+        await page.get_by_role("radio", name="Enormous").check()
+        await page.locator("#start").click()
+        await expect(page.get_by_role("alert")).to_contain_text("Enormous", timeout=PATIENCE_MS)
+        await expect(page.locator(OFFERED).first).to_have_text(OFFER)
     await held.kube.delete(quota)
     assert (await until_told(hub, "seat", WAIT))["why"] == ""
 

@@ -167,6 +167,14 @@ async def test_of_hundreds_of_starts_under_changing_load_the_metrics_say_how_goo
             if number % 5 == 0:
                 choice = {"environment": FAR, "hardware": "small"}
                 await asyncio.to_thread(forget, far_image[1])
+                # No node of anybody's loses an image so: it is forecast once the node has told of it.
+                await asyncio.to_thread(
+                    lambda: hub.until(
+                        lambda: forecast_of(hub, token, {"environment": FAR, "hardware": "small"})["kind"] == "pull",
+                        what="the node has told that the image is gone",
+                        seconds=TOLD_SECONDS,
+                    )
+                )
             elif number % 5 == 1:
                 choice = {"environment": FAR, "hardware": "small"}
             elif number == ONE_TURN - 1:
