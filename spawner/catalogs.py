@@ -94,6 +94,11 @@ class CatalogHolder:
             self._offered = dict(offered)
             self._serve()
 
+    def newer_is_coming(self, environment: str) -> bool:
+        """Whether an environment starts another image than its entry names, until that one is on the nodes."""
+        named = next((entry.image for entry in self._current.environments if entry.name == environment), None)
+        return named is not None and self._offered.get(environment, named) != named
+
     def _serve(self) -> None:
         environments = tuple(
             entry.model_copy(update={"image": self._offered.get(entry.name, entry.image)})

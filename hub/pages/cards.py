@@ -39,6 +39,8 @@ class SoftwareFacts:
     """Why nobody can install it, as a sentence."""
     expected_seconds: float | None = None
     """How long a start took before; None when nobody knows."""
+    newer_is_coming: bool = False
+    """Whether what starts is the version before, until the new one is on the nodes."""
 
     @property
     def can_start(self) -> bool:
@@ -70,6 +72,8 @@ class SoftwareCard:
     """What the summary bar says about the wait: "about 2 s"."""
     can_start: bool
     is_selected: bool
+    note: str = ""
+    """One more sentence, in plain words."""
 
     @property
     def is_disabled(self) -> bool:
@@ -126,6 +130,7 @@ def software_card(facts: SoftwareFacts, *, is_selected: bool, cell: ForecastCell
         state=state,
         time=time,
         can_start=facts.can_start,
+        note="A newer version is being brought to the machines." if facts.newer_is_coming else "",
         is_selected=is_selected,
     )
 

@@ -83,4 +83,9 @@ class ClusterPlace:
 
     def _software(self, environment: Environment) -> SoftwareFacts:
         expected = self.starts.expected(environment.image or "")
-        return SoftwareFacts(environment=environment, is_ready=True, expected_seconds=sum(expected.values()) or None)
+        return SoftwareFacts(
+            environment=environment,
+            is_ready=True,
+            expected_seconds=sum(expected.values()) or None,
+            newer_is_coming=self.catalogs.newer_is_coming(environment.name),
+        )

@@ -271,3 +271,24 @@ async def test_a_folder_that_was_away_is_noticed_when_it_is_back(
         come_back()
         assert (await heard.get()).is_valid
     assert titles(holder) == ["Back"]
+
+
+def test_an_environment_starts_the_image_before_until_the_new_one_is_on_the_nodes(folder: Path) -> None:
+    old, new = (f"registry.test/python@sha256:{letter * 64}" for letter in "ab")
+    (folder / "environments.yaml").write_text(ENVIRONMENTS + f"    image: {new}\n")
+    holder = CatalogHolder(folder, log=LOG, now=Clock())
+
+    def starts() -> tuple[str | None, bool]:
+        return holder.current.environments[0].image, holder.newer_is_coming("python")
+
+    assert starts() == (new, False)
+    holder.start_images({"python": old, "gone": old})
+    assert starts() == (old, True)
+    assert not holder.newer_is_coming("gone")
+    assert holder.reload().is_valid
+    assert starts() == (old, True)
+    (folder / "environments.yaml").write_text(ENVIRONMENTS + f"    image: {old}\n")
+    holder.reload()
+    assert starts() == (old, False)
+    holder.start_images({})
+    assert starts() == (old, False)

@@ -147,4 +147,10 @@ def test_apps_are_shown_by_their_titles(sample_catalog: Catalog) -> None:
     pytorch = sample_catalog.environment("pytorch")
     assert pytorch is not None
     card = software_card(SoftwareFacts(environment=pytorch, is_ready=True), is_selected=False)
+    assert card.note == ""
     assert card.apps == ("TensorBoard",)
+
+
+def test_software_says_that_a_newer_version_is_on_its_way(sample_catalog: Catalog) -> None:
+    facts = SoftwareFacts(environment=sample_catalog.environments[0], is_ready=True, newer_is_coming=True)
+    assert software_card(facts, is_selected=False).note == "A newer version is being brought to the machines."

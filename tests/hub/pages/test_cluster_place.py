@@ -16,7 +16,9 @@ from studiolo.catalog import Catalog
 
 def place(catalog: Catalog, pods: Any = None) -> ClusterPlace:
     return ClusterPlace(
-        catalogs=SimpleNamespace(current=catalog),  # type: ignore[arg-type]  # one that does not change
+        catalogs=SimpleNamespace(  # type: ignore[arg-type]  # one that does not change
+            current=catalog, newer_is_coming=lambda name: name == "pytorch"
+        ),
         starts=NoHistory(),  # type: ignore[arg-type]  # it knows nothing
         forecasts=SimpleNamespace(forecasts=lambda _teams: ()),  # type: ignore[arg-type]  # nobody makes any
         pods=lambda: pods,
@@ -53,3 +55,9 @@ def test_a_silent_api_server_is_said_with_the_age_of_what_is_shown(sample_catalo
     workspaces, kubernetes = place(sample_catalog, pods()).figures()
     assert (workspaces.value, kubernetes.value) == ("1 running", "answers")
     assert place(sample_catalog, pods(silent_seconds=120)).figures()[1].value == "silent for 120 s"
+
+
+def test_software_whose_new_image_is_on_its_way_is_known(sample_catalog: Catalog) -> None:
+    teams = sample_catalog.environment("pytorch").teams or ()  # type: ignore[union-attr]  # the catalog has it
+    offered = place(sample_catalog).offer_to(tuple(teams)).software
+    assert [facts.environment.name for facts in offered if facts.newer_is_coming] == ["pytorch"]
