@@ -18,11 +18,13 @@ from hub.images_ahead.keeper import TRIES, ImageKeeper, Limits
 from hub.images_ahead.offers import BELIEVED, ImageOffers
 from hub.images_ahead.pull_pod import Came, Fetching, pull_pod
 from hub.images_ahead.views import image_views, offered_images
+from hub.starts.actions import record_start
 from spawner.kube import KubeAway
 from spawner.pod_facts import NodeFacts
 from studiolo.catalog import Environment
 from studiolo.catalog_model import Catalog
 from studiolo.client import ServiceAway
+from studiolo.wire import StartRecord
 from studiolo.wire_capacity import OfferedImages
 from tests.fakes.fake_kubernetes import FakeKubernetes
 from tests.hub.capacity.shapes import NOW, SMALL
@@ -228,6 +230,32 @@ async def test_after_half_an_hour_it_is_offered_wherever_it_is(situation: Situat
     situation.now += timedelta(minutes=1)
     await situation.keeper.look()
     assert situation.offered() == NEW
+
+
+@pytest.mark.parametrize(
+    ("image", "outcome", "offered"),
+    [(OLD, "image_not_found", NEW), (OLD, "registry_away", OLD), (OLD, "ready", OLD), (NEW, "image_not_found", OLD)],
+)
+async def test_once_a_start_finds_that_the_old_image_is_gone_the_new_one_is_offered(
+    situation: Situation, image: str, outcome: str, offered: str
+) -> None:
+    await situation.keeper.look()
+    situation.image = NEW
+    await situation.keeper.look()
+    start = StartRecord(
+        user="ada",
+        server="",
+        environment="python",
+        hardware="small",
+        environment_digest=image,
+        phases={},
+        outcome=outcome,
+        started_at=situation.now + timedelta(seconds=5),
+    )
+    await record_start(situation.database, start)
+    situation.now += timedelta(seconds=10)
+    await situation.keeper.look()
+    assert situation.offered() == offered
 
 
 async def test_where_nodes_may_not_be_seen_a_new_image_is_offered_at_once(situation: Situation) -> None:
