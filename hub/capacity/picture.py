@@ -39,6 +39,9 @@ UNFINISHED: Final = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Fai
 ASK_AGAIN_SECONDS: Final = 300.0
 """After a refusal to show all pods. A right that is given later is noticed without a restart."""
 
+REMEMBERED_SECONDS: Final = 60.0
+"""The image of a pod that has ended is on its node, and a kubelet says so only some seconds later."""
+
 GONE: Final = room_on(NodeFacts(name=""))
 """In the place of a node that is no more. It has nothing."""
 
@@ -92,6 +95,8 @@ class Picture:
         self._likely_ends = likely_ends
         self._pods: dict[str, _Known] = {}
         self._by_node: dict[str, dict[str, Placed]] = {}
+        self._lately: dict[str, dict[str, float]] = {}
+        """Images of what ran on a node a moment ago, each with the time until which that says something."""
         self._rooms: list[NodeRoom] = []
         self._places: dict[str, int] = {}
         """Which of the rooms is which node's."""
@@ -118,6 +123,7 @@ class Picture:
         if nodes is None or not self.is_listed:
             return None
         self._note_ends()
+        self._forget_images()
         here = {facts.name for facts in nodes}
         for name in self._places.keys() - here:
             index = self._places.pop(name)
@@ -131,7 +137,8 @@ class Picture:
                     self._rooms.append(GONE)
             elif self._rooms[index].facts is facts and facts.name not in self._dirty:
                 continue
-            self._set(index, room_on(facts, self._by_node.get(facts.name, {}).values()))
+            placed, lately = self._by_node.get(facts.name, {}).values(), self._lately.get(facts.name, ())
+            self._set(index, room_on(facts, placed, lately=lately))
         self._dirty.clear()
         return View(nodes=tuple(self._rooms))
 
@@ -218,7 +225,24 @@ class Picture:
         if kind in {"ADDED", "MODIFIED"}:
             self._put(raw)
         elif kind == "DELETED":
+            self._remember_images(raw)
             self._remove(_uid(raw))
+
+    def _remember_images(self, raw: Json) -> None:
+        """Of a pod that has ended, or is gone."""
+        if (node := node_of(raw)) and (images := placed_of(raw).images):
+            until = self._with.clock() + REMEMBERED_SECONDS
+            self._lately.setdefault(node, {}).update(dict.fromkeys(images, until))
+            self._dirty.add(node)
+
+    def _forget_images(self) -> None:
+        now = self._with.clock()
+        for node, images in list(self._lately.items()):
+            if min(images.values()) <= now:
+                self._dirty.add(node)
+                self._lately[node] = {image: until for image, until in images.items() if until > now}
+                if not self._lately[node]:
+                    del self._lately[node]
 
     def _put(self, raw: Json) -> None:
         node = node_of(raw)

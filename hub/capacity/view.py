@@ -63,8 +63,8 @@ class NodeRoom:
         return self.facts.is_ready and not self.facts.is_cordoned
 
 
-def room_on(facts: NodeFacts, placed: Iterable[Placed] = ()) -> NodeRoom:
-    """A node with what is placed on it."""
+def room_on(facts: NodeFacts, placed: Iterable[Placed] = (), *, lately: Iterable[str] = ()) -> NodeRoom:
+    """A node with what is placed on it. `lately`: images of what ran there a moment ago."""
     pods = tuple(placed)
     has = amount_of_node(facts.allocatable)
     free = could_free = has
@@ -72,7 +72,7 @@ def room_on(facts: NodeFacts, placed: Iterable[Placed] = ()) -> NodeRoom:
         free = free.minus(pod.asks)
         if not pod.gives_way:
             could_free = could_free.minus(pod.asks)
-    images = frozenset(facts.images).union(*(pod.images for pod in pods))
+    images = frozenset(facts.images).union(lately, *(pod.images for pod in pods))
     ending = [(pod.ends_at, pod.asks) for pod in pods if pod.ends_at is not None and not pod.gives_way]
     ending.sort(key=lambda entry: entry[0])
     return NodeRoom(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hub.capacity.picture import ASK_AGAIN_SECONDS, Picture, placed_of
+from hub.capacity.picture import ASK_AGAIN_SECONDS, REMEMBERED_SECONDS, Picture, placed_of
 from hub.capacity.view import View
 from spawner.amounts import Amount
 from spawner.kube_feed import Pauses, Persistence
@@ -150,6 +150,21 @@ async def test_a_right_to_see_all_pods_that_is_given_later_is_used_then() -> Non
             await until(picture, lambda view: left(view) == [3000])
             asked_again.set()
             await until(picture, lambda view: left(view) == [2500])
+
+
+async def test_the_image_of_what_has_ended_is_on_its_node_until_the_node_itself_must_have_told() -> None:
+    now = [0.0]
+    async with FakeKubernetes() as api:
+        put_node(api, "a")
+        ran = a_pod("one", "a", containers=[{"name": "c", "image": IMAGE}])
+        ran["status"]["containerStatuses"] = [{"name": "c", "state": {"terminated": {"exitCode": 0}}}]
+        api.put_for_test("pods", ran, namespace="")
+        async with watching(api, persistence=replace(QUICK, clock=lambda: now[0])) as picture:
+            await until(picture, lambda view: view.with_image(IMAGE) == 1 and view.nodes[0].placed != ())
+            api.remove_for_test("pods", "one", namespace="")
+            await until(picture, lambda view: view.with_image(IMAGE) == 1 and view.nodes[0].placed == ())
+            now[0] = REMEMBERED_SECONDS
+            await until(picture, lambda view: view.with_image(IMAGE) == 0)
 
 
 async def test_a_pod_that_waits_takes_nothing_until_it_is_told_where_it_goes() -> None:
