@@ -32,6 +32,8 @@ class Installed:
     release: str
     ours: str
     theirs: str
+    held: str
+    """Of pods that hold room and fetch images."""
     cluster_wide: tuple[dict[str, Any], ...]
 
     def account(self, name: str) -> str:
@@ -44,6 +46,7 @@ async def _install(kubeconfig: Path) -> Installed:
         release = f"rights-{secrets.token_hex(3)}"
         ours = await create_namespace(kube, release)
         theirs = await create_namespace(kube, f"{release}-workspaces", labels=RESTRICTED)
+        held = await create_namespace(kube, f"{release}-capacity", labels=RESTRICTED)
         values = merged(LEAST, {"kubernetes": {"namespace": theirs}})
         wide = []
         for one in render(values, release=release, namespace=ours):
@@ -53,7 +56,7 @@ async def _install(kubeconfig: Path) -> Installed:
                 else:
                     one["metadata"].setdefault("namespace", ours)
                 await kube.create(one)
-        return Installed(release=release, ours=ours, theirs=theirs, cluster_wide=tuple(wide))
+        return Installed(release=release, ours=ours, theirs=theirs, held=held, cluster_wide=tuple(wide))
 
 
 async def _remove(kubeconfig: Path, installed: Installed) -> None:
@@ -128,19 +131,19 @@ NEVER_ANYWHERE = (
 @pytest.mark.parametrize(("verb", "what"), NEVER_ANYWHERE, ids=" ".join)
 async def test_the_hub_s_account_may_not(verb: str, what: str, installed: Installed, kube: Kube) -> None:
     hub = installed.account("hub")
-    for namespace in (installed.theirs, installed.ours, "kube-system", ""):
+    for namespace in (installed.theirs, installed.held, installed.ours, "kube-system", ""):
         assert not await may(kube, hub, verb, what, namespace), namespace
 
 
 async def test_the_hub_s_account_may_not_replace_a_secret(installed: Installed, kube: Kube) -> None:
-    for namespace in (installed.theirs, installed.ours, "kube-system", ""):
+    for namespace in (installed.theirs, installed.held, installed.ours, "kube-system", ""):
         assert not await may(kube, installed.account("hub"), "update", "secrets", namespace), namespace
 
 
 @pytest.mark.parametrize(("verb", "what"), NEVER_ANYWHERE, ids=" ".join)
 async def test_the_services_account_may_not(verb: str, what: str, installed: Installed, kube: Kube) -> None:
     services = installed.account("services")
-    for namespace in (installed.theirs, installed.ours, "kube-system", ""):
+    for namespace in (installed.theirs, installed.held, installed.ours, "kube-system", ""):
         assert not await may(kube, services, verb, what, namespace), namespace
 
 
@@ -150,17 +153,26 @@ async def test_the_services_account_writes_credentials_there_and_has_nothing_els
     services = installed.account("services")
     for verb in ("create", "update", "delete"):
         assert await may(kube, services, verb, "secrets", installed.theirs), verb
-        for elsewhere in (installed.ours, "kube-system", "default", ""):
+        for elsewhere in (installed.held, installed.ours, "kube-system", "default", ""):
             assert not await may(kube, services, verb, "secrets", elsewhere), (verb, elsewhere)
-    for verb, what in (
-        ("list", "pods"),
-        ("create", "pods"),
-        ("delete", "pods"),
-        ("get", "pods/log"),
-        ("list", "nodes"),
-    ):
+    for verb, what in (("create", "pods"), ("delete", "pods"), ("get", "pods/log"), ("get", "pods")):
         for namespace in (installed.theirs, installed.ours, ""):
             assert not await may(kube, services, verb, what, namespace), (verb, what, namespace)
+
+
+async def test_the_services_account_holds_room_in_one_namespace_and_reads_what_that_depends_on(
+    installed: Installed, kube: Kube
+) -> None:
+    services = installed.account("services")
+    for verb in ("create", "delete", "list", "watch"):
+        assert await may(kube, services, verb, "pods", installed.held), verb
+    assert await may(kube, services, "list", "pods", installed.theirs)
+    assert await may(kube, services, "list", "nodes", "")
+    for verb in ("list", "watch"):
+        for elsewhere in (installed.ours, "kube-system", "default", ""):
+            assert not await may(kube, services, verb, "pods", elsewhere), (verb, elsewhere)
+    for verb, what in (("get", "pods/log"), ("get", "pods"), ("create", "configmaps"), ("create", "events")):
+        assert not await may(kube, services, verb, what, installed.held), (verb, what)
 
 
 async def test_the_hub_s_account_may_do_its_work_there_and_nowhere_else(installed: Installed, kube: Kube) -> None:
@@ -168,7 +180,7 @@ async def test_the_hub_s_account_may_do_its_work_there_and_nowhere_else(installe
     hub = installed.account("hub")
     for verb, what in (("create", "pods"), ("delete", "pods"), ("create", "secrets"), ("delete", "secrets")):
         assert await may(kube, hub, verb, what, installed.theirs), (verb, what)
-        for elsewhere in (installed.ours, "kube-system", "default", ""):
+        for elsewhere in (installed.held, installed.ours, "kube-system", "default", ""):
             assert not await may(kube, hub, verb, what, elsewhere), (verb, what, elsewhere)
 
 
