@@ -85,7 +85,9 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             await self._spawn(user, named, choice)
         except web.HTTPError as refusal:
             # JupyterHub's own limits: how many workspaces a person may have, how many may start at once.
-            message = refusal.get_message() or refusal.reason or "This was refused."
+            # A start that failed at once: its words for people; its message is for the log.
+            said = getattr(refusal, "jupyterhub_message", "") or refusal.get_message()
+            message = said or refusal.reason or "This was refused."
             if refusal.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                 retry_after = (getattr(refusal, "headers", None) or {}).get("Retry-After")
                 message = too_many_starts(retry_after)

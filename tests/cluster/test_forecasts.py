@@ -160,6 +160,8 @@ async def test_what_a_quota_refuses_is_said_before_the_click_and_after_it_with_w
         await page.get_by_role("radio", name="Enormous").check()
         await page.locator("#start").click()
         await expect(page.get_by_role("alert")).to_contain_text("Enormous", timeout=PATIENCE_MS)
+        # On the form or on the page of the start, in words for people.
+        await expect(page.get_by_role("alert")).not_to_contain_text("never_fits")
         await expect(page.locator(OFFERED).first).to_have_text(OFFER)
     await held.kube.delete(quota)
     assert (await until_told(hub, "seat", WAIT))["why"] == ""
