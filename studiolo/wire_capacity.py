@@ -115,7 +115,10 @@ class ImageView(Received):
     fetching: int
     waiting: int
     """It is their turn later, or another image is wanted more than there is room for."""
+    could_not: int = 0
+    """How many nodes could not fetch it."""
     failed: tuple[FailedPull, ...] = ()
+    """The first of them, each with its reason."""
 
 
 class ImagesView(Received):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hub.images_ahead.switch import Switch
 
 MOST_FAILED = 20
-"""Named one by one; the count says how many more there are."""
+"""Named one by one; `could_not` counts all."""
 
 
 def image_views(look: Look) -> tuple[ImageView, ...]:
@@ -34,6 +34,7 @@ def image_views(look: Look) -> tuple[ImageView, ...]:
                 present=present,
                 fetching=fetching,
                 waiting=max(0, len(able) - present - fetching - len(failed)),
+                could_not=len(failed),
                 failed=tuple(
                     FailedPull(node=one.node, reason=one.reason, tries=one.tries) for one in failed[:MOST_FAILED]
                 ),

@@ -157,7 +157,7 @@ def images(*, as_json: bool) -> None:
                 f"{one.present} of {one.nodes}",
                 str(one.fetching),
                 str(one.waiting),
-                str(len(one.failed)),
+                str(one.could_not),
                 one.image,
             )
             for one in found.images
