@@ -82,13 +82,14 @@ class AttackedNetwork:
         return found
 
 
-def _pods(release: str, ours: str, theirs: str, image: str) -> list[dict[str, Any]]:
+def _pods(release: str, ours: str, theirs: str, held: str, image: str) -> list[dict[str, Any]]:
     app = {"app.kubernetes.io/name": "studiolo", "app.kubernetes.io/instance": release}
     workspace = {"studiolo.dev/release": release, "studiolo.dev/kind": "workspace"}
     labels = {
         **{name: (ours, app | {"app.kubernetes.io/component": name}) for name in PARTS},
         **dict.fromkeys(WORKSPACES, (theirs, workspace)),
-        # Pods that somebody else runs in the same two namespaces.
+        "slot": (held, {"studiolo.dev/release": release, "studiolo.dev/kind": "placeholder"}),
+        # Pods that somebody else runs in the same namespaces.
         "beside-us": (ours, {"app": "somebody-else"}),
         "beside-workspaces": (theirs, {"app": "somebody-else"}),
     }
@@ -110,8 +111,9 @@ async def build_attacked_network(kubeconfig: Path, image: str) -> AttackedNetwor
         suffix = secrets.token_hex(3)
         ours = await create_namespace(kube, f"attacked-{suffix}")
         theirs = await create_namespace(kube, f"attacked-{suffix}-workspaces")
+        held = await create_namespace(kube, f"attacked-{suffix}-capacity")
         release = f"attacked-{suffix}"
-        pods = _pods(release, ours, theirs, image)
+        pods = _pods(release, ours, theirs, held, image)
         for one in pods:
             await kube.create(one)
         running = {

@@ -26,6 +26,7 @@ MAY_REACH: dict[str, set[str]] = {
     "proxy": {"hub:8081", "services:8083", "alice:8888", "bob:8888"},
     "hub": {"proxy:8001", "services:8083", "alice:8888", "bob:8888"},
     "services": {"hub:8081"},
+    "slot": set(),
     "beside-us": set(),
     "beside-workspaces": set(),
 }
