@@ -95,8 +95,8 @@ class Picture:
         self._likely_ends = likely_ends
         self._pods: dict[str, _Known] = {}
         self._by_node: dict[str, dict[str, Placed]] = {}
-        self._lately: dict[str, dict[str, float]] = {}
-        """Images of what ran on a node a moment ago, each with the time until which that says something."""
+        self._lately: dict[str, dict[str, tuple[float, tuple[str, ...]]]] = {}
+        """Images of what ran on a node a moment ago: until when that says something, and what the node told then."""
         self._rooms: list[NodeRoom] = []
         self._places: dict[str, int] = {}
         """Which of the rooms is which node's."""
@@ -231,18 +231,25 @@ class Picture:
     def _remember_images(self, raw: Json) -> None:
         """Of a pod that has ended, or is gone."""
         if (node := node_of(raw)) and (images := placed_of(raw).images):
-            until = self._with.clock() + REMEMBERED_SECONDS
-            self._lately.setdefault(node, {}).update(dict.fromkeys(images, until))
+            known = (self._with.clock() + REMEMBERED_SECONDS, self._told(node))
+            self._lately.setdefault(node, {}).update(dict.fromkeys(images, known))
             self._dirty.add(node)
 
     def _forget_images(self) -> None:
+        """Once the node has told anew, that counts."""
         now = self._with.clock()
         for node, images in list(self._lately.items()):
-            if min(images.values()) <= now:
+            told = self._told(node)
+            still = {image: known for image, known in images.items() if known[0] > now and known[1] == told}
+            if len(still) < len(images):
                 self._dirty.add(node)
-                self._lately[node] = {image: until for image, until in images.items() if until > now}
-                if not self._lately[node]:
+                self._lately[node] = still
+                if not still:
                     del self._lately[node]
+
+    def _told(self, node: str) -> tuple[str, ...]:
+        facts = self._nodes.get(node)
+        return facts.images if facts is not None else ()
 
     def _put(self, raw: Json) -> None:
         node = node_of(raw)

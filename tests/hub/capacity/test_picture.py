@@ -165,6 +165,12 @@ async def test_the_image_of_what_has_ended_is_on_its_node_until_the_node_itself_
             await until(picture, lambda view: view.with_image(IMAGE) == 1 and view.nodes[0].placed == ())
             now[0] = REMEMBERED_SECONDS
             await until(picture, lambda view: view.with_image(IMAGE) == 0)
+            api.put_for_test("pods", ran, namespace="")
+            await until(picture, lambda view: view.with_image(IMAGE) == 1)
+            api.remove_for_test("pods", "one", namespace="")
+            await until(picture, lambda view: view.with_image(IMAGE) == 1 and view.nodes[0].placed == ())
+            put_node(api, "a", image="another@sha256:cc")
+            await until(picture, lambda view: view.with_image(IMAGE) == 0)
 
 
 async def test_a_pod_that_waits_takes_nothing_until_it_is_told_where_it_goes() -> None:
