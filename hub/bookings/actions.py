@@ -83,12 +83,12 @@ class Bookings:
 
     async def environments_at(self, moment: datetime) -> frozenset[str]:
         """The environments whose image is wanted for a booking that lasts, or begins soon."""
-        found, default = await self.all(), self._catalog().default_choice(())
-        return frozenset(
-            one.environment or (default.environment if default else "")
-            for one in found
-            if one.begins - IMAGES_BEFORE <= moment < one.ends
-        )
+        catalog = self._catalog()
+        found = [one for one in await self.all() if one.begins - IMAGES_BEFORE <= moment < one.ends]
+        usual = {one.team: catalog.default_choice((one.team,)) for one in found}
+        named = {one.environment for one in found}
+        chosen = {choice.environment for one in found if not one.environment and (choice := usual[one.team])}
+        return frozenset((named | chosen) - {""})
 
     async def slots_at(self, moment: datetime) -> Mapping[str, int]:
         """How many slots are booked at a moment and not in use yet, by hardware."""

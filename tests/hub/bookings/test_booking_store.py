@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from hub.bookings import store
 from hub.bookings.actions import Bookings
-from hub.bookings.booking import KEPT
+from hub.bookings.booking import IMAGES_BEFORE, KEPT
 from hub.bookings.errors import BookingRefused
 from hub.database import Database
-from studiolo.catalog_model import Catalog, Warm
+from studiolo.catalog_model import Catalog, Environment, Warm
 from studiolo.wire_capacity import NewBooking
 from tests.hub.capacity.shapes import NOW, hardware
 from tests.hub.capacity.test_measured_starts import database
@@ -62,6 +63,23 @@ async def test_what_is_long_over_is_forgotten_with_the_next_booking(database: Da
     booked = await bookings.book(new(days=40), by="lena")
     everything = await database.run(lambda session: store.ending_after(session, NOW - timedelta(days=999)))
     assert [one.id for one in everything] == [booked.id]
+
+
+async def test_the_image_of_a_booking_is_wanted_from_an_hour_before_it_to_its_end(database: Database) -> None:
+    def environment(name: str, **more: Any) -> Environment:
+        return Environment(name=name, title=name, image=f"{name}@sha256:1", **more)
+
+    for_vision = environment("torch", teams=frozenset({"vision"}), default=True)
+    catalog = CATALOG.model_copy(update={"environments": (environment("python"), for_vision, environment("r"))})
+    bookings = Bookings(database, lambda: catalog, now=lambda: NOW)
+    await bookings.book(new(1), by="lena")
+    await bookings.book(new(1).model_copy(update={"environment": "r"}), by="lena")
+    begins, ends = NOW + timedelta(days=1), NOW + timedelta(days=1, hours=2)
+    wanted = {"torch", "r"}  # what its form chooses for the team, and what was named
+    assert await bookings.environments_at(begins - IMAGES_BEFORE) == wanted
+    assert await bookings.environments_at(ends - timedelta(seconds=1)) == wanted
+    for moment in (begins - IMAGES_BEFORE - timedelta(seconds=1), ends):
+        assert await bookings.environments_at(moment) == frozenset()
 
 
 async def test_a_booking_that_is_refused_is_not_kept(database: Database) -> None:
