@@ -16,9 +16,9 @@ import httpx
 from bench.large_images import LargeImages
 from bench.node_images import by_digest, forget, named, throttled_registry, until_unused
 from bench.warm_hub import Start, offer, warm_hub
-from hub.images_ahead.offers import EVERY
-from hub.images_ahead.plan import Pull, Why
-from hub.images_ahead.pull_pod import Came, Fetching, pull_pod
+from hub.prepull.offers import EVERY
+from hub.prepull.plan import Pull, Why
+from hub.prepull.pull_pod import Came, Fetching, pull_pod
 from tests.cluster.held_room import is_simulated
 
 if TYPE_CHECKING:

@@ -61,13 +61,13 @@ from hub.database import Database
 from hub.database_watch import DatabaseWatch
 from hub.databases import services_database
 from hub.homes.aged_thread import AgedFiles
-from hub.images_ahead.routes import ImagesHandler, OfferedHandler
 from hub.keep_running import keep_running
 from hub.logs.requests import log_request
 from hub.metrics.port import serve_metrics
 from hub.metrics.services import MetricsHandler, ServicesMetrics
 from hub.metrics.slots import SlotMetrics
 from hub.migrate import bring_up_to_date
+from hub.prepull.routes import ImagesHandler, OfferedHandler
 from hub.roles import SERVICE_PREFIX
 from hub.services import Services
 from hub.settings import DEFAULT_HOST

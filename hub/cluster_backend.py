@@ -15,9 +15,9 @@ from hub.capacity.picture import Picture
 from hub.capacity.quota_watch import QuotaWatch
 from hub.capacity.rooms import ClusterRooms
 from hub.homes.wiring import home_service
-from hub.images_ahead.offers import ImageOffers
 from hub.oidc.user_numbers import user_numbers
 from hub.pages.cluster_place import ClusterPlace
+from hub.prepull.offers import ImageOffers
 from spawner.catalogs import CatalogHolder
 from spawner.cluster import WorkspaceSpawner
 from spawner.cluster_orphans import ForeignDatabase, end_orphan_pods
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hub.settings_cluster import KubernetesSettings
     from hub.starts.history import StartHistory
     from hub.workspace_rows import WorkspaceRow
+    from spawner.catalogs import CatalogStatus
     from spawner.credentials import CredentialSource
     from spawner.homes import HomeService, HomeUsage
     from spawner.packages import PackageSource
@@ -141,6 +142,7 @@ class ClusterBackend:
             priority_class=self._installation.priority_class,
             persistence=Persistence(log=self._log),
         )
+        self._catalogs.subscribe(self._count_what_is_offered)
         self._watching = asyncio.create_task(self._pods.run(), name="Watching the pods")
         WorkspaceSpawner.parts = ClusterParts(
             catalogs=self._catalogs,
@@ -160,6 +162,12 @@ class ClusterBackend:
     def ends_from(self, likely_ends: Callable[[], Mapping[WorkspaceRow, datetime]]) -> None:
         """By the names of their pods."""
         self._likely_ends = lambda: {pod_name(row.user, row.server): end for row, end in likely_ends().items()}
+
+    def _count_what_is_offered(self, _status: CatalogStatus) -> None:
+        """Each catalog has hardware of its own: what an older one had is counted on no more."""
+        if self._picture is not None:
+            catalog = self._catalogs.current
+            self._picture.keep_only(catalog.hardware, {entry.image or "" for entry in catalog.environments})
 
     def _ends_now(self) -> Mapping[str, datetime]:
         return self._likely_ends()

@@ -15,7 +15,7 @@ WAITING_PROGRAM = "registry.k8s.io/pause@sha256:ee6521f290b2168b6e0935a181d4cff9
 """Version 3.10, as https://registry.k8s.io has it."""
 
 
-class ImagesAheadSettings(Section):
+class PrePullSettings(Section):
     """Images on the nodes before anybody waits for them."""
 
     enabled: bool = True
@@ -41,7 +41,7 @@ class CapacitySettings(Section):
     """Of a program that waits and does nothing, with its digest. Each node fetches it once."""
     priority_class: str = ""
     """Of the pods that hold room: below every workspace's."""
-    images: ImagesAheadSettings = ImagesAheadSettings()
+    images: PrePullSettings = PrePullSettings()
 
     @property
     def is_on(self) -> bool:

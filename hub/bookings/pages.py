@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from hub.bookings.errors import BookingRefused, NoSuchBooking, NothingToBook
+from hub.bookings.errors import BookingRefused
 from hub.bookings.routes import STATUS, CallerOfCapacity
 from hub.bookings.views import BECAUSE, BECAUSE_IMAGE, booking_lines, slots_views
-from hub.credentials.rights import Action
-from hub.images_ahead.views import image_views
+from hub.prepull.views import image_views
 from hub.roles import SERVICE_PREFIX
 from hub.service_pages import ServicePage
 from studiolo.errors import StudioloError
@@ -49,8 +48,7 @@ class CapacityPage(CallerOfCapacity, ServicePage):
         except ValidationError as error:
             names = {str(one["loc"][0]) for one in error.errors()}
             raise BookingRefused(tuple(_MISSING[name] for name in FIELDS if name in names)) from None
-        self.check_may(Action.ADD, await self.standing(), new.team)
-        await self.capacity.bookings.book(new, by=self.caller)
+        await self.book(new)
 
     async def change(self, changing: Awaitable[None], *, sent: dict[str, str] | None = None) -> None:
         """Back to the page after a change, or the page with what stood in its way."""
@@ -77,11 +75,10 @@ class CapacityPage(CallerOfCapacity, ServicePage):
         try:
             who, catalog = await self.standing(), self.capacity.catalog
             views = await self.views(await self.seen(who))
-        except (NothingToBook, StudioloError) as error:
+        except StudioloError as error:
             if type(error) not in STATUS:
                 raise
-            said = (*problems, f"{error} {error.hint}".strip())
-            self.show("capacity.html", **{**names, "problems": tuple(dict.fromkeys(said)), "lines": (), "teams": ()})
+            self.show("capacity.html", **names, note=f"{error} {error.hint}".strip())
             return
         teams = who.changeable_teams
         self.show(
@@ -112,15 +109,7 @@ class CancelBookingPage(CapacityPage):
 
     async def post(self, number: str) -> None:  # type: ignore[override]  # as above
         """Cancel it."""
-        await self.change(self._cancel(int(number)))
-
-    async def _cancel(self, number: int) -> None:
-        who = await self.standing()
-        booking = await self.capacity.bookings.named(number)
-        if booking not in await self.seen(who):
-            raise NoSuchBooking(number)
-        self.check_may(Action.CHANGE, who, booking.team)
-        await self.capacity.bookings.cancel(booking)
+        await self.change(self.cancel(int(number)))
 
 
 _SLOTS: Final = re.compile(r"\d{1,9}")

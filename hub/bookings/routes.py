@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 from tornado import web
@@ -15,7 +15,7 @@ from hub.bookings.views import booking_views, slots_views
 from hub.credentials.credential import Owner
 from hub.credentials.errors import NoSuchTeam, StandingUnknown
 from hub.credentials.rights import Action, Answer, may
-from studiolo.errors import StudioloError
+from hub.rest_errors import InItsOwnWords
 from studiolo.problems import quoted
 from studiolo.wire_capacity import BookingViews, NewBooking, SlotsViews
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hub.bookings.booking import Booking
     from hub.capacity.wiring import Capacity
     from hub.credentials.rights import Standing
+    from studiolo.errors import StudioloError
     from studiolo.wire_capacity import BookingView
 
 STATUS: Final[Mapping[type[StudioloError], HTTPStatus]] = {
@@ -73,6 +74,19 @@ class CallerOfCapacity(PersonHandler):
             case Answer.HIDDEN:
                 raise NoSuchTeam(team, who.own_teams)
 
+    async def book(self, new: NewBooking) -> Booking:
+        """Book for a team. Raises BookingRefused, NotTheirsToBook, NoSuchTeam."""
+        self.check_may(Action.ADD, await self.standing(), new.team)
+        return await self.capacity.bookings.book(new, by=self.caller)
+
+    async def cancel(self, number: int) -> None:
+        """Take a booking back. Raises NoSuchBooking, NotTheirsToBook."""
+        who, booking = await self.standing(), await self.capacity.bookings.named(number)
+        if not (who.is_admin or booking.team in who.own_teams):
+            raise NoSuchBooking(number)
+        self.check_may(Action.CHANGE, who, booking.team)
+        await self.capacity.bookings.cancel(booking)
+
     async def seen(self, who: Standing) -> Sequence[Booking]:
         """Bookings that somebody may see: of an administrator everybody's, else those of the teams they are in."""
         found = await self.capacity.bookings.all()
@@ -85,22 +99,15 @@ class CallerOfCapacity(PersonHandler):
         return booking_views(bookings, self.capacity.catalog, now=now, current=current, started=started)
 
 
-class CapacityHandler(CallerOfCapacity):
+class CapacityHandler(InItsOwnWords, CallerOfCapacity):
     """REST: what can go wrong is said in its own words."""
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """As JSON."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        if isinstance(error, StudioloError) and (status := STATUS.get(type(error))) is not None:
-            self.set_status(status)
-            self.finish({"status": status, "message": f"{error} {error.hint}".strip()})
-            return
-        super().write_error(status_code, **kwargs)
+    status_of = STATUS
 
-    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        """What a person did wrong is no fault of ours."""
-        if type(value) not in STATUS:
-            super().log_exception(typ, value, tb)
+    async def check_is_admin(self) -> None:
+        """Raises 403."""
+        if not (await self.standing()).is_admin:
+            raise web.HTTPError(HTTPStatus.FORBIDDEN, "This is shown to administrators.")
 
 
 class BookingsHandler(CapacityHandler):
@@ -121,8 +128,7 @@ class BookingsHandler(CapacityHandler):
         except ValidationError as error:
             said = "; ".join(f"{quoted('.'.join(map(str, one['loc'])))}: {one['msg']}" for one in error.errors())
             raise web.HTTPError(HTTPStatus.BAD_REQUEST, "%s", said) from None
-        self.check_may(Action.ADD, await self.standing(), new.team)
-        booking = await self.capacity.bookings.book(new, by=self.caller)
+        booking = await self.book(new)
         (view,) = await self.views([booking])
         self.set_status(HTTPStatus.CREATED)
         self.write(view.model_dump_json())
@@ -133,12 +139,7 @@ class OneBookingHandler(CapacityHandler):
 
     async def delete(self, number: str) -> None:
         """204. What has started goes on."""
-        who = await self.standing()
-        booking = await self.capacity.bookings.named(int(number))
-        if booking not in await self.seen(who):
-            raise NoSuchBooking(int(number))
-        self.check_may(Action.CHANGE, who, booking.team)
-        await self.capacity.bookings.cancel(booking)
+        await self.cancel(int(number))
         self.set_status(HTTPStatus.NO_CONTENT)
 
 
@@ -147,8 +148,7 @@ class SlotsHandler(CapacityHandler):
 
     async def get(self) -> None:
         """As the last look planned it."""
-        if not (await self.standing()).is_admin:
-            raise web.HTTPError(HTTPStatus.FORBIDDEN, "How much room is held is shown to administrators.")
+        await self.check_is_admin()
         catalog = self.capacity.catalog
         found = slots_views(self.capacity.slots.planned, catalog)
         self.write(SlotsViews(slots=found, currency=catalog.currency or "").model_dump_json())

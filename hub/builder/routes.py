@@ -21,13 +21,14 @@ from hub.builder.slow.errors import NeedsBase, TooManyBuilds
 from hub.builder.view import origin_of, plan_view_of, view_of
 from hub.credentials.credential import Owner
 from hub.credentials.rights import Answer
-from studiolo.errors import StudioloError
+from hub.rest_errors import InItsOwnWords
 from studiolo.packaging.dependency_layer import DependenciesRefused
 from studiolo.packaging.provenance import statements_of
 from studiolo.wire_bases import SlowBuildOffer
 from studiolo.wire_models import ModelPackageViews, ProvenanceView
 
 if TYPE_CHECKING:
+    from studiolo.errors import StudioloError
     from studiolo.wire_models import NewModelPackage
 
 MOST_AT_ONCE: Final = 16
@@ -45,29 +46,21 @@ _arriving: Counter[str] = Counter()
 """Of this process, by person."""
 
 
-class ModelHandler(CallerOfModels):
+class ModelHandler(InItsOwnWords, CallerOfModels):
     """For people and their workspaces."""
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """What can go wrong with model packages, in its own words."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        if isinstance(error, StudioloError) and (status := STATUS.get(type(error))) is not None:
-            self.set_status(status)
-            if isinstance(error, TooManyPackages | TooManyBuilds):
-                self.set_header("Retry-After", str(error.retry_after_seconds))
-            said: dict[str, Any] = {"status": status, "code": error.code, "message": f"{error} {error.hint}".strip()}
-            if isinstance(error, NeedsBase):
-                said["offer"] = error.offer.model_dump(mode="json")
-            elif isinstance(error, DependenciesRefused) and error.packages:
-                said["offer"] = SlowBuildOffer(sources=error.packages).model_dump(mode="json")
-            self.finish(said)
-            return
-        super().write_error(status_code, **kwargs)
+    status_of = STATUS
 
-    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        """What a person did wrong is no fault of ours."""
-        if type(value) not in STATUS:
-            super().log_exception(typ, value, tb)
+    def more_of(self, error: StudioloError) -> dict[str, Any]:
+        """Its code, and the base that a slow build would make."""
+        if isinstance(error, TooManyPackages | TooManyBuilds):
+            self.set_header("Retry-After", str(error.retry_after_seconds))
+        said: dict[str, Any] = {"code": error.code}
+        if isinstance(error, NeedsBase):
+            said["offer"] = error.offer.model_dump(mode="json")
+        elif isinstance(error, DependenciesRefused) and error.packages:
+            said["offer"] = SlowBuildOffer(sources=error.packages).model_dump(mode="json")
+        return said
 
 
 class TakesArchive(ModelHandler):

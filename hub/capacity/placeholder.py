@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from hub.capacity.own_pods import MAY_BE_MOVED, RESTRICTED_CONTAINER, RESTRICTED_POD
 from spawner.installation import KIND_LABEL, RELEASE_LABEL
 from spawner.manifest import placement, resources
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 PLACEHOLDER: Final = "placeholder"
 HARDWARE_LABEL: Final = "studiolo.dev/hardware"
 SHAPE_LABEL: Final = "studiolo.dev/shape"
-
-MAY_BE_MOVED: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict"
-"""A pod of no controller keeps an autoscaler from ever removing its node, unless it says this."""
 
 ENDED: Final = frozenset({"Succeeded", "Failed"})
 """Phases of a pod that holds nothing any more: whoever gave way is left so until it is deleted."""
@@ -76,7 +74,7 @@ class Held:
                     HARDWARE_LABEL: hardware.name,
                     SHAPE_LABEL: self.shape(hardware),
                 },
-                "annotations": {MAY_BE_MOVED: "true"},
+                "annotations": {**MAY_BE_MOVED},
             },
             "spec": self._spec(hardware),
         }
@@ -104,22 +102,14 @@ class Held:
             "nodeSelector": where["node_selector"],
             "tolerations": where["tolerations"],
             **({"affinity": {"nodeAffinity": rules}} if rules else {}),
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 65535,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": {**RESTRICTED_POD},
             "containers": [
                 {
                     "name": "slot",
                     "image": self.image,
                     # What a node gives to others while the slot waits: all of it but what was asked for.
                     "resources": {"requests": requests, "limits": devices},
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
+                    "securityContext": {**RESTRICTED_CONTAINER},
                 }
             ],
         }

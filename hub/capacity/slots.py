@@ -13,12 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from hub.capacity.own_pods import OwnPods
 from hub.capacity.placeholder import PLACEHOLDER, SlotPod, changes, counted, slot_pod
 from hub.capacity.plan import Slots, plan
 from hub.capacity.view import View
 from hub.database import DatabaseAway
-from spawner.installation import KIND_LABEL, RELEASE_LABEL
-from spawner.kube import KubeAway, KubeConflict, KubeError, KubeExpired, KubeNotFound
+from spawner.kube import KubeAway, KubeError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -58,7 +58,7 @@ class SlotKeeper:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`view`: None where nodes may not be seen. Nothing runs yet."""
-        self._kube = kube
+        self._pods = OwnPods(kube, namespace=held.namespace, release=held.installation.release, kind=PLACEHOLDER)
         self._held = held
         self._catalog = catalog
         self._demand = demand
@@ -84,7 +84,7 @@ class SlotKeeper:
     async def look(self) -> None:
         """One look. Raises KubeError or DatabaseAway: then something of it is left for the next."""
         catalog, moment = self._catalog(), self._now()
-        pods = await self._pods()
+        pods = [slot_pod(raw) for raw in await self._pods.all()]
         demand = await self._demand(moment)
         hardware = {entry.name: entry for entry in catalog.hardware}
         self.planned = plan(
@@ -116,31 +116,10 @@ class SlotKeeper:
                 first = first or error
         return first
 
-    async def _pods(self) -> tuple[SlotPod, ...]:
-        release = self._held.installation.release
-        query = {"labelSelector": f"{RELEASE_LABEL}={release},{KIND_LABEL}={PLACEHOLDER}"}
-        for _ in range(3):
-            try:
-                pages = [page async for page in self._kube.pages(self._path(), query)]
-            except KubeExpired:
-                continue
-            return tuple(slot_pod(pod) for page in pages for pod in page["items"])
-        raise KubeAway("The list of slots changes faster than it can be read.")
-
     async def _delete(self, pod: SlotPod) -> None:
-        """Only that very pod: another of its name may have come meanwhile."""
-        try:
-            await self._kube.delete(f"{self._path()}/{pod.name}", uid=pod.uid, grace_seconds=0)
-        except (KubeNotFound, KubeConflict):
-            return
-        self._log.info("Slot %s is given up", pod.name)
+        if await self._pods.delete(pod.name, uid=pod.uid):
+            self._log.info("Slot %s is given up", pod.name)
 
     async def _create(self, manifest: dict[str, Any]) -> None:
-        try:
-            await self._kube.create(self._path(), manifest)
-        except KubeConflict:  # somebody else made it, or its predecessor is not quite gone
-            return
-        self._log.info("Slot %s is held", manifest["metadata"]["name"])
-
-    def _path(self) -> str:
-        return f"/api/v1/namespaces/{self._held.namespace}/pods"
+        if await self._pods.create(manifest):
+            self._log.info("Slot %s is held", manifest["metadata"]["name"])

@@ -11,9 +11,9 @@ from hub.capacity.picture import Picture
 from hub.capacity.placeholder import Held
 from hub.capacity.rates import Rates
 from hub.capacity.slots import Demand, SlotKeeper
-from hub.images_ahead.keeper import ImageKeeper, Limits
-from hub.images_ahead.pull_pod import Fetching
-from hub.images_ahead.watched import Watched
+from hub.prepull.keeper import ImageKeeper, Limits
+from hub.prepull.pull_pod import Fetching
+from hub.prepull.watched import Watched
 from spawner.catalogs import CatalogHolder
 from spawner.kube import Kube
 from spawner.kube_feed import Persistence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from tornado import web
@@ -13,7 +13,7 @@ from hub.credentials.callers import STATUS, CallerOfCredentials
 from hub.credentials.credential import Owner
 from hub.credentials.errors import CredentialRefused, VaultAway
 from hub.credentials.rights import Action, Answer, may
-from studiolo.errors import StudioloError
+from hub.rest_errors import InItsOwnWords
 from studiolo.wire import (
     CredentialMount,
     CredentialMounts,
@@ -54,28 +54,15 @@ def view_of(credential: Credential, *, may_change: bool = True, is_given: bool =
     )
 
 
-class CredentialHandler(CallerOfCredentials):
+class CredentialHandler(InItsOwnWords, CallerOfCredentials):
     """For people. `team` names the team whose credentials are meant; without it they are the caller's own."""
+
+    status_of = STATUS
 
     @property
     def team(self) -> str:
         """Which team the address names."""
         return self.get_query_argument("team", "", strip=False)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """What can go wrong with credentials, in its own words."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        if isinstance(error, StudioloError) and (status := STATUS.get(type(error))) is not None:
-            self.set_status(status)
-            sentence = f"{error} {error.hint}".strip()
-            self.finish({"status": status, "message": sentence})
-            return
-        super().write_error(status_code, **kwargs)
-
-    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        """What a person did wrong is no fault of ours."""
-        if type(value) not in STATUS:
-            super().log_exception(typ, value, tb)
 
 
 class CredentialsHandler(CredentialHandler):

@@ -11,7 +11,7 @@ from hub.builder.slow import tables as _bases
 from hub.capacity import tables as _capacity
 from hub.credentials import tables as _credentials
 from hub.database import Database, Table
-from hub.images_ahead import tables as _images
+from hub.prepull import tables as _images
 from hub.starts import tables as _starts  # every domain's tables are named here, or Alembic does not see them
 
 __all__ = ["_archives", "_bases", "_bookings", "_builder", "_capacity", "_credentials", "_images", "_starts"]

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hub.node_agent.syscalls import (
@@ -115,8 +116,7 @@ def unmount(places: Places, pod_uid: str) -> bool:
 def mounted_pods(places: Places, table: str | None = None) -> frozenset[str]:
     """The uids of pods that have a home in their seat, as the kernel tells."""
     if table is None:
-        with open("/proc/thread-self/mountinfo", encoding="utf-8", errors="surrogateescape") as told:  # noqa: PTH123
-            table = told.read()
+        table = Path("/proc/thread-self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
     points = (line.split(" ", 5)[4] for line in table.splitlines() if line)
     below = (point.removeprefix(places.pods_path) for point in points if point.startswith(f"{places.pods_path}/"))
     return frozenset(seat["uid"] for point in below if (seat := _SEAT_MOUNT.fullmatch(point)))

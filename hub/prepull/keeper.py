@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from hub.capacity.own_pods import OwnPods
 from hub.database import DatabaseAway
-from hub.images_ahead import store
-from hub.images_ahead.plan import Demand, NodeImages, Wish, is_open, lacking, pulls, sizes_with_announced, wishes
-from hub.images_ahead.pull_pod import PULL, Came, PullPod, pull_pod
-from hub.images_ahead.store import Fetched
-from hub.images_ahead.switch import Switch, is_due, switched, with_catalog
-from spawner.installation import KIND_LABEL, RELEASE_LABEL
-from spawner.kube import KubeAway, KubeConflict, KubeError, KubeExpired, KubeNotFound
+from hub.prepull import store
+from hub.prepull.plan import Demand, NodeImages, Wish, is_open, lacking, pulls, sizes_with_announced, wishes
+from hub.prepull.pull_pod import PULL, Came, PullPod, pull_pod
+from hub.prepull.store import Fetched
+from hub.prepull.switch import Switch, is_due, switched, with_catalog
+from spawner.kube import KubeError
 from spawner.verdicts.outcomes import VerdictKind
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hub.database import Database
-    from hub.images_ahead.plan import Pull
-    from hub.images_ahead.pull_pod import Fetching
+    from hub.prepull.plan import Pull
+    from hub.prepull.pull_pod import Fetching
     from spawner.kube import Kube
     from spawner.pod_facts import NodeFacts
     from studiolo.catalog_model import Catalog
@@ -105,7 +105,7 @@ class ImageKeeper:
         `booked`: environments for which room is booked; `watched`: images of models that somebody looks at, each with
         its environment.
         """
-        self._kube = kube
+        self._pods = OwnPods(kube, namespace=fetching.namespace, release=fetching.release, kind=PULL)
         self._database = database
         self._fetching = fetching
         self._limits = limits
@@ -138,7 +138,7 @@ class ImageKeeper:
         if not self._is_answered():
             return
         now, catalog = self._now(), self._catalog()
-        pods = await self._pods(now)
+        pods = [pull_pod(raw, now=now) for raw in await self._pods.all()]
         for pod in pods:
             if pod.came is not Came.FETCHING and not pod.is_ending:
                 await self._settle(pod, now)
@@ -205,30 +205,11 @@ class ImageKeeper:
         else:
             self._log.info("%s is on %s", pod.image, pod.node)
         await self._database.run(lambda session: store.remember(session, one))
-        try:
-            await self._kube.delete(f"{self._path()}/{pod.name}", uid=pod.uid, grace_seconds=0)
-        except (KubeNotFound, KubeConflict):
-            return
+        await self._pods.delete(pod.name, uid=pod.uid)
 
     async def _begin(self, pull: Pull) -> None:
-        try:
-            await self._kube.create(self._path(), self._fetching.manifest(pull))
-        except KubeConflict:  # somebody else began it, or it has just ended
-            return
-        self._log.info("%s fetches %s", pull.node, pull.image)
-
-    async def _pods(self, now: datetime) -> list[PullPod]:
-        query = {"labelSelector": f"{RELEASE_LABEL}={self._fetching.release},{KIND_LABEL}={PULL}"}
-        for _ in range(3):
-            try:
-                pages = [page async for page in self._kube.pages(self._path(), query)]
-            except KubeExpired:
-                continue
-            return [pull_pod(raw, now=now) for page in pages for raw in page["items"]]
-        raise KubeAway("The list of pulls changes faster than it can be read.")
-
-    def _path(self) -> str:
-        return f"/api/v1/namespaces/{self._fetching.namespace}/pods"
+        if await self._pods.create(self._fetching.manifest(pull)):
+            self._log.info("%s fetches %s", pull.node, pull.image)
 
 
 def _known(session: Session, now: datetime) -> _Known:

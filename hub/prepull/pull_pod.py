@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from hub.capacity.placeholder import MAY_BE_MOVED
+from hub.capacity.own_pods import MAY_BE_MOVED, RESTRICTED_CONTAINER, RESTRICTED_POD
 from spawner.installation import KIND_LABEL, RELEASE_LABEL
 from spawner.pod_facts import CONTAINER, ContainerState, pod_facts
 from spawner.verdicts.judge import judge
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from hub.images_ahead.plan import Pull
+    from hub.prepull.plan import Pull
 
 PULL: Final = "pull"
 IMAGE: Final = "studiolo.dev/image"
@@ -96,7 +96,7 @@ class Fetching:
                 "namespace": self.namespace,
                 "labels": {RELEASE_LABEL: self.release, KIND_LABEL: PULL},
                 "annotations": {
-                    MAY_BE_MOVED: "true",
+                    **MAY_BE_MOVED,
                     IMAGE: pull.image,
                     NODE: pull.node,
                     NODE_UID: pull.node_uid,
@@ -118,22 +118,14 @@ class Fetching:
                     }
                 },
                 "tolerations": [{"operator": "Exists"}],
-                "securityContext": {
-                    "runAsNonRoot": True,
-                    "runAsUser": 65535,
-                    "seccompProfile": {"type": "RuntimeDefault"},
-                },
+                "securityContext": {**RESTRICTED_POD},
                 "containers": [
                     {
                         "name": CONTAINER,
                         "image": pull.image,
                         "command": [NO_PROGRAM],
                         "imagePullPolicy": "IfNotPresent",
-                        "securityContext": {
-                            "allowPrivilegeEscalation": False,
-                            "readOnlyRootFilesystem": True,
-                            "capabilities": {"drop": ["ALL"]},
-                        },
+                        "securityContext": {**RESTRICTED_CONTAINER},
                     }
                 ],
             },

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-from tornado import web
-
 from hub.auth import HubOnlyHandler
 from hub.bookings.routes import CapacityHandler
-from hub.images_ahead.views import image_views, offered_images
+from hub.prepull.views import image_views, offered_images
 from studiolo.wire_capacity import ImagesView, OfferedImages
 
 
@@ -17,8 +13,7 @@ class ImagesHandler(CapacityHandler):
 
     async def get(self) -> None:
         """As the last look found it."""
-        if not (await self.standing()).is_admin:
-            raise web.HTTPError(HTTPStatus.FORBIDDEN, "What is on which nodes is shown to administrators.")
+        await self.check_is_admin()
         keeper = self.capacity.images
         found = ImagesView(images=() if keeper is None else image_views(keeper.seen), available=keeper is not None)
         self.write(found.model_dump_json())

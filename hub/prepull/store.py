@@ -10,9 +10,9 @@ from sqlalchemy import delete, func, select
 
 from hub.capacity.store import READY, aware
 from hub.capacity.tables import MeasuredStartRow
-from hub.images_ahead.switch import Switch
-from hub.images_ahead.tables import FetchedImageRow, OfferedImageRow
 from hub.one_at_a_time import one_at_a_time
+from hub.prepull.switch import Switch
+from hub.prepull.tables import FetchedImageRow, OfferedImageRow
 from hub.starts.tables import StartRow
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from studiolo.wire_capacity import FailedPull, ImageView, OfferedImages
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hub.images_ahead.keeper import Look
-    from hub.images_ahead.switch import Switch
+    from hub.prepull.keeper import Look
+    from hub.prepull.switch import Switch
 
 MOST_FAILED = 20
 """Named one by one; `could_not` counts all."""

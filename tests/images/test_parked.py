@@ -21,7 +21,7 @@ from tests.images.conftest import CHECKOUT, RunningServer, StartServer
 from tests.images.parking import Park, parking
 from tests.images.server_probe import PROBE, told
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: looks into /proc, which Linux has")
 
 BASE = CHECKOUT / "images" / "base"
 TOKEN = "token-of-alice"

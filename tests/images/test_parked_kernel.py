@@ -17,7 +17,7 @@ from tests.images.conftest import RunningServer
 from tests.images.parking import Park, parking
 from tests.kernels import Kernel
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: looks into /proc, which Linux has")
 
 TELL = r"""
 import sys as _sys

@@ -189,3 +189,8 @@ async def test_where_nothing_is_held_nothing_can_be_booked(settings: Settings, k
         answer = await client.post(BOOKINGS, json=wanted(), headers=teams.knows_for_test("lena"))
         assert answer.status_code == 404
         assert "capacity.enabled" in answer.json()["message"]
+        # Nobody did anything wrong by looking.
+        page = await client.get("capacity", headers=teams.knows_for_test("lena"))
+        assert page.status_code == 200
+        assert "Room is held on Kubernetes, where capacity.enabled is true." in page.text
+        assert 'role="alert"' not in page.text

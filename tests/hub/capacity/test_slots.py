@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hub.capacity.placeholder import HARDWARE_LABEL
+from hub.capacity.placeholder import HARDWARE_LABEL, SlotPod, slot_pod
 from hub.capacity.slots import Demand, SlotKeeper
 from hub.database import DatabaseAway
 from spawner.kube import KubeAway, KubeNotFound, KubeRefused
@@ -46,6 +46,9 @@ class Situation:
     def catalog(self) -> Catalog:
         ours = hardware(warm=Warm(slots=self.slots, at_most=8), **self.shape)
         return Catalog(environments=(), hardware=(ours, *self.others))
+
+    def pods(self) -> list[SlotPod]:
+        return [slot_pod(raw) for raw in self.kubernetes.objects_for_test("pods", namespace=NAMESPACE).values()]
 
     def names(self) -> list[str]:
         pods = self.kubernetes.objects_for_test("pods", namespace=NAMESPACE)
@@ -124,8 +127,7 @@ async def test_an_empty_list_makes_no_slot_twice(situation: Situation) -> None:
 
 
 async def test_two_at_once_make_no_slot_twice(situation: Situation) -> None:
-    pods = await situation.keeper._pods()
-    assert pods == ()
+    assert situation.pods() == []
     await situation.another_keeper().look()
     situation.kubernetes.lists_are_empty_for_test = True
     await situation.keeper.look()
@@ -143,11 +145,11 @@ async def test_slots_of_hardware_that_left_the_catalog_go(situation: Situation) 
 
 async def test_another_shape_takes_the_place_of_the_old_one(situation: Situation) -> None:
     await situation.keeper.look()
-    before = {pod.shape for pod in await situation.keeper._pods()}
+    before = {pod.shape for pod in situation.pods()}
     situation.shape = {"memory": 8}
     for _ in range(2):
         await situation.another_keeper().look()
-    pods = await situation.keeper._pods()
+    pods = situation.pods()
     assert len(pods) == 2
     assert {pod.shape for pod in pods}.isdisjoint(before)
 

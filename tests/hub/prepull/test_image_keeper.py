@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from hub.database import Database
-from hub.images_ahead import store
-from hub.images_ahead.keeper import TRIES, ImageKeeper, Limits
-from hub.images_ahead.offers import BELIEVED, ImageOffers
-from hub.images_ahead.pull_pod import Came, Fetching, pull_pod
-from hub.images_ahead.views import image_views, offered_images
+from hub.prepull import store
+from hub.prepull.keeper import TRIES, ImageKeeper, Limits
+from hub.prepull.offers import BELIEVED, ImageOffers
+from hub.prepull.pull_pod import Came, Fetching, pull_pod
+from hub.prepull.views import image_views, offered_images
 from hub.starts.actions import record_start
 from spawner.kube import KubeAway
 from spawner.pod_facts import NodeFacts
@@ -28,7 +28,7 @@ from studiolo.wire import StartRecord
 from studiolo.wire_capacity import OfferedImages
 from tests.fakes.fake_kubernetes import FakeKubernetes
 from tests.hub.capacity.shapes import NOW, SMALL
-from tests.hub.images_ahead.test_image_plan import facts
+from tests.hub.prepull.test_image_plan import facts
 
 HELD = "lab-capacity"
 FETCHING = Fetching(release="studiolo", namespace=HELD, priority_class="pull", image_pull_secrets=("registry",))
@@ -289,7 +289,7 @@ async def test_two_processes_fetch_nothing_twice(situation: Situation) -> None:
 
 
 def test_the_pod_runs_nothing_takes_nothing_and_goes_to_its_node_alone() -> None:
-    from hub.images_ahead.plan import Pull, Why  # noqa: PLC0415 - of this test alone
+    from hub.prepull.plan import Pull, Why  # noqa: PLC0415 - of this test alone
 
     pull = Pull(node="a", node_uid="u", image=OLD, environment="python", why=Why.DEFAULT)
     pod = FETCHING.manifest(pull)

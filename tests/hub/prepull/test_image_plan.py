@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.images_ahead.plan import (
+from hub.prepull.plan import (
     Demand,
     NodeImages,
     Pull,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.images_ahead.switch import Switch, is_due, switched, with_catalog
+from hub.prepull.switch import Switch, is_due, switched, with_catalog
 from tests.hub.capacity.shapes import NOW
 
 OLD = Switch(environment="python", offered="old")

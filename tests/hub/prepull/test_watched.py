@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hub.images_ahead.watched import FOR, MOST, Watched
+from hub.prepull.watched import FOR, MOST, Watched
 from tests.hub.capacity.shapes import NOW
 
 

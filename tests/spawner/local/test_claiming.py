@@ -32,7 +32,7 @@ from tests.spawner.local.conftest import (
 
 SMALL = {"environment": "python", "hardware": "small"}
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="servers are parked on Linux only")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: servers are parked on Linux only")
 
 
 @pytest.fixture
