@@ -1,0 +1,225 @@
+"""Which warm pod a start claims, what it writes on it, and what it does after each answer. Pure.
+
+One rule stands above the others: a person's token and files never reach a second pod while a first that may have them
+lives. So every answer is read for one thing first: whether this pod may have the identity by now. Where it may not, the
+start turns away at once; where it may, the pod has to be dead before anything else of this start gets the identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from spawner.identity import CLAIMED, ORDER_ANNOTATION, PARKED, SEAT_LABEL, USER_LABEL, Why
+from spawner.installation import KIND_LABEL, WORKSPACE
+from spawner.late_bound import binds_late
+from spawner.pod_facts import ContainerState
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from spawner.identity import Order
+    from spawner.plan import LaunchPlan
+    from spawner.pod_facts import PodFacts
+
+TEMPLATE_LABEL: Final = "studiolo.dev/template"
+"""Of a warm pod: the hash of all that it was made from. Another image, hardware or setting gives another."""
+
+OLDEST_FEW: Final = 4
+"""Starts at the same moment draw among so many: each aims at another pod, and few lose a race."""
+
+MOST_TRIES: Final = 3
+"""Pods that a start aims at before it goes the normal way. It loses some milliseconds with each."""
+
+
+class Miss(StrEnum):
+    """Why a start takes the normal way. A label of metrics, too."""
+
+    NO_HOME = "no_home"
+    """The home is not kept, or is an empty one: nothing can be mounted into a seat."""
+    DATA = "data"
+    SCRATCH = "scratch"
+    MODEL = "model"
+    CREDENTIALS = "credentials"
+    OTHER_USER = "other_user"
+    """The home's owner has a number of their own, and every warm pod runs as the same."""
+    EARLY_VARIABLE = "early_variable"
+    NO_POD = "no_pod"
+    AGENT = "agent"
+    """The agent of the node could not be reached, or refused."""
+    LOST = "lost"
+    """Others were faster at every pod that was tried."""
+    LATE = "late"
+    """It took longer than a start may lose."""
+    POD = "pod"
+    """The pod ended, or its server did not become the person's."""
+
+
+def why_normal(plan: LaunchPlan, *, keeps_homes: bool) -> Miss | None:
+    """What of this plan no running pod can be given; None: a claim may be tried.
+
+    `keeps_homes`: whether homes are folders of a volume, made by the home service.
+    """
+    checks = (
+        (not keeps_homes or plan.has_empty_home, Miss.NO_HOME),
+        (bool(plan.data), Miss.DATA),
+        (bool(plan.shape.hardware.scratch_bytes), Miss.SCRATCH),
+        (plan.model is not None or plan.opened is not None, Miss.MODEL),
+        (bool(plan.identity.credentials), Miss.CREDENTIALS),
+        (plan.identity.owner is not None, Miss.OTHER_USER),
+        (not binds_late(name for name, _ in plan.env), Miss.EARLY_VARIABLE),
+    )
+    return next((miss for applies, miss in checks if applies), None)
+
+
+def may_be_claimed(pod: PodFacts, template: str) -> bool:
+    """Whether a pod is nobody's, is made as this start needs it, and waits for its person."""
+    return (
+        pod.label(SEAT_LABEL) == PARKED
+        and pod.label(TEMPLATE_LABEL) == template
+        and not pod.is_deleting
+        and not pod.has_ended
+        and pod.container.state is ContainerState.RUNNING
+        and pod.container.is_ready
+        and bool(pod.node and pod.ip and pod.uid and pod.resource_version)
+    )
+
+
+def choose(pods: Iterable[PodFacts], template: str, *, tried: Collection[str], draw: int) -> PodFacts | None:
+    """The pod to aim at: one of the oldest few. `tried`: uids of those aimed at before; `draw`: any number."""
+    fitting = [pod for pod in pods if may_be_claimed(pod, template) and pod.uid not in tried]
+    oldest = sorted(fitting, key=lambda pod: (pod.created_at is None, pod.created_at or 0, pod.uid))[:OLDEST_FEW]
+    return oldest[draw % len(oldest)] if oldest else None
+
+
+def claim_patch(
+    pod: PodFacts, order: Order, *, labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> dict[str, Any]:
+    """The one merge patch that makes a pod somebody's, refused unless it is still as it was seen.
+
+    `labels`, `annotations`: what a pod made for this person would carry. What makes it a workspace comes in the same
+    patch: whoever sees it claimed sees it with its policies' labels, and no agent delivers before it has seen that.
+    """
+    return {
+        "metadata": {
+            "uid": pod.uid,
+            "resourceVersion": pod.resource_version,
+            "labels": {
+                **labels,
+                KIND_LABEL: WORKSPACE,
+                SEAT_LABEL: CLAIMED,
+                USER_LABEL: order.user,
+            },
+            "annotations": {**annotations, **order.marks()},
+        }
+    }
+
+
+def seen(pod: PodFacts | None, aimed: PodFacts, order_id: str) -> Answer:
+    """What a look at the name of the pod that was aimed at says. None: there is no such pod."""
+    if pod is None or pod.uid != aimed.uid:
+        return Answer.NOT_CLAIMED
+    if pod.annotation(ORDER_ANNOTATION) == order_id:
+        return Answer.CLAIMED
+    return Answer.STILL_PARKED if pod.label(SEAT_LABEL) == PARKED else Answer.NOT_CLAIMED
+
+
+class Answer(StrEnum):
+    """What a start can be told, or not be told, about one pod."""
+
+    CLAIMED = "claimed"
+    """The patch was answered, or a look after a lost answer shows this very order on the pod."""
+    NOT_CLAIMED = "not_claimed"
+    """Another was faster, the pod changed, or it is gone."""
+    STILL_PARKED = "still_parked"
+    """A look after a lost answer shows it as nobody's. The patch may be on its way yet."""
+    NO_ANSWER = "no_answer"
+    """The API server did not answer the patch, or the end that it was asked for: nobody knows what the pod is."""
+    CHANGED = "changed"
+    """It was to end if it was still nobody's, and is not what it was: it may be ours now."""
+    ENDED_PARKED = "ended_parked"
+    """It was to end if it was still nobody's, and does."""
+    DELIVERED = "delivered"
+    UNREACHED = "unreached"
+    """No connection to the agent came about: it has not seen the order."""
+    REFUSED = "refused"
+    """It has, and nothing was sent to the pod."""
+    UNSURE = "unsure"
+    """The order went out, and nobody knows what became of it."""
+    SERVES = "serves"
+    SILENT = "silent"
+    """It has its identity and ended, or did not answer in time."""
+
+
+NOTHING_SENT: Final = frozenset(
+    {Why.MALFORMED, Why.TOO_OLD, Why.UNKNOWN_POD, Why.NOT_CLAIMED, Why.WRONG_POD, Why.ENDED}
+)
+"""Refusals from before anything is sent to the pod, of an order that was given once. `seat` is not one of them: the
+agent says it also where its disk fails after the sending."""
+
+
+def answer_of(why: Why) -> Answer:
+    """What a refusal of an order that was given once says of the pod."""
+    return Answer.REFUSED if why in NOTHING_SENT else Answer.UNSURE
+
+
+class Do(StrEnum):
+    """What a start does next."""
+
+    AIM = "aim"
+    """Choose a pod and patch it; where there is none, the normal way."""
+    LOOK = "look"
+    """Ask for the pod, until there is an answer."""
+    END_PARKED = "end_parked"
+    """End it if it is still as the look showed it (uid and resourceVersion): else it may be another's by now."""
+    ORDER = "order"
+    """Give the order to the agent of its node, once."""
+    PROBE = "probe"
+    """Ask the server."""
+    SERVE = "serve"
+    """It is the workspace."""
+    NORMAL = "normal"
+    """Start as without warm pods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What to do. First, with the pod that was aimed at:"""
+
+    do: Do
+    ends: bool = False
+    """Ask for its end, by its uid: it is ours, and becomes nobody's workspace."""
+    waits: bool = False
+    """And do nothing else before it is gone: it may have the identity."""
+    miss: Miss | None = None
+
+
+_NEXT: Final = {
+    Answer.CLAIMED: Step(do=Do.ORDER),
+    Answer.NOT_CLAIMED: Step(do=Do.AIM),
+    Answer.STILL_PARKED: Step(do=Do.END_PARKED),
+    Answer.NO_ANSWER: Step(do=Do.LOOK),
+    Answer.CHANGED: Step(do=Do.LOOK),
+    Answer.ENDED_PARKED: Step(do=Do.AIM),
+    Answer.DELIVERED: Step(do=Do.PROBE),
+    Answer.UNREACHED: Step(do=Do.NORMAL, ends=True, miss=Miss.AGENT),
+    Answer.REFUSED: Step(do=Do.NORMAL, ends=True, miss=Miss.AGENT),
+    Answer.UNSURE: Step(do=Do.NORMAL, ends=True, waits=True, miss=Miss.AGENT),
+    Answer.SERVES: Step(do=Do.SERVE),
+    Answer.SILENT: Step(do=Do.NORMAL, ends=True, waits=True, miss=Miss.POD),
+}
+
+
+def after(answer: Answer, *, tries: int, is_late: bool) -> Step:
+    """What a start does after an answer.
+
+    `tries`: pods that were aimed at, this one with them. `is_late`: it has lost all the time that a claim may cost.
+    What is not settled yet is settled even then: nobody else would end the pod.
+    """
+    step = _NEXT[answer]
+    if is_late and step.do in {Do.AIM, Do.ORDER}:
+        return Step(do=Do.NORMAL, ends=answer is Answer.CLAIMED, miss=Miss.LATE)
+    if step.do is Do.AIM and tries >= MOST_TRIES:
+        return Step(do=Do.NORMAL, miss=Miss.LOST)
+    return step

@@ -1,0 +1,113 @@
+"""How many warm pods wait, and which go: never more than a hardware's room, none for what hardly anybody starts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.capacity.pool_plan import (
+    LONGEST_WAIT,
+    QUIET,
+    RARE_PER_HOUR,
+    ParkedPod,
+    Pool,
+    changes,
+    may_refill,
+    sizes,
+)
+
+NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
+BASE, TORCH, RARE = ("base", "small"), ("torch", "small"), ("rare", "small")
+LARGE = ("base", "large")
+POOLS = (BASE, TORCH, RARE, LARGE)
+TEMPLATES = dict.fromkeys(POOLS, "new")
+
+names = st.sampled_from(POOLS)
+
+
+def parked(number: int, pool: Pool = BASE, *, template: str = "new", ready: bool = True, **is_: bool) -> ParkedPod:
+    return ParkedPod(
+        name=f"warm-{number}",
+        uid=f"uid-{number}",
+        resource_version="1",
+        pool=pool,
+        template=template,
+        is_ready=ready,
+        is_ended=is_.get("ended", False),
+        is_ending=is_.get("ending", False),
+    )
+
+
+def test_each_environment_that_is_used_often_enough_has_one_before_any_has_two() -> None:
+    rates = {BASE: 900.0, TORCH: 2.0, RARE: RARE_PER_HOUR / 2}
+    assert sizes(POOLS, rates, room={"small": 1}, waiting={}) == {BASE: 1, TORCH: 0, RARE: 0, LARGE: 0}
+    assert sizes(POOLS, rates, room={"small": 2}, waiting={}) == {BASE: 1, TORCH: 1, RARE: 0, LARGE: 0}
+    many = sizes(POOLS, rates, room={"small": 6}, waiting={})
+    assert (many[BASE], many[TORCH], many[RARE]) == (5, 1, 0)
+
+
+def test_a_start_that_waits_for_room_is_given_that_of_a_warm_pod() -> None:
+    rates = {BASE: 900.0}
+    assert sizes(POOLS, rates, room={"small": 4}, waiting={"small": 1})[BASE] == 3
+    assert sizes(POOLS, rates, room={"small": 4}, waiting={"small": 9})[BASE] == 0
+
+
+@given(
+    rates=st.dictionaries(names, st.floats(min_value=0, max_value=5000)),
+    room=st.dictionaries(st.sampled_from(["small", "large"]), st.integers(min_value=0, max_value=30)),
+    waiting=st.dictionaries(st.sampled_from(["small", "large"]), st.integers(min_value=0, max_value=30)),
+)
+def test_a_hardware_never_has_more_warm_pods_than_room(
+    rates: dict[Pool, float], room: dict[str, int], waiting: dict[str, int]
+) -> None:
+    found = sizes(POOLS, rates, room=room, waiting=waiting)
+    for hardware in ("small", "large"):
+        count = sum(number for pool, number in found.items() if pool[1] == hardware)
+        assert count <= max(0, room.get(hardware, 0) - waiting.get(hardware, 0))
+    assert all(not number or rates[pool] >= RARE_PER_HOUR for pool, number in found.items())
+
+
+@given(
+    wanted=st.dictionaries(names, st.integers(min_value=0, max_value=5)),
+    pods=st.lists(
+        st.tuples(names, st.sampled_from(["new", "old"]), st.booleans(), st.booleans(), st.booleans()), max_size=12
+    ),
+)
+def test_after_the_changes_the_right_pods_wait_and_a_second_look_changes_nothing(
+    wanted: dict[Pool, int], pods: list[tuple[Pool, str, bool, bool, bool]]
+) -> None:
+    there = [
+        parked(number, pool, template=template, ready=ready, ended=ended, ending=ending)
+        for number, (pool, template, ready, ended, ending) in enumerate(pods)
+    ]
+    todo = changes(wanted, TEMPLATES, there, may_create=True)
+    assert len({pod.uid for pod in todo.delete}) == len(todo.delete)
+    assert not any(pod.is_ending for pod in todo.delete)
+    left = [pod for pod in there if not pod.is_ending and pod not in todo.delete]
+    left += [parked(100 + number, pool) for number, pool in enumerate(todo.create)]
+    for pool, count in wanted.items():
+        assert [pod.template for pod in left if pod.pool == pool] == ["new"] * count
+    again = changes(wanted, TEMPLATES, left, may_create=True)
+    assert (again.create, again.delete) == ((), ())
+
+
+def test_pods_that_have_parked_stay_before_those_that_have_not() -> None:
+    todo = changes({BASE: 1}, TEMPLATES, [parked(1, ready=False), parked(2)], may_create=True)
+    assert [pod.name for pod in todo.delete] == ["warm-1"]
+
+
+def test_while_claims_are_under_way_old_pods_go_and_none_is_made() -> None:
+    todo = changes({BASE: 2}, TEMPLATES, [parked(1, template="old")], may_create=False)
+    assert todo.create == ()
+    assert [pod.name for pod in todo.delete] == ["warm-1"]
+
+
+def test_pods_are_made_a_little_after_the_last_claim_and_not_put_off_for_ever() -> None:
+    assert may_refill([], short_since=None, now=NOW)
+    assert may_refill([NOW - QUIET], short_since=NOW, now=NOW)
+    just_now = [NOW - QUIET / 2]
+    assert not may_refill(just_now, short_since=None, now=NOW)
+    assert not may_refill(just_now, short_since=NOW - LONGEST_WAIT + timedelta(seconds=1), now=NOW)
+    assert may_refill(just_now, short_since=NOW - LONGEST_WAIT, now=NOW)
