@@ -15,6 +15,7 @@ from spawner.identity import CLAIMED, ORDER_ANNOTATION, PARKED, SEAT_LABEL, USER
 from spawner.installation import KIND_LABEL, WORKSPACE
 from spawner.late_bound import binds_late
 from spawner.pod_facts import ContainerState
+from spawner.warm_pod import TEMPLATE_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from spawner.plan import LaunchPlan
     from spawner.pod_facts import PodFacts
 
-TEMPLATE_LABEL: Final = "studiolo.dev/template"
-"""Of a warm pod: the hash of all that it was made from. Another image, hardware or setting gives another."""
 
 OLDEST_FEW: Final = 4
 """Starts at the same moment draw among so many: each aims at another pod, and few lose a race."""

@@ -170,15 +170,23 @@ class Kube:
         return await self._ask("PUT", path, body=body)
 
     async def delete(
-        self, path: str, *, uid: str = "", grace_seconds: int | None = None, propagation: str = ""
+        self,
+        path: str,
+        *,
+        uid: str = "",
+        resource_version: str = "",
+        grace_seconds: int | None = None,
+        propagation: str = "",
     ) -> None:
         """Asks for its end; it may be there for a while yet. `uid`: only that very object, else KubeConflict.
 
+        `resource_version`: and only as it was then.
         `propagation`: what becomes of what it owns, where that is not to be as its kind has it: a Job leaves its pods.
         """
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions"}
-        if uid:
-            options["preconditions"] = {"uid": uid}
+        conditions = {"uid": uid, "resourceVersion": resource_version}
+        if held := {name: value for name, value in conditions.items() if value}:
+            options["preconditions"] = held
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         if propagation:

@@ -59,7 +59,7 @@ def pod_traits(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
         "port": PORT,
         **resources(hardware, installation),
         **placement(hardware, installation),
-        **_security(plan, installation),
+        **security(owner_in(plan, installation), installation),
         **_volumes(plan, installation),
         "extra_labels": {
             **installation.labels,
@@ -178,9 +178,13 @@ def placement(hardware: Hardware, installation: Installation) -> dict[str, Any]:
     }
 
 
-def _security(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
+def owner_in(plan: LaunchPlan, installation: Installation) -> FileOwner:
+    """As whom its processes run."""
+    return plan.identity.owner or FileOwner(uid=installation.uid, gid=installation.gid)
+
+
+def security(owner: FileOwner, installation: Installation) -> dict[str, Any]:
     """What Pod Security restricted asks for, and a little more."""
-    owner = plan.identity.owner or FileOwner(uid=installation.uid, gid=installation.gid)
     return {
         "uid": owner.uid,
         "gid": owner.gid,
@@ -200,6 +204,24 @@ def _security(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
     }
 
 
+SHAPE_MOUNTS: Final = (
+    {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod alone
+    {"name": "run", "mountPath": RUN},
+    {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 - as above
+)
+"""Where every workspace has what `shape_volumes` gives."""
+
+
+def shape_volumes(hardware: Hardware) -> tuple[dict[str, Any], ...]:
+    """What every workspace of this hardware has, whoever it is for."""
+    shared_bytes = hardware.memory_bytes // SHARED_MEMORY_SHARE
+    return (
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "run", "emptyDir": {}},
+        {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": str(shared_bytes)}},
+    )
+
+
 def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
     home: dict[str, Any] = {"name": "home", "emptyDir": {}}
     home_mount: dict[str, Any] = {"name": "home", "mountPath": HOME}
@@ -212,7 +234,6 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
     elif installation.homes is not None:
         home = {"name": "home", "persistentVolumeClaim": {"claimName": installation.homes.claim}}
         home_mount["subPath"] = installation.homes.sub_path(plan.identity.home)
-    shared_bytes = hardware.memory_bytes // SHARED_MEMORY_SHARE
     scratch = {"name": "scratch", "emptyDir": {"sizeLimit": str(hardware.scratch_bytes)}}
     data_volumes, data_mounts = volumes_of(
         plan.data, {installation.homes.claim: "home"} if installation.homes is not None and has_own_home else {}
@@ -220,9 +241,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
     return {
         "volumes": [
             home,
-            {"name": "tmp", "emptyDir": {}},
-            {"name": "run", "emptyDir": {}},
-            {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": str(shared_bytes)}},
+            *shape_volumes(hardware),
             *((scratch,) if hardware.scratch_bytes else ()),
             *credential_volumes(plan.identity.credentials),
             *account_volumes(plan.identity),
@@ -231,9 +250,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
         "volume_mounts": [
             home_mount,
             *team_mounts(plan, installation, volume="home", home=HOME),
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - of the pod alone
-            {"name": "run", "mountPath": RUN},
-            {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108 - as above
+            *SHAPE_MOUNTS,
             *(({"name": "scratch", "mountPath": SCRATCH},) if hardware.scratch_bytes else ()),
             *credential_mounts(plan.identity.credentials),
             *account_mounts(plan.identity),

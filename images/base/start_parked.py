@@ -12,6 +12,7 @@ Variables, all optional:
     STUDIOLO_PARK_READY_FD   a pipe that gets `parked`, and later `ready`
     STUDIOLO_PARK_DEPTH      `imports`: without the rehearsal, for one that somebody waits for already
     STUDIOLO_PARK_KERNEL     `1`: a kernel waits as well
+    STUDIOLO_PARK_KEEP       `1`: what it was started with stays beside what it is sent: the variables of a pod's image
 """
 
 from __future__ import annotations

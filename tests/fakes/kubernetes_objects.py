@@ -163,9 +163,9 @@ class ObjectStore:
     def delete(self, resource: str, namespace: str, name: str, options: Json) -> Json:
         """A pod on a node is only marked: its kubelet ends it."""
         found = self.get(resource, namespace, name)
-        wanted = options.get("preconditions", {}).get("uid")
-        if wanted not in {None, found["metadata"]["uid"]}:
-            raise Refusal(409, "Conflict", f"Precondition failed: UID in precondition: {wanted}")
+        for condition, wanted in (options.get("preconditions") or {}).items():
+            if wanted != found["metadata"][condition]:
+                raise Refusal(409, "Conflict", f"Precondition failed: {condition} in precondition: {wanted}")
         if found.get("spec", {}).get("nodeName") and options.get("gracePeriodSeconds") != 0:
             if "deletionTimestamp" in found["metadata"]:
                 return found

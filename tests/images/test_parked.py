@@ -142,6 +142,41 @@ def test_without_a_rehearsal_it_becomes_the_same(park: Park, hub: HubOfServers, 
     assert parked.claim(parked.identity(hub, home, minimal)).get("api").status_code == 200
 
 
+@pytest.mark.parametrize(("keep", "has_own"), [("1", True), ("", False)], ids=["in a pod", "on one machine"])
+def test_in_a_pod_the_variables_of_its_image_stay_beside_those_of_its_person(
+    minimal: Path, keep: str, has_own: bool
+) -> None:
+    program = f"""
+import json, os, sys
+sys.path.append({str(BASE)!r})
+from park import becoming
+from park.message import Identity
+from park.orders import orders_in, own_of
+kept = own_of(os.environ) if orders_in(os.environ).keeps_own else {{}}
+becoming.know_nobody()
+becoming.compute_again = lambda: None
+env = {{"HOME": "/home/jovyan", "WORD": "of alice"}}
+identity = Identity(env=env, cwd="/", umask=18, arguments=())
+becoming.become(identity, listen_fd=None, before=kept)
+print(json.dumps(dict(os.environ)))
+"""
+    own = {
+        "PATH": "/opt/environment/bin:/usr/bin:/bin",
+        "USER": "jovyan",
+        "HOME": "/home/image",
+        "WORD": "of the image",
+    }
+    finished = subprocess.run(
+        [minimal, "-P", "-c", program],
+        env={**own, "STUDIOLO_PARK_KEEP": keep, "STUDIOLO_PARK_PORT": "0"},
+        capture_output=True,
+        check=True,
+    )
+    theirs = {"HOME": "/home/jovyan", "WORD": "of alice"}
+    found = {name: value for name, value in json.loads(finished.stdout).items() if name != "LC_CTYPE"}
+    assert found == ({**own, **theirs} if has_own else theirs)
+
+
 # Before there is anybody
 
 

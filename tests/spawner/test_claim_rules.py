@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from spawner.claim_rules import (
     MOST_TRIES,
     OLDEST_FEW,
-    TEMPLATE_LABEL,
     Answer,
     Do,
     Miss,
@@ -31,6 +30,7 @@ from spawner.identity import CLAIMED, ORDER_ANNOTATION, PARKED, SEAT_LABEL, USER
 from spawner.installation import KIND_LABEL
 from spawner.plan import LaunchPlan, make_plan
 from spawner.pod_facts import ContainerFacts, ContainerState, PodFacts
+from spawner.warm_pod import TEMPLATE_LABEL
 from studiolo.choice import Choice
 from tests.hub.node_agent.samples import order
 from tests.spawner.claim_world import World

@@ -27,10 +27,13 @@ def know_nobody() -> None:
     os.environ["HOME"] = NOWHERE
 
 
-def become(identity: Identity, *, listen_fd: int | None, set_by_imports: dict[str, str]) -> None:
-    """Takes on an identity: all that `start_server.py` finds when it is started for this person."""
+def become(identity: Identity, *, listen_fd: int | None, before: dict[str, str]) -> None:
+    """Takes on an identity: all that `start_server.py` finds when it is started for this person.
+
+    `before`: variables that it has whoever it is for; the person's own count more.
+    """
     os.environ.clear()
-    os.environ.update({**set_by_imports, **identity.env})
+    os.environ.update({**before, **identity.env})
     if listen_fd is not None:
         os.environ["STUDIOLO_LISTEN_FD"] = str(listen_fd)
     sys.argv[1:] = identity.arguments

@@ -23,6 +23,12 @@ class Orders:
     ready_fd: int | None
     rehearses: bool
     has_kernel: bool
+    keeps_own: bool
+
+
+def own_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that a server has wherever it was started: its image's, in a pod. Not what tells it how to park."""
+    return {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
 
 
 def orders_in(environ: Mapping[str, str]) -> Orders:
@@ -42,4 +48,5 @@ def orders_in(environ: Mapping[str, str]) -> Orders:
         ready_fd=number("READY_FD"),
         rehearses=environ.get(f"{PREFIX}DEPTH") != "imports",
         has_kernel=environ.get(f"{PREFIX}KERNEL") == "1",
+        keeps_own=environ.get(f"{PREFIX}KEEP") == "1",
     )

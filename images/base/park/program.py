@@ -14,7 +14,7 @@ from park.becoming import become, know_nobody
 from park.delivery import ACCEPTED, Door
 from park.kernel import ParkedKernel
 from park.message import MalformedError, parse_identity
-from park.orders import orders_in
+from park.orders import orders_in, own_of
 from park.rehearsal import rehearse
 from workspace_server.main import prepare, serve
 
@@ -31,6 +31,7 @@ BACKLOG = 128
 def main() -> None:
     """Parks, waits for one identity, and serves it until the server is told to stop."""
     orders = orders_in(os.environ)
+    kept = own_of(os.environ) if orders.keeps_own else {}
     know_nobody()
     kernel = ParkedKernel() if orders.has_kernel else None
     prepared = prepare()
@@ -50,7 +51,7 @@ def main() -> None:
         sys.exit(f"studiolo: this parked server ends, because what it was sent is no identity: {error}.")
     with answer, contextlib.suppress(OSError):  # whoever sent it has gone; it is ours all the same
         answer.sendall(ACCEPTED)
-    become(identity, listen_fd=listen_fd, set_by_imports=set_by_imports)
+    become(identity, listen_fd=listen_fd, before={**kept, **set_by_imports})
     if kernel is not None:
         kernel.take_its_place()
     serve(prepared, identity.arguments)
