@@ -158,8 +158,10 @@ NOTHING_SENT: Final = frozenset(
 agent says it also where its disk fails after the sending."""
 
 
-def answer_of(why: Why) -> Answer:
-    """What a refusal of an order that was given once says of the pod."""
+def answer_of(why: Why | None) -> Answer:
+    """What a refusal of an order that was given once says of the pod. None: the agent did not even read it."""
+    if why is None:
+        return Answer.REFUSED
     return Answer.REFUSED if why in NOTHING_SENT else Answer.UNSURE
 
 

@@ -1,0 +1,265 @@
+"""One claim of a warm pod for one start: patch, order, first answer; or nothing, and the start goes the normal way.
+
+`claim_rules.py` decides; here is what it takes to find out. A hub may die between any two lines: the name of the pod
+and the id of the order are saved before the patch, so the next one knows which pod may be whose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from spawner.claim_rules import Answer, Do, Miss, Step, after, choose, claim_patch, seen
+from spawner.cluster_pods import delete_pod, pod_url, pods_path
+from spawner.identity import USER_LABEL, HomeFolder, Order, TeamFolder
+from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
+from spawner.probe import wait_for_answer
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Awaitable, Callable
+
+    from spawner.identity import Identity
+    from spawner.installation import Installation
+    from spawner.kube import Json, Kube
+    from spawner.node_agents import NodeAgents
+    from spawner.pod_facts import PodFacts
+    from spawner.pod_watch import PodWatch
+
+CLAIM_SECONDS: Final = 0.25
+"""After this, no order is given any more: what a claim costs a start that comes to nothing stays below 0.3 s."""
+
+SERVE_SECONDS: Final = 20.0
+"""For a server that has its identity to answer. It takes a tenth of a second on an idle machine."""
+
+PAUSE_SECONDS: Final = 0.5
+"""Before an API server that is away is asked again."""
+
+END_GRACE_SECONDS: Final = 1
+"""Not 0: with that, Kubernetes forgets a pod before its containers have ended, and nobody knows when they have."""
+
+Found = TypeVar("Found")
+
+
+@dataclass(slots=True, kw_only=True)
+class Claims:
+    """What all claims of a hub share."""
+
+    warm: PodWatch
+    """Pods of nobody."""
+    agents: NodeAgents
+    aimed: set[str] = field(default_factory=set)
+    """Uids of those that a start of this hub aims at just now: no two race for one."""
+    claim_seconds: float = CLAIM_SECONDS
+    serve_seconds: float = SERVE_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a pod is claimed for."""
+
+    template: str
+    manifest: Json
+    """The pod that the start would make: its labels and annotations are put on the claimed one."""
+    home: HomeFolder
+    identity: Identity = field(repr=False)
+    teams: tuple[str, ...]
+    """Folders."""
+    probe_path: str
+
+    def order(self, pod: PodFacts) -> Order:
+        """A new one for this pod."""
+        return Order(
+            id=secrets.token_hex(16),
+            at=datetime.now(UTC),
+            namespace=pod.namespace,
+            pod=pod.name,
+            pod_uid=pod.uid,
+            user=self.manifest["metadata"]["labels"][USER_LABEL],
+            home=self.home,
+            teams=tuple(TeamFolder(name=folder) for folder in self.teams),
+            identity=self.identity,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Aim:
+    """The pod that is aimed at, as it was seen last, and its order."""
+
+    pod: PodFacts
+    order: Order
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """The workspace."""
+
+    url: str
+    left_out: tuple[str, ...]
+    """Folders of teams that are not in it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class ClusterClaim:
+    """Everything one claim needs, and the claim itself."""
+
+    claims: Claims
+    kube: Kube
+    pods: PodWatch
+    """Workspaces."""
+    installation: Installation
+    wanted: Wanted
+    save: Callable[[str, str], None]
+    """Takes down which pod may be this workspace's from now on, by its name and the id of the order."""
+    log: logging.Logger
+    _tried: set[str] = field(default_factory=set)
+
+    async def run(self) -> Claimed | Miss:
+        """The workspace, or why there is none: then no pod has its identity. Cancelled, none is left either."""
+        aim: Aim | None = None
+        began = asyncio.get_running_loop().time()
+        acts = {
+            Do.AIM: self._patch,
+            Do.LOOK: self._look,
+            Do.END_PARKED: self._end_parked,
+            Do.ORDER: self._give_order,
+            Do.PROBE: self._probe,
+        }
+        step = Step(do=Do.AIM)
+        try:
+            while step.do is not Do.SERVE:
+                if step.do is Do.AIM:
+                    aim = self._next()
+                if aim is None or step.miss is not None:
+                    return step.miss or (Miss.LOST if self._tried else Miss.NO_POD)
+                answer = await acts[step.do](aim)
+                is_late = asyncio.get_running_loop().time() - began > self.claims.claim_seconds
+                step = after(answer, tries=len(self._tried), is_late=is_late)
+                if step.waits:
+                    await self._end_wholly(aim)
+                elif step.ends:
+                    await self._end(aim)
+        except BaseException:
+            if aim is not None:
+                # What this leaves, since nobody knows how far it came, ends by the look for pods that are nobody's.
+                await self._end(aim)
+            raise
+        finally:
+            self.claims.aimed -= self._tried
+        if aim is None:
+            return Miss.NO_POD
+        return Claimed(url=pod_url(aim.pod), left_out=aim.left_out)
+
+    def _next(self) -> Aim | None:
+        busy = self._tried | self.claims.aimed
+        pod = choose(self.claims.warm.pods(), self.wanted.template, tried=busy, draw=secrets.randbelow(1 << 16))
+        if pod is None:
+            return None
+        self._tried.add(pod.uid)
+        self.claims.aimed.add(pod.uid)
+        aim = Aim(pod=pod, order=self.wanted.order(pod))
+        self.save(pod.name, aim.order.id)
+        return aim
+
+    async def _patch(self, aim: Aim) -> Answer:
+        metadata = self.wanted.manifest["metadata"]
+        labels, annotations = metadata["labels"], metadata.get("annotations") or {}
+        patch = claim_patch(aim.pod, aim.order, labels=labels, annotations=annotations)
+        try:
+            raw = await self.kube.merge(self._path(aim), patch)
+        except (KubeConflict, KubeNotFound, KubeRefused) as error:
+            self.log.info("The warm pod %s was not claimed: %s", aim.pod.name, error)
+            return Answer.NOT_CLAIMED
+        except KubeAway:
+            return Answer.NO_ANSWER
+        # Known at once everywhere in this hub; the watches tell it some milliseconds later.
+        self.claims.warm.learn(raw)
+        aim.pod = self.pods.learn(raw)
+        return Answer.CLAIMED
+
+    async def _look(self, aim: Aim) -> Answer:
+        found = await self._insist(lambda: self.pods.look(aim.pod.name))
+        answer = seen(found, aim.pod, aim.order.id)
+        if found is not None and answer in {Answer.CLAIMED, Answer.STILL_PARKED}:
+            aim.pod = found
+        return answer
+
+    async def _end_parked(self, aim: Aim) -> Answer:
+        pod = aim.pod
+        try:
+            await self.kube.delete(
+                self._path(aim), uid=pod.uid, resource_version=pod.resource_version, grace_seconds=END_GRACE_SECONDS
+            )
+        except KubeNotFound:
+            return Answer.ENDED_PARKED
+        except KubeConflict:
+            return Answer.CHANGED
+        except KubeError:
+            return Answer.NO_ANSWER
+        return Answer.ENDED_PARKED
+
+    async def _give_order(self, aim: Aim) -> Answer:
+        given = await self.claims.agents.give(aim.order, aim.pod.node)
+        if given.said:
+            self.log.info("The agent of %s, of the warm pod %s: %s", aim.pod.node, aim.pod.name, given.said)
+        aim.left_out = given.left_out
+        return given.answer
+
+    async def _probe(self, aim: Aim) -> Answer:
+        """The server's first answer, or the pod's end, or too much time."""
+        answered = asyncio.create_task(wait_for_answer(pod_url(aim.pod), self.wanted.probe_path))
+        ended = asyncio.create_task(self._until_ended(aim.pod))
+        both = {answered, ended}
+        try:
+            await asyncio.wait(both, timeout=self.claims.serve_seconds, return_when=asyncio.FIRST_COMPLETED)
+            return Answer.SERVES if answered.done() and not ended.done() else Answer.SILENT
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def _until_ended(self, pod: PodFacts) -> None:
+        async with aclosing(self.pods.changes(pod.name)) as changes:
+            async for now in changes:
+                if now is None or now.uid != pod.uid or now.is_deleting or now.has_ended:
+                    return
+
+    async def _end(self, aim: Aim) -> None:
+        """Asks for the end of the pod if it is ours: if it is not, it may be another's."""
+        with contextlib.suppress(KubeError):
+            found = await self.pods.look(aim.pod.name)
+            if seen(found, aim.pod, aim.order.id) is Answer.CLAIMED:
+                await delete_pod(self.kube, aim.pod, grace_seconds=END_GRACE_SECONDS)
+
+    async def _end_wholly(self, aim: Aim) -> None:
+        """Asks for its end until the API server says that it is gone, and so its containers are."""
+        async with aclosing(self.pods.changes(aim.pod.name)) as changes:
+            change = asyncio.ensure_future(anext(changes))
+            try:
+                while (found := await self._insist(lambda: self.pods.look(aim.pod.name))) and found.uid == aim.pod.uid:
+                    with contextlib.suppress(KubeError):
+                        await delete_pod(self.kube, aim.pod, grace_seconds=END_GRACE_SECONDS)
+                    await asyncio.wait({change}, timeout=PAUSE_SECONDS)
+                    if change.done():
+                        change = asyncio.ensure_future(anext(changes))
+            finally:
+                change.cancel()
+                await asyncio.gather(change, return_exceptions=True)
+
+    async def _insist(self, ask: Callable[[], Awaitable[Found]]) -> Found:
+        """Until there is an answer: the start that this is part of has a limit of its own."""
+        while True:
+            try:
+                return await ask()
+            except KubeError as error:
+                self.log.info("A warm pod cannot be asked for: %s", error)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    def _path(self, aim: Aim) -> str:
+        return f"{pods_path(self.installation)}/{aim.pod.name}"

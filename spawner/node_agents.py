@@ -1,0 +1,121 @@
+"""The door to the agents of nodes, as the hub reaches them: HTTPS, by the address of their pods and one name."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, Protocol
+
+import aiohttp
+from pydantic import ValidationError
+
+from spawner.claim_rules import Answer, answer_of
+from spawner.identity import AGENT_HOST, AGENT_PORT, ORDERS_PATH, Delivered, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from spawner.identity import Order, Why
+    from spawner.pod_watch import PodWatch
+
+CONNECT_SECONDS: Final = 0.15
+"""An agent that does not take a connection in this time is not there: the start goes the normal way, unharmed."""
+
+ORDER_SECONDS: Final = 3.0
+"""For the answer. To give up means to end the pod and wait for its death, so it is rather long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What became of an order."""
+
+    answer: Answer
+    said: str = ""
+    """For the log: nothing of anybody is in it."""
+    left_out: tuple[str, ...] = ()
+    """Folders of teams that are not there."""
+
+
+class NodeAgents(Protocol):
+    """Whoever carries out orders."""
+
+    async def give(self, order: Order, node: str) -> Given:
+        """Has it carried out on that node. Called once for an order."""
+
+
+class AgentsDoor:
+    """All agents of an installation."""
+
+    def __init__(self, agents: PodWatch, *, folder: Path) -> None:
+        """`folder`: with `token` and `ca.crt`, which change while the hub runs. Raises OSError where it lacks them."""
+        self._agents = agents
+        self._token = folder / "token"
+        self._trusts = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def give(self, order: Order, node: str) -> Given:
+        """See `NodeAgents`. An answer that was lost on the way is asked for once more: the same order, the same answer.
+
+        Whatever a second time says other than that it was carried out: the first may have been.
+        """
+        address = self._address(node)
+        if not address:
+            return Given(answer=Answer.UNREACHED, said="no agent is known there")
+        body = order.model_dump_json().encode()
+        given = await self._ask(address, body, answer_of)
+        if given.answer is Answer.UNSURE and given.said == DISCONNECTED:
+            again = await self._ask(address, body, lambda _: Answer.UNSURE)
+            return again if again.answer is Answer.DELIVERED else given
+        return given
+
+    def _address(self, node: str) -> str:
+        found = (pod for pod in self._agents.pods() if pod.node == node and pod.phase == "Running" and pod.ip)
+        ip = next((pod.ip for pod in found if not pod.is_deleting), "")
+        return f"https://[{ip}]:{AGENT_PORT}" if ":" in ip else ip and f"https://{ip}:{AGENT_PORT}"
+
+    async def _ask(self, address: str, body: bytes, meaning: Callable[[Why | None], Answer]) -> Given:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=ORDER_SECONDS, sock_connect=CONNECT_SECONDS)
+            )
+        token = (await asyncio.to_thread(self._token.read_text)).strip()
+        try:
+            async with self._session.post(
+                address + ORDERS_PATH,
+                data=body,
+                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+                ssl=self._trusts,
+                server_hostname=AGENT_HOST,
+            ) as response:
+                return _read(response.status, await response.read(), meaning)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            return Given(answer=Answer.UNREACHED, said=type(error).__name__)
+        except aiohttp.ClientConnectionError:
+            return Given(answer=Answer.UNSURE, said=DISCONNECTED)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return Given(answer=Answer.UNSURE, said=type(error).__name__)
+
+
+DISCONNECTED: Final = "the connection was lost"
+
+
+def _read(status: int, body: bytes, meaning: Callable[[Why | None], Answer]) -> Given:
+    try:
+        if status == HTTPStatus.OK:
+            return Given(answer=Answer.DELIVERED, left_out=Delivered.model_validate_json(body).left_out)
+        if status in {HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST}:
+            refusal = Refusal.model_validate_json(body)
+            return Given(answer=meaning(refusal.why), said=f"{refusal.why}: {refusal.message}")
+    except ValidationError:
+        return Given(answer=Answer.UNSURE, said="its answer is none")
+    # Who is refused before the order was read: token, size, or nobody says whose the token is.
+    is_before = status in {HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.SERVICE_UNAVAILABLE}
+    return Given(answer=meaning(None) if is_before else Answer.UNSURE, said=f"status {status}")

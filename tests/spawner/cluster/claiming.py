@@ -1,0 +1,132 @@
+"""Warm pods on the fake API server, an agent that believes it alone, and people who claim them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from spawner.claim import Claimed, Claims, ClusterClaim, Wanted
+from spawner.claim_rules import Answer, Miss
+from spawner.identity import CLAIMED, SEAT_LABEL, USER_LABEL, HomeFolder, Identity, Order
+from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
+from spawner.kube import Kube
+from spawner.node_agents import Given
+from spawner.plan import Shape
+from spawner.pod_watch import PodWatch
+from spawner.warm_pod import template, warm_pod
+from studiolo.catalog import CpuShare, Environment, Hardware
+from tests.fakes.fake_kubernetes import FakeKubernetes
+from tests.spawner.cluster.conftest import INSTALLATION, PATIENCE_SECONDS
+
+SHAPE = Shape(
+    environment=Environment(name="python", title="Python", image="example.org/python@sha256:" + "0" * 64),
+    hardware=Hardware(name="small", title="Small", cpu=CpuShare(request=0.5, limit=1), memory_bytes=2 << 30),
+)
+PARKED = {
+    "phase": "Running",
+    "podIP": "127.0.0.1",
+    "containerStatuses": [{"name": "notebook", "ready": True, "state": {"running": {}}}],
+}
+
+
+@dataclass
+class FakeAgents:
+    """Has an identity delivered where the API server shows the claim; or fails as it is told to."""
+
+    api: FakeKubernetes
+    answers: list[Answer] = field(default_factory=list)
+    """Of the next orders, in place of what is true."""
+    had: dict[str, str] = field(default_factory=dict)
+    """By uid of a pod, whose identity it got: also where nobody was told so."""
+
+    async def give(self, order: Order, node: str) -> Given:
+        assert node == "node1"
+        await asyncio.sleep(0)
+        answer = self.answers.pop(0) if self.answers else Answer.DELIVERED
+        if answer in {Answer.UNREACHED, Answer.REFUSED}:
+            return Given(answer=answer, said="told to")
+        found = self.api.objects_for_test("pods").get(order.pod, {"metadata": {"uid": ""}})["metadata"]
+        assert found["uid"] == order.pod_uid
+        assert found["labels"][SEAT_LABEL] == CLAIMED
+        assert found["labels"][KIND_LABEL] == WORKSPACE
+        assert found["labels"][USER_LABEL] == order.user
+        assert {name: found["annotations"][name] for name in order.marks()} == order.marks()
+        assert order.pod_uid not in self.had, "an identity was sent to a pod that has one"
+        self.had[order.pod_uid] = order.user
+        return Given(answer=answer)
+
+
+@dataclass
+class Warmth:
+    """All of it."""
+
+    api: FakeKubernetes
+    kube: Kube
+    pods: PodWatch
+    claims: Claims
+    agents: FakeAgents
+    saved: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """By person: what was taken down, in its order."""
+
+    async def park(self, count: int, shape: Shape = SHAPE, **status: Any) -> None:
+        """So many pods wait, and the hub knows them."""
+        for number in range(count):
+            body = warm_pod(f"warm-{shape.hardware.name}-{number}", shape, INSTALLATION)
+            body["metadata"]["uid"] = str(uuid.uuid4())
+            spec = {**body["spec"], "nodeName": "node1"}
+            self.api.put_for_test("pods", {**body, "spec": spec, "status": {**PARKED, **status}})
+        await until(lambda: len(self.claims.warm.pods()) >= count)
+
+    def wanted(self, user: str = "alice") -> Wanted:
+        labels = {**INSTALLATION.labels, USER_LABEL: user}
+        return Wanted(
+            template=template(SHAPE, INSTALLATION),
+            manifest={"metadata": {"name": f"ws-{user}--default", "labels": labels, "annotations": {"a": "b"}}},
+            home=HomeFolder(name=user, uid=1000, gid=1000),
+            identity=Identity(env={"HOME": "/home/jovyan", "JUPYTERHUB_API_TOKEN": f"of {user}"}, cwd="/home/jovyan"),
+            teams=("vision",),
+            probe_path="/user/alice/api",
+        )
+
+    def claim(self, user: str = "alice", *, kube: Any = None, claims: Claims | None = None) -> ClusterClaim:
+        return ClusterClaim(
+            claims=claims or self.claims,
+            kube=kube or self.kube,
+            pods=self.pods,
+            installation=INSTALLATION,
+            wanted=self.wanted(user),
+            save=lambda name, order: self.saved.setdefault(user, []).append((name, order)),
+            log=logging.getLogger(__name__),
+        )
+
+    async def run(self, user: str = "alice") -> Claimed | Miss:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self.claim(user).run()
+
+    async def kubelet(self) -> None:
+        """Ends what is to end."""
+        while True:
+            for name, pod in self.api.objects_for_test("pods").items():
+                if "deletionTimestamp" in pod["metadata"]:
+                    self.api.remove_for_test("pods", name)
+            await asyncio.sleep(0.01)
+
+    def owners(self) -> dict[str, str]:
+        """Of the pods that are somebody's, by name."""
+        labels = {name: one["metadata"]["labels"] for name, one in self.api.objects_for_test("pods").items()}
+        return {name: found[USER_LABEL] for name, found in labels.items() if found.get(SEAT_LABEL) == CLAIMED}
+
+    def names(self) -> list[str]:
+        return sorted(self.api.objects_for_test("pods"))
+
+
+WARM_LABELS = {RELEASE_LABEL: INSTALLATION.release, KIND_LABEL: "warm"}
+
+
+async def until(holds: Any) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not holds():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)

@@ -1,0 +1,222 @@
+"""Warm pods are claimed over real HTTP: each by one, and nobody fails whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from spawner.claim import Claimed, Claims
+from spawner.claim_rules import Answer, Miss
+from spawner.identity import ORDER_ANNOTATION, USER_LABEL
+from spawner.kube import Kube, KubeAway
+from spawner.kube_feed import Pauses, Persistence
+from spawner.pod_watch import PodWatch
+from tests.fakes.fake_kubernetes import NAMESPACE
+from tests.spawner.cluster.claiming import WARM_LABELS, FakeAgents, Warmth, until
+from tests.spawner.cluster.conftest import PATIENCE_SECONDS, Cluster
+
+LONG_SECONDS = 30.0
+"""In place of the quarter of a second that a claim may take: these tests are about nothing of time."""
+
+
+@pytest.fixture
+async def warmth(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Warmth]:
+    monkeypatch.setattr("spawner.claim.PAUSE_SECONDS", 0.01)
+    quick = Persistence(log=logging.getLogger(__name__), pauses=Pauses(first_seconds=0.01, most_seconds=0.05))
+    warm = PodWatch(cluster.kube, namespace=NAMESPACE, labels=WARM_LABELS, persistence=quick)
+    watching = asyncio.create_task(warm.run())
+    assert await warm.wait_synced(PATIENCE_SECONDS)
+    agents = FakeAgents(cluster.api)
+    claims = Claims(warm=warm, agents=agents, claim_seconds=LONG_SECONDS)
+    made = Warmth(api=cluster.api, kube=cluster.kube, pods=cluster.pods, claims=claims, agents=agents)
+    kubelet = asyncio.create_task(made.kubelet())
+    yield made
+    for task in (watching, kubelet):
+        task.cancel()
+    await asyncio.gather(watching, kubelet, return_exceptions=True)
+
+
+async def test_a_warm_pod_becomes_the_workspace_of_its_person(warmth: Warmth) -> None:
+    await warmth.park(1)
+    claimed = await warmth.run()
+    assert isinstance(claimed, Claimed)
+    assert warmth.owners() == {"warm-small-0": "alice"}
+    [(name, order)] = warmth.saved["alice"]
+    pod = warmth.pods.get(name)
+    assert pod is not None  # at once, and not when its watch tells
+    assert pod.annotation(ORDER_ANNOTATION) == order
+    assert pod.annotation("a") == "b"
+    assert warmth.claims.aimed == set()
+    await until(lambda: warmth.claims.warm.pods() == ())
+
+
+async def test_nothing_of_its_token_is_in_the_api_server(warmth: Warmth) -> None:
+    await warmth.park(1)
+    await warmth.run()
+    assert "of alice" not in str(warmth.api.objects_for_test("pods"))
+
+
+async def test_without_warm_pods_nothing_is_written(warmth: Warmth) -> None:
+    assert await warmth.run() is Miss.NO_POD
+    assert "alice" not in warmth.saved
+
+
+async def test_a_hundred_people_and_fifty_pods_no_pod_twice_and_nobody_fails(warmth: Warmth) -> None:
+    await warmth.park(50)
+    people = [f"person-{number}" for number in range(100)]
+    outcomes = Counter(type(one).__name__ for one in await asyncio.gather(*(warmth.run(person) for person in people)))
+    assert outcomes == {"Claimed": 50, "Miss": 50}
+    assert len(warmth.owners()) == 50
+    assert len(set(warmth.owners().values())) == 50
+    assert len(set(warmth.agents.had.values())) == 50
+
+
+async def test_two_hubs_that_know_nothing_of_each_other_claim_no_pod_twice(warmth: Warmth) -> None:
+    other = Claims(warm=warmth.claims.warm, agents=warmth.agents, claim_seconds=LONG_SECONDS)
+    for number in range(20):
+        for name in warmth.names():
+            warmth.api.remove_for_test("pods", name)
+        await until(lambda: not warmth.claims.warm.pods())
+        await warmth.park(1)
+        one, two = f"one-{number}", f"two-{number}"
+        found = await asyncio.gather(warmth.claim(one).run(), warmth.claim(two, claims=other).run())
+        assert sorted(type(each).__name__ for each in found) == ["Claimed", "Miss"]
+        assert len(warmth.owners()) == 1
+
+
+@pytest.mark.parametrize("answer", [Answer.UNREACHED, Answer.REFUSED])
+async def test_an_agent_that_is_away_costs_the_pod_and_no_waiting(warmth: Warmth, answer: Answer) -> None:
+    await warmth.park(2)
+    warmth.agents.answers = [answer]
+    assert await warmth.run() is Miss.AGENT
+    assert warmth.agents.had == {}
+    await until(lambda: len(warmth.names()) == 1)
+
+
+async def test_a_pod_that_may_have_the_identity_is_gone_before_the_start_goes_on(warmth: Warmth) -> None:
+    await warmth.park(2)
+    warmth.agents.answers = [Answer.UNSURE]
+    assert await warmth.run() is Miss.AGENT
+    assert len(warmth.names()) == 1
+    assert len(warmth.agents.had) == 1
+
+
+async def test_a_pod_that_dies_with_its_identity_is_gone_before_the_start_goes_on(warmth: Warmth) -> None:
+    ended = {"name": "notebook", "state": {"terminated": {"exitCode": 1}}}
+
+    class Dying(FakeAgents):
+        async def give(self, order: Any, node: str) -> Any:
+            given = await super().give(order, node)
+            status = {"phase": "Failed", "containerStatuses": [ended]}
+            self.api.change_for_test("pods", order.pod, {"status": status})
+            await until(lambda: (pod := warmth.pods.get(order.pod)) is not None and pod.has_ended)
+            return given
+
+    warmth.claims.agents = Dying(warmth.api)
+    await warmth.park(1)
+    assert await warmth.run() is Miss.POD
+    assert warmth.names() == []
+
+
+async def test_one_that_comes_too_late_gives_no_order(warmth: Warmth) -> None:
+    await warmth.park(1)
+    warmth.claims.claim_seconds = -1.0
+    assert await warmth.run() is Miss.LATE
+    assert warmth.agents.had == {}
+    await until(lambda: warmth.names() == [])
+
+
+# The hub's questions and answers get lost
+
+
+class Losing:
+    """A door to Kubernetes that loses an answer, or a question, of one kind."""
+
+    def __init__(self, kube: Kube, kind: str, *, is_done: bool, then: Any = None) -> None:
+        self._kube, self._kind, self._is_done, self._then = kube, kind, is_done, then
+        self._left = 1
+
+    async def merge(self, path: str, body: Any) -> Any:
+        return await self._ask("merge", lambda: self._kube.merge(path, body))
+
+    async def delete(self, path: str, **options: Any) -> None:
+        await self._ask("delete", lambda: self._kube.delete(path, **options))
+
+    async def _ask(self, kind: str, ask: Any) -> Any:
+        if kind != self._kind or not self._left:
+            return await ask()
+        self._left -= 1
+        if self._is_done:
+            await ask()
+        if self._then is not None:
+            await self._then()
+        raise KubeAway("The answer was lost.")
+
+
+async def test_a_claim_whose_answer_was_lost_goes_on(warmth: Warmth) -> None:
+    await warmth.park(1)
+    found = await warmth.claim(kube=Losing(warmth.kube, "merge", is_done=True)).run()
+    assert isinstance(found, Claimed)
+    assert list(warmth.owners().values()) == ["alice"]
+
+
+async def test_a_claim_that_never_arrived_ends_that_pod_and_takes_the_next(warmth: Warmth) -> None:
+    await warmth.park(2)
+    found = await warmth.claim(kube=Losing(warmth.kube, "merge", is_done=False)).run()
+    assert isinstance(found, Claimed)
+    await until(lambda: len(warmth.names()) == 1)
+    assert list(warmth.owners().values()) == ["alice"]
+
+
+async def test_a_pod_that_became_another_s_while_the_answer_was_lost_is_left_alone(warmth: Warmth) -> None:
+    await warmth.park(1)
+
+    async def somebody_else() -> None:
+        found = await warmth.claim("bob", claims=Claims(warm=warmth.claims.warm, agents=warmth.agents)).run()
+        assert isinstance(found, Claimed)
+
+    losing = Losing(warmth.kube, "merge", is_done=False, then=somebody_else)
+    assert await warmth.claim(kube=losing).run() is Miss.LOST
+    assert warmth.owners() == {"warm-small-0": "bob"}
+
+
+# Somebody stops the start, or the hub ends
+
+
+async def test_a_claim_that_is_stopped_leaves_no_pod_of_its_person(warmth: Warmth) -> None:
+    reached = asyncio.Event()
+
+    class Slow(FakeAgents):
+        async def give(self, order: Any, node: str) -> Any:
+            reached.set()
+            await asyncio.sleep(PATIENCE_SECONDS)
+
+    warmth.claims.agents = Slow(warmth.api)
+    await warmth.park(1)
+    claiming = asyncio.create_task(warmth.claim().run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await reached.wait()
+    claiming.cancel()
+    with suppress(asyncio.CancelledError):
+        await claiming
+    await until(lambda: warmth.names() == [])
+    assert warmth.claims.aimed == set()
+
+
+async def test_a_pod_that_somebody_claimed_meanwhile_is_not_ended_by_a_start_that_is_stopped(warmth: Warmth) -> None:
+    await warmth.park(1)
+
+    async def never() -> None:
+        labels = {USER_LABEL: "bob", "studiolo.dev/seat": "claimed"}
+        warmth.api.change_for_test("pods", "warm-small-0", {"metadata": {"labels": labels}})
+        raise asyncio.CancelledError
+
+    with suppress(asyncio.CancelledError):
+        await warmth.claim(kube=Losing(warmth.kube, "merge", is_done=False, then=never)).run()
+    assert warmth.owners() == {"warm-small-0": "bob"}
