@@ -161,7 +161,7 @@ class ClusterBackend:
 
     def ends_from(self, likely_ends: Callable[[], Mapping[WorkspaceRow, datetime]]) -> None:
         """By the names of their pods."""
-        self._likely_ends = lambda: {pod_name(row.user, row.server): end for row, end in likely_ends().items()}
+        self._likely_ends = lambda: {_pod_of(row): end for row, end in likely_ends().items()}
 
     def _count_what_is_offered(self, _status: CatalogStatus) -> None:
         """Each catalog has hardware of its own: what an older one had is counted on no more."""
@@ -216,7 +216,7 @@ class ClusterBackend:
     async def _end_orphans(self, known: Callable[[], frozenset[WorkspaceRow]]) -> None:
         if self._kube is None or self._pods is None:
             return
-        names = {pod_name(row.user, row.server) for row in known()}
+        names = {_pod_of(row) for row in known()}
         try:
             ended = await end_orphan_pods(self._kube, self._pods, known=names, now=datetime.now(UTC), log=self._log)
         except ForeignDatabase as error:
@@ -226,6 +226,11 @@ class ClusterBackend:
         else:
             self._told = ""
             WorkspaceSpawner.meter.orphans_ended(ended)
+
+
+def _pod_of(row: WorkspaceRow) -> str:
+    """The name of its pod: of the one that it claimed, or of the one that a start makes."""
+    return row.pod or pod_name(row.user, row.server)
 
 
 def _keep_kubespawner_from_connecting() -> None:

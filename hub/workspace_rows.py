@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub import orm
@@ -17,6 +17,8 @@ class WorkspaceRow:
 
     user: str
     server: str
+    pod: str = field(default="", compare=False)
+    """What its spawner says of its pod's name; "" where it says nothing, or there are none."""
 
 
 def active_rows(db: Any, users: Iterable[Any]) -> frozenset[WorkspaceRow]:
@@ -24,6 +26,6 @@ def active_rows(db: Any, users: Iterable[Any]) -> frozenset[WorkspaceRow]:
     in_database = db.query(orm.Spawner).filter(orm.Spawner.server != None)  # noqa: E711 - SQLAlchemy makes it SQL
     moving = (spawner for user in users for spawner in user.spawners.values() if spawner.active)
     return frozenset(
-        WorkspaceRow(user=row.user.name, server=row.name)
+        WorkspaceRow(user=row.user.name, server=row.name, pod=str((row.state or {}).get("pod_name") or ""))
         for row in (*in_database, *(spawner.orm_spawner for spawner in moving))
     )

@@ -116,12 +116,20 @@ class ClusterClaim:
     installation: Installation
     wanted: Wanted
     save: Callable[[str, str], None]
-    """Takes down which pod may be this workspace's from now on, by its name and the id of the order."""
+    """Takes down which pod may be this workspace's from now on, by its name and the id of the order; "" and "": none
+    but the one that a normal start makes."""
     log: logging.Logger
+    ended: Callable[[Miss | None], None] = lambda _: None
+    """Counts claims by how they ended; None: well."""
     _tried: set[str] = field(default_factory=set)
 
     async def run(self) -> Claimed | Miss:
         """The workspace, or why there is none: then no pod has its identity. Cancelled, none is left either."""
+        found = await self._run()
+        self.ended(found if isinstance(found, Miss) else None)
+        return found
+
+    async def _run(self) -> Claimed | Miss:
         aim: Aim | None = None
         began = asyncio.get_running_loop().time()
         acts = {
@@ -137,6 +145,8 @@ class ClusterClaim:
                 if step.do is Do.AIM:
                     aim = self._next()
                 if aim is None or step.miss is not None:
+                    if self._tried:
+                        self.save("", "")
                     return step.miss or (Miss.LOST if self._tried else Miss.NO_POD)
                 answer = await acts[step.do](aim)
                 is_late = asyncio.get_running_loop().time() - began > self.claims.claim_seconds

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from spawner.identity import CLAIMED, ORDER_ANNOTATION, PARKED, SEAT_LABEL, USER_LABEL, Why
+from spawner.identity import CLAIMED, ORDER_ANNOTATION, PARKED, SEAT_LABEL, SEAT_VOLUME, USER_LABEL, Why
 from spawner.installation import KIND_LABEL, WORKSPACE
 from spawner.late_bound import binds_late
 from spawner.pod_facts import ContainerState
@@ -44,6 +44,8 @@ class Miss(StrEnum):
     OTHER_USER = "other_user"
     """The home's owner has a number of their own, and every warm pod runs as the same."""
     EARLY_VARIABLE = "early_variable"
+    SHAPE = "shape"
+    """The pod of this start has something that no warm pod has: by an administrator's settings of KubeSpawner."""
     NO_POD = "no_pod"
     AGENT = "agent"
     """The agent of the node could not be reached, or refused."""
@@ -70,6 +72,47 @@ def why_normal(plan: LaunchPlan, *, keeps_homes: bool) -> Miss | None:
         (not binds_late(name for name, _ in plan.env), Miss.EARLY_VARIABLE),
     )
     return next((miss for applies, miss in checks if applies), None)
+
+
+def can_become(warm: Mapping[str, Any], normal: Mapping[str, Any]) -> bool:
+    """Whether a warm pod has all that a start would make, as Kubernetes has both, but the home and the variables."""
+    mine, theirs = warm["spec"], normal["spec"]
+    if len(mine["containers"]) != len(theirs["containers"]) or _rest(mine, _OF_PODS) != _rest(theirs, _OF_PODS):
+        return False
+    if _named(mine["volumes"]) != _named(theirs.get("volumes") or ()):
+        return False
+    inside, wanted = mine["containers"][0], theirs["containers"][0]
+    mounts = _named(wanted.get("volumeMounts") or ())
+    return (
+        not wanted.get("args")
+        and _rest(inside, _OF_CONTAINERS) == _rest(wanted, _OF_CONTAINERS)
+        and _named(inside["volumeMounts"]) == mounts
+    )
+
+
+_OF_PODS: Final = frozenset({"containers", "volumes"})
+_OF_CONTAINERS: Final = frozenset({"env", "args", "workingDir", "startupProbe", "volumeMounts", "ports"})
+_OF_PEOPLE: Final = frozenset({SEAT_VOLUME, "home"})
+
+
+def _rest(part: Mapping[str, Any], but: Collection[str]) -> dict[str, Any]:
+    """What is not given is as if it were empty."""
+    return {name: value for name, value in part.items() if name not in but and value not in ([], {}, None)}
+
+
+def _named(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [dict(one) for one in parts if one["name"] not in _OF_PEOPLE]
+
+
+def variables_in(manifest: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, str]:
+    """What the server of this pod would find: `secrets` has the values that its Secret would have."""
+    found: dict[str, str] = {}
+    for one in manifest["spec"]["containers"][0].get("env") or ():
+        if "value" in one:
+            found[one["name"]] = str(one["value"]).replace("$$", "$")
+        elif (key := one.get("valueFrom", {}).get("secretKeyRef", {}).get("key")) in secrets:
+            found[one["name"]] = secrets[key]
+    return found
 
 
 def may_be_claimed(pod: PodFacts, template: str) -> bool:

@@ -10,26 +10,32 @@ from kubespawner import KubeSpawner
 from traitlets import default
 
 from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
+from spawner.claim import ClusterClaim, Wanted
+from spawner.claim_rules import Miss, can_become, variables_in, why_normal
 from spawner.cluster_end import ending_of
-from spawner.cluster_pods import last_log_lines, look_for_own, pod_url, remove_pod, settle_cpu
+from spawner.cluster_pods import is_own, last_log_lines, look_for_own, pod_url, remove_pod, settle_cpu
 from spawner.cluster_resume import KeptServer, resume_start
-from spawner.cluster_start import ClusterStart
+from spawner.cluster_start import LEFT_OVER_SECONDS, ClusterStart
 from spawner.data_mounts import among_homes
 from spawner.ending import Ending, EndingKind, from_json, to_json
-from spawner.errors import DataNotUsable, offer_without
+from spawner.errors import ClusterAway, DataNotUsable, offer_again, offer_without
 from spawner.hub_env import SERVICES_URL
+from spawner.identity import HomeFolder
+from spawner.identity import Identity as ParkedIdentity
 from spawner.kube import KubeError
 from spawner.lasting import Lasting
-from spawner.manifest import pod_env, pod_traits, secret_values, settled_cpu
+from spawner.manifest import HOME, pod_env, pod_traits, secret_values, settled_cpu
 from spawner.opened_package import on_its_image, said_of_the_image
 from spawner.start_report import StartReport
 from spawner.verdicts.next_best import next_best
+from spawner.warm_pod import template, warm_pod
 from studiolo.names import pod_name
 
 if TYPE_CHECKING:
     from spawner.cluster_parts import ClusterParts
+    from spawner.kube import Json
     from spawner.plan import LaunchPlan
-    from spawner.pod_facts import NodeFacts
+    from spawner.pod_facts import NodeFacts, PodFacts
     from spawner.verdicts.errors import Verdict
     from studiolo.catalog import Environment, Hardware
     from studiolo.package_name import PackageName
@@ -53,6 +59,8 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self.pod_name = pod_name(self.user.name, self.name)
+        self._order = ""
+        """By which its pod was claimed; "" where a start made it."""
         self._ending: Ending | None = None
         self._hub_env: dict[str, str] = {}
         self._is_resumed = False
@@ -73,10 +81,12 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
     def get_state(self) -> dict[str, Any]:
         """What is known again after a restart of the hub: the pod's name and namespace, and how the last one ended."""
         ended = {"ending": to_json(self._ending)} if self._ending else {}
-        return {"pod_name": self.pod_name, "namespace": self.namespace, **ended, **self.lasting.as_state()}
+        claimed = {"order": self._order} if self._order else {}
+        return {"pod_name": self.pod_name, "namespace": self.namespace, **claimed, **ended, **self.lasting.as_state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Takes over what `get_state` gave. The name of the pod follows from the workspace's, and is not needed."""
+        """Takes over what `get_state` gave. The name of a pod that was not claimed follows from the workspace's."""
+        self._take(str(state.get("pod_name", "")), str(state.get("order", "")))
         self.namespace = state.get("namespace") or self.parts.installation.namespace
         self._ending = from_json(str(state.get("ending", "")))
         self.lasting = Lasting.from_state(state)
@@ -113,7 +123,14 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
                 await self._note_end(is_asked_for=True)
                 self._save_state()  # a hub that dies now goes on with this stop in its next life
                 grace = 0 if now else None
-                await remove_pod(parts.kube, parts.pods, parts.installation, self.pod_name, grace_seconds=grace)
+                await remove_pod(
+                    parts.kube,
+                    parts.pods,
+                    parts.installation,
+                    self.pod_name,
+                    order=self._order,
+                    grace_seconds=grace,
+                )
             except KubeError as error:
                 if self.failure is not None:
                     # The person waits for the reason of a failed start. What is left of it, if anything, has no row
@@ -124,6 +141,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
                 self.meter.stop_retried()
                 await asyncio.sleep(STOP_AGAIN_SECONDS)
             else:
+                self._take("", "")
                 return
 
     async def poll(self) -> int | None:
@@ -140,13 +158,14 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         pods, server = self.parts.pods, self.server
         if server.ip:  # it has answered once
             self._server = KeptServer(server.orm_server, is_over=self._is_over)
-            pod = pods.get(self.pod_name)
+            pod = self._known_pod()
             return f"{pod_url(pod)}{server.base_url}" if pod is not None and pod.ip else str(server.url)
         self._is_resumed = True
         url = await resume_start(
             pods,
             self.parts.installation,
             self.pod_name,
+            order=self._order,
             probe_path=f"{server.base_url}api",
             seconds=self.start_timeout * OUR_SHARE,
             is_wanted=lambda: self._ending is None,
@@ -181,6 +200,64 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
 
     # How it is done
 
+    def _known_pod(self) -> PodFacts | None:
+        """As it was last heard of. One of that name that is another's is not it."""
+        pod = self.parts.pods.get(self.pod_name)
+        return pod if pod is not None and is_own(pod, self.parts.installation, self._order) else None
+
+    def _take(self, name: str, order: str) -> None:
+        """Which pod is this workspace's: a warm one of that name and order, else the one that a start makes."""
+        self.pod_name = name if order else pod_name(self.user.name, self.name)
+        self._order = order
+
+    def _take_and_save(self, name: str, order: str) -> None:
+        self._take(name, order)
+        self._save_state()
+
+    async def _end_claimed(self, plan: LaunchPlan) -> None:
+        """What an earlier start may have left: it may have the person's files, so nothing begins before it is gone."""
+        if not self._order:
+            return
+        parts, seconds = self.parts, self.parts.installation.stop_seconds + LEFT_OVER_SECONDS
+        try:
+            async with asyncio.timeout(seconds):
+                await remove_pod(parts.kube, parts.pods, parts.installation, self.pod_name, order=self._order)
+        except (TimeoutError, KubeError) as error:
+            raise ClusterAway(seconds, offers=(offer_again(plan.choice),)) from error
+        self._take_and_save("", "")
+
+    def _claim(self, plan: LaunchPlan, manifest: Json, folders: tuple[str, ...]) -> ClusterClaim | None:
+        """The claim of a warm pod for this start, if one can become it."""
+        parts = self.parts
+        if parts.claims is None:
+            return None
+        warm = warm_pod("", plan.shape, parts.installation)
+        miss = why_normal(plan, keeps_homes=parts.homes is not None)
+        if miss is None and not can_become(warm, manifest):
+            miss = Miss.SHAPE
+        if miss is not None:
+            self.meter.claim_ended(miss)
+            return None
+        env = variables_in(manifest, secret_values(self._hub_env))
+        installation = parts.installation
+        return ClusterClaim(
+            claims=parts.claims,
+            kube=parts.kube,
+            pods=parts.pods,
+            installation=installation,
+            wanted=Wanted(
+                template=template(plan.shape, installation),
+                manifest=manifest,
+                home=HomeFolder(name=plan.identity.home, uid=installation.uid, gid=installation.gid),
+                identity=ParkedIdentity(env=env, cwd=HOME),
+                teams=folders,
+                probe_path=f"{self.server.base_url}api",
+            ),
+            save=self._take_and_save,
+            ended=self.meter.claim_ended,
+            log=self.log,
+        )
+
     def _save_state(self) -> None:
         self.orm_spawner.state = self.get_state()
         self.user.db.commit()
@@ -191,10 +268,10 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             await pods.wait_synced(FIRST_LIST_SECONDS)
         if self._is_starting or not pods.is_synced:
             return None
-        pod = pods.get(self.pod_name)
+        pod = self._known_pod()
         if pod is None:
             try:
-                pod = await look_for_own(pods, self.parts.installation, self.pod_name)
+                pod = await look_for_own(pods, self.parts.installation, self.pod_name, self._order)
             except KubeError as error:
                 self.log.warning("The workspace %s cannot be looked at: %s", self._log_name, error)
                 return None
@@ -225,6 +302,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         return plan.owned_by(self.parts.owner_of(await self.user.get_auth_state()))
 
     async def _start_pod(self, plan: LaunchPlan) -> str:
+        await self._end_claimed(plan)
         plan = self.plan = await self._with_owner(plan)
         if wrong := among_homes(plan.data, self.parts.installation.homes):
             offer = offer_without({entry.name for entry in wrong}, plan.choice)
@@ -247,6 +325,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             installation=self.parts.installation,
             manifest=self.parts.kube.as_json(await self.get_pod_manifest()),
             secrets=secret_values(self._hub_env),
+            claim=lambda manifest, folders: self._claim(plan, manifest, folders),
             board=self._board,
             probe_path=f"{self.server.base_url}api",
             seconds=self.start_timeout * OUR_SHARE,
@@ -260,7 +339,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
 
     def _node_group(self) -> str:
         """The sort of node that it came to."""
-        pod = self.parts.pods.get(self.pod_name)
+        pod = self._known_pod()
         node = self._node_of(pod.node) if pod is not None and pod.node else None
         return node.group if node is not None else ""
 
@@ -288,7 +367,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
 
     async def _settle_cpu(self, plan: LaunchPlan) -> None:
         """Half a core is for working, not for starting. Where a running pod cannot be changed, it keeps what it has."""
-        pod, change = self.parts.pods.get(self.pod_name), settled_cpu(plan)
+        pod, change = self._known_pod(), settled_cpu(plan)
         if pod is None or change is None:
             return
         try:
@@ -301,7 +380,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
         if self._ending is not None:
             return
         parts, now = self.parts, datetime.now(UTC)
-        pod = parts.pods.get(self.pod_name)
+        pod = self._known_pod()
         if is_asked_for and pod is not None and not pod.has_ended:
             self._ending = self.lasting.explain(Ending(kind=EndingKind.STOPPED, ended_at=now))
             return

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from spawner.catalogs import CatalogHolder
+    from spawner.claim import Claims
     from spawner.credentials import CredentialSource
     from spawner.file_owner import FileOwner
     from spawner.homes import HomeService
@@ -42,5 +43,7 @@ class ClusterParts:
     packages: PackageSource = NO_PACKAGES
     quota_of: Callable[[Collection[str]], int | None] = no_quota
     """How many bytes the home of somebody in these teams may hold."""
+    claims: Claims | None = None
+    """None: no pods wait to be claimed, and all starts are normal ones."""
     owner_of: Callable[[Any], FileOwner] | None = None
     """The user number in what is kept of a person's sign-in; raises NoUserNumber. None: one number is everybody's."""

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from spawner.ending import TAIL_LINES, tail
+from spawner.identity import ORDER_ANNOTATION
 from spawner.installation import RELEASE_LABEL
 from spawner.kube import KubeConflict, KubeError, KubeNotFound
 from spawner.manifest import PORT
@@ -36,10 +37,15 @@ def pod_url(pod: PodFacts) -> str:
     return f"http://[{pod.ip}]:{PORT}" if ":" in pod.ip else f"http://{pod.ip}:{PORT}"
 
 
-async def look_for_own(pods: PodWatch, installation: Installation, name: str) -> PodFacts | None:
-    """The truth about the workspace's pod. One of that name that another installation made is not ours: None."""
+def is_own(pod: PodFacts, installation: Installation, order: str = "") -> bool:
+    """Whether it is the workspace's: of this installation, and claimed by this order where it was a warm one."""
+    return pod.label(RELEASE_LABEL) == installation.release and order in {"", pod.annotation(ORDER_ANNOTATION)}
+
+
+async def look_for_own(pods: PodWatch, installation: Installation, name: str, order: str = "") -> PodFacts | None:
+    """The truth about the workspace's pod. One of that name that another made or claimed is not ours: None."""
     pod = await pods.look(name)
-    return pod if pod is not None and pod.label(RELEASE_LABEL) == installation.release else None
+    return pod if pod is not None and is_own(pod, installation, order) else None
 
 
 async def last_log_lines(kube: Kube, pod: PodFacts) -> tuple[str, ...]:
@@ -66,14 +72,20 @@ async def delete_pod(kube: Kube, pod: PodFacts, *, grace_seconds: int | None = N
 
 
 async def remove_pod(
-    kube: Kube, pods: PodWatch, installation: Installation, name: str, *, grace_seconds: int | None = None
+    kube: Kube,
+    pods: PodWatch,
+    installation: Installation,
+    name: str,
+    *,
+    order: str = "",
+    grace_seconds: int | None = None,
 ) -> None:
     """Deletes it, and returns once the API server says that it is gone. Raises KubeError where it cannot be asked."""
     async with aclosing(pods.changes(name)) as changes:
         change = asyncio.ensure_future(anext(changes))
         try:
             is_asked = False
-            while (pod := await look_for_own(pods, installation, name)) is not None:
+            while (pod := await look_for_own(pods, installation, name, order)) is not None:
                 if not is_asked:
                     await delete_pod(kube, pod, grace_seconds=grace_seconds)
                     is_asked = True

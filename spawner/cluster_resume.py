@@ -15,7 +15,7 @@ from jupyterhub import __version__ as hub_version
 from jupyterhub.objects import Server
 
 from spawner.cluster_follow import follow_until_serving
-from spawner.cluster_pods import look_for_own, pod_url
+from spawner.cluster_pods import is_own, look_for_own, pod_url
 from spawner.kube import KubeError
 from spawner.verdicts.judge import judge
 from spawner.verdicts.outcomes import Running, Waiting
@@ -47,13 +47,15 @@ async def resume_start(
     installation: Installation,
     name: str,
     *,
+    order: str = "",
     probe_path: str,
     seconds: float,
     is_wanted: Callable[[], bool] = lambda: True,
 ) -> str | None:
     """The address of a server whose start was cut off, once it answers; None where the start is over.
 
-    `is_wanted` is asked each second: whether nobody has stopped the start meanwhile.
+    `order`: by which it was claimed, where it was a warm pod. `is_wanted` is asked each second: whether nobody has
+    stopped the start meanwhile.
 
     A server that runs and does not answer in all these seconds is kept: its address is given as it is. While the API
     server is away nothing is known, and nothing is given up.
@@ -69,7 +71,9 @@ async def resume_start(
         # Not the pod's age: the clocks of hub and cluster may be ten minutes apart.
         waited = asyncio.get_running_loop().time() - began
         try:
-            last = pods.get(name) or await look_for_own(pods, installation, name)
+            known = pods.get(name)
+            is_ours = known is not None and is_own(known, installation, order)
+            last = known if is_ours else await look_for_own(pods, installation, name, order)
         except KubeError:
             return None
         if last is None:

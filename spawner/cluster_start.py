@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from spawner.claim import Claimed
 from spawner.cluster_follow import follow_until_serving
 from spawner.cluster_pods import delete_pod, last_log_lines, look_for_own, pods_path, remove_pod
 from spawner.errors import (
@@ -39,6 +40,7 @@ from spawner.verdicts.outcomes import NeverFits, Running, Waiting
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from spawner.claim import ClusterClaim
     from spawner.errors import Offer, StartError
     from spawner.homes import HomeService
     from spawner.installation import Installation
@@ -94,6 +96,8 @@ class ClusterStart:
     """What the server is asked for, to see that it answers."""
     seconds: float
     """How long all of it may take."""
+    claim: Callable[[Json, tuple[str, ...]], ClusterClaim | None] = lambda *_: None
+    """Gives the claim of a warm pod, if one may be tried, for the pod that would be made and the folders of teams."""
     homes: HomeService | None = None
     """Who makes the home before the pod; None where the node does, which knows no owner."""
     node_of: Callable[[str], NodeFacts | None] = lambda _: None
@@ -108,7 +112,7 @@ class ClusterStart:
         self.board.begin(Phase.ROOM)
         self.board.enter(Stage.SCHEDULING)
         try:
-            prepared = await self._prepare_home()
+            prepared, folders = await self._prepare_home()
             manifest = with_variables(prepared, notices_variable(self.board.progress.notices))
         except BaseException:
             # What an earlier start left may have work in it: `stop` comes next, and gives it time to save.
@@ -116,6 +120,8 @@ class ClusterStart:
             raise
         try:
             async with asyncio.timeout(self.seconds):
+                if (url := await self._claim(manifest, folders)) is not None:
+                    return url
                 created, patience = await self._create(manifest)
                 return await self._follow(created, patience)
         except BaseException as error:
@@ -126,14 +132,27 @@ class ClusterStart:
                 raise ServerNeverReady(self.seconds, offers=(offer_again(self.plan.choice),)) from None
             raise
 
-    async def _prepare_home(self) -> Json:
+    async def _claim(self, manifest: Json, folders: tuple[str, ...]) -> str | None:
+        """The address of a warm pod's server that has become this workspace; None: the normal way, and at once."""
+        claim = self.claim(manifest, folders)
+        found = None if claim is None else await claim.run()
+        if not isinstance(found, Claimed):
+            return None
+        for folder in found.left_out:
+            self.board.notice(f"~/{SHARED}/{folder} is missing in this workspace.")
+        self._reach(Phase.SERVER, "")
+        self.board.finish(Phase.SERVER)
+        self.board.leave()
+        return found.url
+
+    async def _prepare_home(self) -> tuple[Json, tuple[str, ...]]:
         """Before anything is made: without a home there is nothing to clear away, and nobody waits for a mount.
 
-        Gives the manifest without the folders of teams that could not be made ready: what is in the way may be the
-        person's own file, which nobody but a workspace of theirs can move.
+        Gives the manifest without the folders of teams that could not be made ready, and those that are: what is in the
+        way may be the person's own file, which nobody but a workspace of theirs can move.
         """
         if self.homes is None or self.plan.has_empty_home:
-            return self.manifest
+            return self.manifest, ()
         try:
             state = await self.homes.ensure(self.plan.identity.home, self.plan.identity.owner)
             if state.sentence:
@@ -151,7 +170,7 @@ class ClusterStart:
         data = tuple(entry.name for entry in self.plan.data if entry.claim != claim)
         return offer_again(choice), offer_empty_home(replace(choice, data=data))
 
-    async def _prepare_shared(self, homes: HomeService) -> Json:
+    async def _prepare_shared(self, homes: HomeService) -> tuple[Json, tuple[str, ...]]:
         folders = shared_folders(self.plan, self.installation)
         answers = await asyncio.gather(
             *(homes.share(self.plan.identity.home, folder, self.plan.identity.owner) for folder in folders),
@@ -162,7 +181,8 @@ class ClusterStart:
             if not isinstance(error, HomeRefused):
                 raise error
             self.board.notice(f"~/{SHARED}/{folder} is missing in this workspace. {error}")
-        return without_shared(self.manifest, failed, home=HOME)
+        ready = tuple(folder for folder in folders if folder not in failed)
+        return without_shared(self.manifest, failed, home=HOME), ready
 
     async def _clear_away(self) -> None:
         """Removes what this start made; also where the answer to its creation was lost, and never another's."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spawner.claim_rules import Miss
     from spawner.progress import Phase
     from studiolo.choice import Choice
 
@@ -38,6 +39,9 @@ class Meter(Protocol):
     def orphans_ended(self, count: int) -> None:
         """So many workspaces ran that nobody could reach, and were ended."""
 
+    def claim_ended(self, miss: Miss | None) -> None:
+        """A start could have claimed a warm pod: it has (None), or went the normal way for this reason."""
+
 
 class NoMeter:
     """Nobody counts: for a spawner without a hub."""
@@ -49,4 +53,7 @@ class NoMeter:
         """Nothing."""
 
     def orphans_ended(self, count: int) -> None:
+        """Nothing."""
+
+    def claim_ended(self, miss: Miss | None) -> None:
         """Nothing."""

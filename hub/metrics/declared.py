@@ -147,6 +147,13 @@ ORPHANS_ENDED: Final = Metric(
     process=Process.HUB,
     text="Workspaces that ran although nobody could reach them, and were ended",
 )
+CLAIMS: Final = Metric(
+    name="studiolo_claims_total",
+    kind=Kind.COUNTER,
+    process=Process.HUB,
+    text="Starts by what became of the claim of a warm pod: `claimed`, or why the start went the normal way",
+    labels=("outcome",),
+)
 STOP_RETRIES: Final = Metric(
     name="studiolo_stop_retries_total",
     kind=Kind.COUNTER,
@@ -207,6 +214,7 @@ METRICS: Final = (
     FORECAST_ERROR,
     FORECAST_CLOSE,
     WORKSPACES,
+    CLAIMS,
     IDLE_STOPS,
     STOP_RETRIES,
     ORPHANS_ENDED,

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.metrics.declared import (
+    CLAIMS,
     IDLE_STOPS,
     ORPHANS_ENDED,
     OTHER,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric as Family
 
+    from spawner.claim_rules import Miss
     from spawner.meter import EndedStart
     from studiolo.catalog import Catalog
 
@@ -50,6 +52,7 @@ class WorkspaceMetrics:
         self._phases = START_PHASE_SECONDS.histogram(registry)
         self._stop_retries = STOP_RETRIES.counter(registry)
         self._orphans = ORPHANS_ENDED.counter(registry)
+        self._claims = CLAIMS.counter(registry)
         self._idle_stops = IDLE_STOPS.counter(registry)
         for reason in sorted(IDLE_REASONS):  # there from the beginning, so that the first one is seen as an increase
             self._idle_stops.labels(reason=reason)
@@ -73,6 +76,10 @@ class WorkspaceMetrics:
     def orphans_ended(self, count: int) -> None:
         """So many workspaces that nobody could reach were ended."""
         self._orphans.inc(count)
+
+    def claim_ended(self, miss: Miss | None) -> None:
+        """A start could have claimed a warm pod, and has, or went the normal way."""
+        self._claims.labels(outcome="claimed" if miss is None else miss.value).inc()
 
     def idle_stopped(self, reason: str) -> None:
         """A workspace was stopped because nobody used it ("idle") or because it was too old ("age")."""

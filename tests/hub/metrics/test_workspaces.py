@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import OperationalError
 
 from hub.metrics.workspaces import WorkspaceCounts, WorkspaceMetrics
+from spawner.claim_rules import Miss
 from spawner.errors import StartError
 from spawner.meter import EndedStart
 from spawner.progress import Phase
@@ -72,6 +73,14 @@ def every_error(error: type[StartError] = StartError) -> Iterator[type[StartErro
     yield error
     for each in error.__subclasses__():
         yield from every_error(each)
+
+
+def test_claims_are_counted_by_how_they_ended(metrics: WorkspaceMetrics, registry: CollectorRegistry) -> None:
+    metrics.claim_ended(None)
+    metrics.claim_ended(Miss.NO_POD)
+    found = exposed(registry)
+    assert value(found, "studiolo_claims_total", outcome="claimed") == 1
+    assert value(found, "studiolo_claims_total", outcome="no_pod") == 1
 
 
 def test_every_way_to_fail_is_told_apart(metrics: WorkspaceMetrics, registry: CollectorRegistry) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from spawner.chosen_workspace import ChosenWorkspace
+from spawner.claim_rules import Miss
 from spawner.errors import StartStopped
 from spawner.meter import EndedStart, NoMeter
 from spawner.progress import Phase
@@ -33,6 +34,9 @@ class FakeMeter:
 
     def orphans_ended(self, count: int) -> None:
         raise AssertionError("there were none")
+
+    def claim_ended(self, miss: Miss | None) -> None:
+        raise AssertionError("there are no warm pods")
 
 
 @pytest.fixture
