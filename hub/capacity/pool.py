@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from hub.capacity.pool_plan import ParkedPod, changes, may_refill, sizes
+from hub.capacity.pool_plan import LONGEST_WAIT, ParkedPod, changes, may_refill, sizes
 from hub.database import DatabaseAway
 from spawner.identity import PARKED, SEAT_LABEL
 from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
@@ -47,8 +47,8 @@ class Kept:
 
 
 def may_wait(hardware: Hardware) -> bool:
-    """Whether warm pods of it may wait: they hold all of it. A device would be kept from everybody; its room in /scratch
-    belongs to no pod that was made before.
+    """Whether warm pods of it may wait: they hold all of it. A device would be kept from everybody else, and what has
+    disk of its own in /scratch starts the normal way.
     """
     return hardware.warm is not None and hardware.gpu is None and not hardware.scratch_bytes
 
@@ -67,8 +67,9 @@ class PoolKeeper:
         log: Logger,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`rates`: starts to expect an hour, of each environment on each hardware. `room`: by hardware, how much is held
-        for workspaces by slots and warm pods together.
+        """`rates`: starts to expect an hour, of each environment on each hardware.
+
+        `room`: by hardware, how much is held for workspaces by slots and warm pods together.
         """
         self._kube = kube
         self._installation = installation
@@ -128,10 +129,8 @@ class PoolKeeper:
         alive = [pod for pod in pods if not pod.is_ended and not pod.is_ending]
         gone = self._before - {pod.uid for pod in pods}
         self._before = frozenset(pod.uid for pod in alive)
-        self._claims = (
-            *(claim for claim in self._claims if moment - claim < timedelta(minutes=1)),
-            *[moment] * len(gone),
-        )
+        recent = (claim for claim in self._claims if moment - claim < LONGEST_WAIT)
+        self._claims = (*recent, *((moment,) if gone else ()))
         self.parked = _count(pod.pool[1] for pod in alive)
         by_pool = _count(pod.pool for pod in alive)
         ready = _count(pod.pool for pod in alive if pod.is_ready)
@@ -153,11 +152,10 @@ class PoolKeeper:
             query["fieldSelector"] = field
         for _ in range(3):
             try:
-                return [
-                    pod_facts(raw) async for page in self._kube.pages(self._path, query) for raw in page["items"] or ()
-                ]
+                pages = [page async for page in self._kube.pages(self._path, query)]
             except KubeExpired:
                 continue
+            return [pod_facts(raw) for page in pages for raw in page["items"] or ()]
         raise KubeAway("The list of warm pods changes faster than it can be read.")
 
     async def _tried(self, change: Awaitable[None]) -> KubeError | None:
