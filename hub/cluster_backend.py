@@ -18,6 +18,7 @@ from hub.homes.wiring import home_service
 from hub.oidc.user_numbers import user_numbers
 from hub.pages.cluster_place import ClusterPlace
 from hub.prepull.offers import ImageOffers
+from hub.warmth import Warmth
 from spawner.catalogs import CatalogHolder
 from spawner.cluster import WorkspaceSpawner
 from spawner.cluster_orphans import ForeignDatabase, end_orphan_pods
@@ -61,6 +62,8 @@ class ClusterBackend:
         """Connects to nothing yet. Raises StudioloError where catalogs cannot be used, or the homes' key is missing."""
         self._kubernetes = kubernetes
         self._installation = replace(kubernetes.installation, package_index=settings.packages.index_url)
+        self._claims_settings = settings.claims
+        self._warmth: Warmth | None = None
         self._held_namespace = settings.capacity.namespace if settings.capacity.is_on else ""
         self._starts = starts
         self._credentials = credentials
@@ -144,6 +147,8 @@ class ClusterBackend:
         )
         self._catalogs.subscribe(self._count_what_is_offered)
         self._watching = asyncio.create_task(self._pods.run(), name="Watching the pods")
+        if self._claims_settings.is_on and self._homes is not None:
+            self._warmth = Warmth(self._kube, self._installation, self._claims_settings, log=self._log)
         WorkspaceSpawner.parts = ClusterParts(
             catalogs=self._catalogs,
             starts=self._starts,
@@ -152,6 +157,7 @@ class ClusterBackend:
             nodes=self._nodes,
             installation=self._installation,
             homes=self._homes,
+            claims=None if self._warmth is None else self._warmth.claims,
             forecasts=self._forecasts,
             credentials=self._credentials,
             packages=self._packages,
@@ -196,6 +202,7 @@ class ClusterBackend:
                 await self._quotas.run()
 
         return {
+            **({} if self._warmth is None else self._warmth.watched()),
             "Asking which images are offered": self._image_offers.run,
             "Watching the nodes": watch_nodes,
             "Watching what is placed on them": watch_room,
@@ -208,6 +215,8 @@ class ClusterBackend:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        if self._warmth is not None:
+            await self._warmth.close()
         if self._kube is not None:
             await self._kube.close()
         if self._homes is not None:

@@ -20,6 +20,7 @@ from hub.logs.settings import LogsSettings
 from hub.metrics.settings import MetricsSettings
 from hub.oidc.settings import AuthSettings
 from hub.settings_capacity import CapacitySettings
+from hub.settings_claims import ClaimsSettings
 from hub.settings_cluster import KubernetesSettings
 from hub.settings_problems import as_problem, plain_values
 from hub.settings_types import Duration, HttpUrl, Memory, Port, Section
@@ -161,6 +162,7 @@ class Settings(Section):
     homes: HomesSettings = HomesSettings()
     models: ModelsSettings = ModelsSettings()
     capacity: CapacitySettings = CapacitySettings()
+    claims: ClaimsSettings = ClaimsSettings()
     secrets_directory: Path | None = Field(default=None, strict=False)
     """A folder with the keys between our processes, one file each, such as a mounted Secret. Absent: they are made in
     the data directory."""

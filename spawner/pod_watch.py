@@ -52,8 +52,10 @@ class PodWatch:
         labels: Mapping[str, str],
         persistence: Persistence,
         event_round_seconds: int = EVENT_ROUND_SECONDS,
+        with_events: bool = True,
     ) -> None:
-        """Knows nothing until `run` runs."""
+        """Knows nothing until `run` runs. `with_events`: else only the pods are watched."""
+        self._with_events = with_events
         self.namespace = namespace
         self._kube = kube
         self._clock = persistence.clock
@@ -75,7 +77,8 @@ class PodWatch:
         """Keeps the picture up to date for ever; end it by cancelling. Nothing else ends it."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pod_feed.forever(self._follow_pods))
-            group.create_task(self._event_feed.forever(self._follow_events))
+            if self._with_events:
+                group.create_task(self._event_feed.forever(self._follow_events))
             group.create_task(self._doubt_feed.forever(self._settle_doubts))
         raise AssertionError("This is a bug: work that never ends has ended.")
 

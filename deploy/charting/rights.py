@@ -63,7 +63,7 @@ RIGHTS: Final = (
         place=Place.WORKSPACES,
         resources=("pods",),
         verbs=("create", "delete", "get", "list", "watch"),
-        why="Workspaces are pods: made, followed, ended. Never changed: no `patch`, no `update`.",
+        why="Workspaces are pods: made, followed, ended. Never changed, unless warm ones are claimed.",
     ),
     Right(
         place=Place.WORKSPACES,
@@ -181,6 +181,22 @@ RIGHTS: Final = (
         verbs=("list", "watch"),
         why="Pods that hold room give way, so a forecast counts their room as free.",
         only_with=Feature.CAPACITY,
+    ),
+    Right(
+        place=Place.WORKSPACES,
+        resources=("pods",),
+        verbs=("patch",),
+        why="A warm pod becomes somebody's by one change of its labels and annotations.",
+        only_with=Feature.CLAIMS,
+    ),
+    Right(
+        account=Account.SERVICES,
+        place=Place.WORKSPACES,
+        resources=("pods",),
+        verbs=("create", "delete", "list"),
+        why="Pods of nobody wait to be claimed: made, counted, ended. An admission policy sees to it that they hold "
+        "nothing of anybody, and that no other is ended.",
+        only_with=Feature.CLAIMS,
     ),
     Right(
         place=Place.NODES,

@@ -14,6 +14,8 @@ CHART_DECIDES: Final = (
     "capacity.images.priorityClass",
     "capacity.namespace",
     "capacity.priorityClass",
+    "claims.agentDirectory",
+    "claims.agentsNamespace",
     "dataDirectory",
     "catalogDirectory",
     "secretsDirectory",
@@ -363,8 +365,6 @@ class AgentValues(Section):
 class ClaimsValues(Section):
     """Warm workspaces that are claimed."""
 
-    enabled: bool = False
-    """Whether agents run that bind homes into warm pods. They are privileged (docs/node-agent.md)."""
     agent: AgentValues = AgentValues()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from hub.capacity.demand import slots_for
@@ -35,6 +36,9 @@ MOST_LESS_AT_ONCE: Final = 1
 
 _NONE: Final = Warm(slots=0, at_most=0)
 """Of hardware that holds no room, or none any more."""
+
+
+NOTHING_PARKED: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class Because(StrEnum):
@@ -98,10 +102,12 @@ def plan(
     rates: Mapping[str, float],
     booked: Mapping[str, int],
     present: Mapping[str, int],
+    parked: Mapping[str, int] = NOTHING_PARKED,
 ) -> tuple[Slots, ...]:
     """Slots of each hardware that holds any, in the catalog's order. Same input, same answer.
 
-    By hardware, `rates`: starts to expect an hour; `booked`: slots that teams have booked; `present`: slots there.
+    By hardware, `rates`: starts to expect an hour; `booked`: slots that teams have booked; `present`: slots there;
+    `parked`: warm pods there, of which each stands in the place of a slot.
     """
     steps: list[tuple[Hardware, Slots]] = []
     for entry in hardware:
@@ -114,6 +120,7 @@ def plan(
             rate_per_hour=rates.get(entry.name, 0.0),
             booked=booked.get(entry.name, 0),
         )
+        number = max(0, number - parked.get(entry.name, 0))
         target = step(there, number)
         price = entry.price_per_hour
         slots = Slots(hardware=entry.name, wanted=number, because=because, target=target, present=there)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from hub.capacity import store
 from hub.capacity.demand import AROUND, WEEK, WEEKS, starts_per_hour
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy.orm import Session
 
     from hub.database import Database
 
@@ -17,20 +19,42 @@ AGAIN_AFTER: Final = timedelta(minutes=1)
 """A rate of an hour changes slowly, and to read the starts of weeks is work."""
 
 
-class Rates:
+Kind = TypeVar("Kind")
+
+
+class _Rates(Generic[Kind]):
     """Read now and then."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, starts: Callable[[Session, datetime], Mapping[Kind, Sequence[datetime]]]
+    ) -> None:
         """Nothing is read yet."""
         self._database = database
-        self._rates: Mapping[str, float] = {}
+        self._starts = starts
+        self._rates: Mapping[Kind, float] = {}
         self._at = datetime.min.replace(tzinfo=UTC)
 
-    async def at(self, moment: datetime) -> Mapping[str, float]:
-        """By hardware; what never started is not in it. Raises DatabaseAway."""
+    async def at(self, moment: datetime) -> Mapping[Kind, float]:
+        """By kind; what never started is not in it. Raises DatabaseAway."""
         if not timedelta() <= moment - self._at < AGAIN_AFTER:
             since = moment.astimezone(UTC) - WEEKS * WEEK - AROUND
-            starts = await self._database.run(lambda session: store.starts_since(session, since))
+            starts = await self._database.run(lambda session: self._starts(session, since))
             self._rates = {name: starts_per_hour(times, now=moment) for name, times in starts.items()}
             self._at = moment
         return self._rates
+
+
+class Rates(_Rates[str]):
+    """Of each hardware."""
+
+    def __init__(self, database: Database) -> None:
+        """Nothing is read yet."""
+        super().__init__(database, store.starts_since)
+
+
+class PoolRates(_Rates[tuple[str, str]]):
+    """Of each environment on each hardware."""
+
+    def __init__(self, database: Database) -> None:
+        """Nothing is read yet."""
+        super().__init__(database, store.starts_by_pool_since)

@@ -55,9 +55,11 @@ class SlotKeeper:
         demand: Callable[[datetime], Awaitable[Demand]],
         log: Logger,
         view: Callable[[], View | None] = lambda: None,
+        parked: Callable[[], Mapping[str, int]] = dict,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`view`: None where nodes may not be seen. Nothing runs yet."""
+        """`view`: None where nodes may not be seen. `parked`: warm pods by hardware. Nothing runs yet."""
+        self._parked = parked
         self._pods = OwnPods(kube, namespace=held.namespace, release=held.installation.release, kind=PLACEHOLDER)
         self._held = held
         self._catalog = catalog
@@ -94,6 +96,7 @@ class SlotKeeper:
             rates=demand.rates,
             booked=demand.booked,
             present=counted(pods),
+            parked=self._parked(),
         )
         todo = changes(self.planned, pods, hardware, self._held)
         refused = await self._refused(

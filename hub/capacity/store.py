@@ -47,6 +47,16 @@ def starts_since(session: Session, since: datetime) -> Mapping[str, Sequence[dat
     return found
 
 
+def starts_by_pool_since(session: Session, since: datetime) -> Mapping[tuple[str, str], Sequence[datetime]]:
+    """The same by environment and hardware."""
+    found: dict[tuple[str, str], list[datetime]] = {}
+    row = MeasuredStartRow
+    asked = select(row.environment, row.hardware, row.started_at).where(row.started_at >= since)
+    for environment, hardware, moment in session.execute(asked.order_by(row.started_at)):
+        found.setdefault((environment, hardware), []).append(aware(moment))
+    return found
+
+
 def aware(moment: datetime) -> datetime:
     """SQLite keeps times in UTC without saying so."""
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

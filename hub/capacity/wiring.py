@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from hub.bookings.actions import Bookings
 from hub.capacity.picture import Picture
 from hub.capacity.placeholder import Held
-from hub.capacity.rates import Rates
+from hub.capacity.pool import PoolKeeper
+from hub.capacity.rates import PoolRates, Rates
 from hub.capacity.slots import Demand, SlotKeeper
 from hub.prepull.keeper import ImageKeeper, Limits
 from hub.prepull.pull_pod import Fetching
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from hub.database import Database
     from hub.settings import Settings
     from hub.settings_cluster import KubernetesSettings
+    from spawner.installation import Installation
     from studiolo.catalog_model import Catalog
 
 _log = logging.getLogger(__name__)
@@ -70,7 +72,16 @@ class Capacity:
             image=settings.capacity.image,
             priority_class=settings.capacity.priority_class,
         )
-        self.slots = SlotKeeper(kube, held, catalog=lambda: self.catalog, demand=self._demand, view=self.view, log=_log)
+        self.pool = self._pool_keeper(settings, kube, database, installation)
+        self.slots = SlotKeeper(
+            kube,
+            held,
+            catalog=lambda: self.catalog,
+            demand=self._demand,
+            view=self.view,
+            parked=self._parked,
+            log=_log,
+        )
         self.watched = Watched()
         self.images = self._image_keeper(settings, kubernetes, kube, database)
 
@@ -78,6 +89,22 @@ class Capacity:
     def catalog(self) -> Catalog:
         """The one that holds at this moment."""
         return self._catalogs.current
+
+    def _pool_keeper(
+        self, settings: Settings, kube: Kube, database: Database, installation: Installation
+    ) -> PoolKeeper | None:
+        if not settings.claims.is_on or settings.homes.service.url is None:
+            return None
+        rates = PoolRates(database)
+        return PoolKeeper(kube, installation, catalog=lambda: self.catalog, rates=rates.at, room=self._room, log=_log)
+
+    def _parked(self) -> Mapping[str, int]:
+        return {} if self.pool is None else self.pool.parked
+
+    def _room(self) -> Mapping[str, int]:
+        """What is held of each hardware, whoever stands in it."""
+        parked = self._parked()
+        return {slots.hardware: slots.wanted + parked.get(slots.hardware, 0) for slots in self.slots.planned}
 
     def _image_keeper(
         self, settings: Settings, kubernetes: KubernetesSettings, kube: Kube, database: Database
@@ -111,8 +138,10 @@ class Capacity:
     def loops(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What runs beside the server, by what it does."""
         ahead = {} if self.images is None else {"Bringing images to nodes": self.images.run}
+        warm = {} if self.pool is None else {"Keeping warm pods": self.pool.run}
         return {
             **ahead,
+            **warm,
             "Watching the catalogs": self._catalogs.watch,
             "Watching the nodes": self._nodes.run,
             "Watching what is placed on them": self._picture.run,

@@ -30,6 +30,9 @@
 {{- if .Values.capacity.enabled -}}
   {{- $_ := set $decided "capacity" (dict "namespace" (include "studiolo.capacity" .) "priorityClass" (printf "%s-placeholder" (include "studiolo.name" .)) "images" (dict "priorityClass" (printf "%s-pull" (include "studiolo.name" .)))) -}}
 {{- end -}}
+{{- if .Values.claims.enabled -}}
+  {{- $_ := set $decided "claims" (dict "agentsNamespace" (include "studiolo.nodes" .)) -}}
+{{- end -}}
 {{- $registry := dict -}}
 {{- if .Values.models.registry.existingSecret -}}
   {{- $_ := set $registry "credentialsFile" "/etc/studiolo/registry/config.json" -}}
