@@ -10,7 +10,7 @@ from kubespawner import KubeSpawner
 from traitlets import default
 
 from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
-from spawner.claim import ClusterClaim, Wanted
+from spawner.claim import SERVE_SECONDS, ClusterClaim, Wanted
 from spawner.claim_rules import Miss, can_become, variables_in, why_normal
 from spawner.cluster_end import ending_of
 from spawner.cluster_pods import is_own, last_log_lines, look_for_own, pod_url, remove_pod, settle_cpu
@@ -167,7 +167,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             self.pod_name,
             order=self._order,
             probe_path=f"{server.base_url}api",
-            seconds=self.start_timeout * OUR_SHARE,
+            seconds=SERVE_SECONDS if self._order else self.start_timeout * OUR_SHARE,
             is_wanted=lambda: self._ending is None,
         )
         if url is None and self._ending is None:

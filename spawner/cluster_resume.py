@@ -57,8 +57,8 @@ async def resume_start(
     `order`: by which it was claimed, where it was a warm pod. `is_wanted` is asked each second: whether nobody has
     stopped the start meanwhile.
 
-    A server that runs and does not answer in all these seconds is kept: its address is given as it is. While the API
-    server is away nothing is known, and nothing is given up.
+    A server that runs and does not answer in all these seconds is kept: its address is given as it is; one that was
+    claimed is not, since it may be nobody's. While the API server is away nothing is known, and nothing is given up.
     """
     await pods.wait_synced(None)
     began = asyncio.get_running_loop().time()
@@ -81,11 +81,11 @@ async def resume_start(
         match judge(last, pods.events_of(last.uid), waited_seconds=waited):
             case Running() if waited < seconds or not last.ip:
                 return last
-            case Running():
+            case Running() if not order:
                 raise StaysSilent
             case Waiting() if waited < seconds:
                 return None
-        # Also one that died before it got its Secret: nobody knows what was to be in it.
+        # Also one that died before it got its Secret, or its identity: nobody knows what was to be in it.
         raise StartIsOver
 
     try:
