@@ -170,3 +170,11 @@ def test_the_same_input_gives_the_same_plan() -> None:
     view = View(nodes=(node("a"), node("b")))
     assert slots(*entries, view=view) == slots(*entries, view=view)
     assert [entry.hardware for entry in slots(*entries, view=view)] == ["small", "large"]
+
+
+def test_a_warm_pod_stands_in_the_place_of_a_slot() -> None:
+    held = hardware("small", warm=warm(3))
+    (planned,) = plan((held,), EMPTY, local=MONDAY, rates={}, booked={}, present={"small": 3}, parked={"small": 2})
+    assert (planned.wanted, planned.target) == (1, 2)  # one step at a time
+    (none,) = plan((held,), EMPTY, local=MONDAY, rates={}, booked={}, present={}, parked={"small": 9})
+    assert none.wanted == 0

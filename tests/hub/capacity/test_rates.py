@@ -8,7 +8,7 @@ import pytest
 
 from hub.capacity.actions import remember
 from hub.capacity.demand import WEEK
-from hub.capacity.rates import AGAIN_AFTER, Rates
+from hub.capacity.rates import AGAIN_AFTER, PoolRates, Rates
 from hub.database import Database
 from tests.hub.capacity.shapes import NOW
 from tests.hub.capacity.test_measured_starts import a_start, database
@@ -30,3 +30,10 @@ async def test_a_start_counts_at_the_latest_a_minute_after_it(database: Database
     await remember(database, a_start(started_at=NOW - WEEK), now=NOW)
     assert await rates.at(NOW + timedelta(seconds=30)) == {}
     assert await rates.at(NOW + AGAIN_AFTER) == {"small": 1}
+
+
+async def test_each_environment_on_each_hardware_is_expected_by_itself(database: Database) -> None:
+    for environment, hardware in (("python", "small"), ("python", "small"), ("torch", "small"), ("torch", "large")):
+        await remember(database, a_start(started_at=NOW - WEEK, environment=environment, hardware=hardware), now=NOW)
+    rates = await PoolRates(database).at(NOW)
+    assert rates == {("python", "small"): 2, ("torch", "small"): 1, ("torch", "large"): 1}

@@ -1,0 +1,167 @@
+"""How the hub reaches the agent of a node: over HTTPS to one that it knows, and what each answer says of the pod."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from deploy.local.ports import free_port
+from spawner import node_agents
+from spawner.claim_rules import Answer
+from spawner.identity import AGENT_HOST, ORDERS_PATH, Delivered, Refusal, Why
+from spawner.node_agents import AgentsDoor
+from spawner.pod_facts import PodFacts
+from tests.authorities import Authority
+from tests.hub.node_agent.samples import order
+
+ORDER = order()
+NODE = "node-1"
+
+
+def agent(node: str = NODE, *, phase: str = "Running", ip: str = "127.0.0.1", is_deleting: bool = False) -> PodFacts:
+    return PodFacts(
+        name="agent",
+        namespace="nodes",
+        uid="u",
+        resource_version="1",
+        node=node,
+        phase=phase,
+        ip=ip,
+        is_deleting=is_deleting,
+    )
+
+
+@asynccontextmanager
+async def door_to(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any] | None, *, name: str = AGENT_HOST
+) -> AsyncIterator[AgentsDoor]:
+    """`answer`: None where nobody listens. `name`: in its certificate."""
+    authority = Authority(folder)
+    certificate = authority.certificate(name)
+    (folder / "ca.crt").write_bytes(authority.file.read_bytes())
+    (folder / "token").write_text("of the hub\n")
+    port = free_port()
+    monkeypatch.setattr(node_agents, "AGENT_PORT", port)
+    app = web.Application()
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    if answer is not None:
+        app.router.add_post(ORDERS_PATH, answer)
+    await runner.setup()
+    if answer is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
+    pods: Any = SimpleNamespace(pods=lambda: (agent("node-2", ip="127.0.0.9"), agent()))
+    door = AgentsDoor(pods, folder=folder)
+    try:
+        yield door
+    finally:
+        await door.close()
+        await runner.cleanup()
+
+
+async def test_an_order_that_was_carried_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append((request.headers["Authorization"], await request.text()))
+        return web.Response(text=Delivered(order=ORDER.id, left_out=("vision",)).model_dump_json())
+
+    async with door_to(tmp_path, monkeypatch, answer) as door:
+        given = await door.give(ORDER, NODE)
+    assert (given.answer, given.left_out) == (Answer.DELIVERED, ("vision",))
+    [(token, body)] = asked
+    assert token == "Bearer of the hub"
+    assert type(ORDER).model_validate_json(body) == ORDER
+
+
+def saying(status: int, body: str = "") -> Callable[[web.Request], Any]:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=body)
+
+    return answer
+
+
+SAID = {
+    "not claimed": (409, Refusal(why=Why.NOT_CLAIMED, message="No."), Answer.REFUSED),
+    "malformed": (400, Refusal(why=Why.MALFORMED, message="No."), Answer.REFUSED),
+    "used": (409, Refusal(why=Why.USED, message="No."), Answer.UNSURE),
+    "its disk failed": (409, Refusal(why=Why.SEAT, message="No."), Answer.UNSURE),
+    "another token": (403, None, Answer.REFUSED),
+    "nobody says whose the token is": (503, None, Answer.REFUSED),
+    "a fault of its own": (500, None, Answer.UNSURE),
+    "no answer of an agent": (200, None, Answer.UNSURE),
+    "a refusal that is none": (409, None, Answer.UNSURE),
+}
+
+
+@pytest.mark.parametrize(("status", "refusal", "expected"), SAID.values(), ids=SAID)
+async def test_what_it_says_is_told_by_whether_the_pod_may_have_the_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, refusal: Refusal | None, expected: Answer
+) -> None:
+    body = "{}" if refusal is None else refusal.model_dump_json()
+    async with door_to(tmp_path, monkeypatch, saying(status, body)) as door:
+        given = await door.give(ORDER, NODE)
+    assert given.answer is expected
+    assert "JUPYTERHUB" not in given.said
+
+
+async def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with door_to(tmp_path, monkeypatch, None) as door:
+        assert (await door.give(ORDER, NODE)).answer is Answer.UNREACHED
+        assert (await door.give(ORDER, "node-7")).answer is Answer.UNREACHED
+
+
+async def test_one_with_a_certificate_of_another_name_is_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        raise AssertionError("it was asked")
+
+    async with door_to(tmp_path, monkeypatch, answer, name="somebody.example.org") as door:
+        assert (await door.give(ORDER, NODE)).answer is Answer.UNREACHED
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+async def test_a_lost_answer_is_asked_for_once_more_and_counts_only_if_it_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_done: bool
+) -> None:
+    asked = 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        await request.read()
+        if asked == 1:
+            assert request.transport is not None
+            request.transport.abort()
+        if is_done:
+            return web.Response(text=Delivered(order=ORDER.id).model_dump_json())
+        return web.Response(status=409, text=Refusal(why=Why.ENDED, message="The pod ends.").model_dump_json())
+
+    async with door_to(tmp_path, monkeypatch, answer) as door:
+        given = await door.give(ORDER, NODE)
+    assert asked == 2
+    assert given.answer is (Answer.DELIVERED if is_done else Answer.UNSURE)
+
+
+async def test_one_that_is_silent_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_agents, "ORDER_SECONDS", 0.3)
+    asked = 0
+
+    async def answer(_: web.Request) -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+
+    async with door_to(tmp_path, monkeypatch, answer) as door:
+        assert (await door.give(ORDER, NODE)).answer is Answer.UNSURE
+    assert asked == 1
