@@ -10,8 +10,8 @@ from kubespawner import KubeSpawner
 from traitlets import default
 
 from spawner.chosen_workspace import OUR_SHARE, ChosenWorkspace
-from spawner.claim import SERVE_SECONDS, ClusterClaim, Wanted
-from spawner.claim_rules import Miss, can_become, variables_in, why_normal
+from spawner.claim import SERVE_SECONDS
+from spawner.cluster_claim import ClaimMaker
 from spawner.cluster_end import ending_of
 from spawner.cluster_pods import is_own, last_log_lines, look_for_own, pod_url, remove_pod, settle_cpu
 from spawner.cluster_resume import KeptServer, resume_start
@@ -20,20 +20,16 @@ from spawner.data_mounts import among_homes
 from spawner.ending import Ending, EndingKind, from_json, to_json
 from spawner.errors import ClusterAway, DataNotUsable, offer_again, offer_without
 from spawner.hub_env import SERVICES_URL
-from spawner.identity import HomeFolder
-from spawner.identity import Identity as ParkedIdentity
 from spawner.kube import KubeError
 from spawner.lasting import Lasting
-from spawner.manifest import HOME, pod_env, pod_traits, secret_values, settled_cpu
+from spawner.manifest import pod_env, pod_traits, secret_values, settled_cpu
 from spawner.opened_package import on_its_image, said_of_the_image
-from spawner.start_report import StartReport
+from spawner.start_report import CLAIMED, READY, StartReport
 from spawner.verdicts.next_best import next_best
-from spawner.warm_pod import template, warm_pod
 from studiolo.names import pod_name
 
 if TYPE_CHECKING:
     from spawner.cluster_parts import ClusterParts
-    from spawner.kube import Json
     from spawner.plan import LaunchPlan
     from spawner.pod_facts import NodeFacts, PodFacts
     from spawner.verdicts.errors import Verdict
@@ -226,37 +222,9 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             raise ClusterAway(seconds, offers=(offer_again(plan.choice),)) from error
         self._take_and_save("", "")
 
-    def _claim(self, plan: LaunchPlan, manifest: Json, folders: tuple[str, ...]) -> ClusterClaim | None:
-        """The claim of a warm pod for this start, if one can become it."""
-        parts = self.parts
-        if parts.claims is None:
-            return None
-        warm = warm_pod("", plan.shape, parts.installation)
-        miss = why_normal(plan, keeps_homes=parts.homes is not None)
-        if miss is None and not can_become(warm, manifest):
-            miss = Miss.SHAPE
-        if miss is not None:
-            self.meter.claim_ended(miss)
-            return None
-        env = variables_in(manifest, secret_values(self._hub_env))
-        installation = parts.installation
-        return ClusterClaim(
-            claims=parts.claims,
-            kube=parts.kube,
-            pods=parts.pods,
-            installation=installation,
-            wanted=Wanted(
-                template=template(plan.shape, installation),
-                manifest=manifest,
-                home=HomeFolder(name=plan.identity.home, uid=installation.uid, gid=installation.gid),
-                identity=ParkedIdentity(env=env, cwd=HOME),
-                teams=folders,
-                probe_path=f"{self.server.base_url}api",
-            ),
-            save=self._take_and_save,
-            ended=self.meter.claim_ended,
-            log=self.log,
-        )
+    def _send_report(self, outcome: str) -> None:
+        """A claimed start counts as one, and says nothing of how long a normal one takes."""
+        super()._send_report(CLAIMED if self._order and outcome == READY else outcome)
 
     def _save_state(self) -> None:
         self.orm_spawner.state = self.get_state()
@@ -325,7 +293,15 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             installation=self.parts.installation,
             manifest=self.parts.kube.as_json(await self.get_pod_manifest()),
             secrets=secret_values(self._hub_env),
-            claim=lambda manifest, folders: self._claim(plan, manifest, folders),
+            claim=ClaimMaker(
+                parts=self.parts,
+                plan=plan,
+                secrets=secret_values(self._hub_env),
+                probe_path=f"{self.server.base_url}api",
+                save=self._take_and_save,
+                ended=self.meter.claim_ended,
+                log=self.log,
+            ).claim,
             board=self._board,
             probe_path=f"{self.server.base_url}api",
             seconds=self.start_timeout * OUR_SHARE,

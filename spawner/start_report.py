@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 READY: Final = "ready"
 """The outcome of a start that did not fail; of any other it is the failure's code."""
 
+CLAIMED: Final = "claimed"
+"""The same, of one that claimed a warm pod: it counts as a start, and no normal one is as fast."""
 
 NO_STAGES: Final[Mapping[Stage, float]] = MappingProxyType({})
 

@@ -14,6 +14,7 @@ from hub.one_at_a_time import one_at_a_time
 from hub.prepull.switch import Switch
 from hub.prepull.tables import FetchedImageRow, OfferedImageRow
 from hub.starts.tables import StartRow
+from spawner.start_report import CLAIMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,7 +105,10 @@ def rates(session: Session, *, now: datetime, lately: timedelta) -> dict[tuple[s
     """Starts a day, by environment and group of nodes."""
     asked = (
         select(MeasuredStartRow.environment, MeasuredStartRow.node_group, func.count())
-        .where(MeasuredStartRow.started_at >= (now - lately).astimezone(UTC), MeasuredStartRow.outcome == READY)
+        .where(
+            MeasuredStartRow.started_at >= (now - lately).astimezone(UTC),
+            MeasuredStartRow.outcome.in_((READY, CLAIMED)),
+        )
         .group_by(MeasuredStartRow.environment, MeasuredStartRow.node_group)
     )
     days = lately / timedelta(days=1)

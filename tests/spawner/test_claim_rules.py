@@ -157,6 +157,7 @@ def test_a_pod_that_may_be_anothers_is_never_ended_by_its_uid_alone(answer: Answ
 def test_a_refusal_is_unsure_unless_it_comes_before_the_sending() -> None:
     unsure = {why for why in Why if answer_of(why) is Answer.UNSURE}
     assert unsure == {Why.USED, Why.SEAT, Why.NOT_PARKED}
+    assert answer_of(None) is Answer.REFUSED
 
 
 def test_a_claim_that_takes_too_long_turns_away_without_an_order() -> None:

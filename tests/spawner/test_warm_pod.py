@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from spawner.claim_rules import can_become, variables_in
 from spawner.installation import Installation
 from spawner.plan import Shape
 from spawner.warm_pod import template, warm_pod
@@ -72,3 +73,42 @@ CHANGES: dict[str, tuple[Shape, Installation]] = {
 def test_what_is_made_of_something_else_is_told_by_its_label(shape: Shape, installation: Installation) -> None:
     assert template(shape, installation) != template(SHAPES["small"], INSTALLATION)
     assert template(SHAPES["small"], INSTALLATION) == template(SHAPES["small"], INSTALLATION)
+
+
+def changed(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Pods of starts that have something that no warm pod has."""
+    [container] = spec["containers"]
+    mounts = container["volumeMounts"]
+    pods = {
+        "another image": {"containers": [{**container, "image": "other"}]},
+        "another user": {"containers": [{**container, "securityContext": {"runAsUser": 7}}]},
+        "arguments": {"containers": [{**container, "args": ["--debug"]}]},
+        "one container more": {"containers": [container, {"name": "sidecar", "image": "x"}]},
+        "a container before it": {"initContainers": [{"name": "first", "image": "x"}]},
+        "a volume": {"volumes": [*spec["volumes"], {"name": "extra", "emptyDir": {}}]},
+        "a mount": {"containers": [{**container, "volumeMounts": [*mounts, {"name": "tmp", "mountPath": "/x"}]}]},
+        "another account": {"serviceAccountName": "special"},
+    }
+    return {name: {**spec, **change} for name, change in pods.items()}
+
+
+@pytest.mark.parametrize("hardware", SHAPES)
+async def test_it_can_become_the_pod_of_a_start_unless_that_has_something_that_it_lacks(
+    hardware: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm = warm_pod("warm-1", SHAPES[hardware], INSTALLATION)
+    normal = await render(plan(hardware), INSTALLATION, monkeypatch)
+    assert can_become(warm, normal)
+    for name, spec in changed(normal["spec"]).items():
+        assert not can_become(warm, {"spec": spec}), name
+
+
+async def test_its_server_is_sent_the_variables_of_that_pod_with_the_values_of_its_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    normal = await render(plan(env=(("PRICE", "$5 $(HOME) $$"),)), INSTALLATION, monkeypatch)
+    found = variables_in(normal, {"JUPYTERHUB_API_TOKEN": "a-token"})
+    assert found["PRICE"] == "$5 $(HOME) $$"
+    assert found["JUPYTERHUB_API_TOKEN"] == "a-token"
+    assert "JPY_API_TOKEN" not in found  # nobody knows its value
+    assert found["HOME"] == "/home/jovyan"

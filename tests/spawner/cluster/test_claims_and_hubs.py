@@ -160,6 +160,8 @@ async def test_a_start_claims_what_waits_and_its_stop_ends_it(hub: ClaimingHub) 
     assert hub.alive() == ["warm-small-0"] == [spawner.pod_name]
     assert hub.cluster.names("secrets") == []  # its token is in no Secret
     assert await spawner.poll() is None
+    await until(lambda: WorkspaceSpawner.parts.starts.told)
+    assert [one.outcome for one in WorkspaceSpawner.parts.starts.told] == ["claimed"]
     await hub.user.stop("")
     assert hub.warmth.names() == []
     assert spawner.pod_name == OWN
