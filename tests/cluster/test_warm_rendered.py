@@ -67,6 +67,17 @@ def test_only_the_hub_reaches_it(warm: dict[str, Any]) -> None:
     assert ports == [{"port": 8888}]
 
 
+def test_the_hub_reaches_it_before_and_after_its_labels_change(rendered: list[Manifest]) -> None:
+    hub = find(rendered, "NetworkPolicy", "studiolo-hub", None)["spec"]
+    for direction, side, port in (("ingress", "from", 8081), ("egress", "to", 8888)):
+        kinds = {
+            peer["podSelector"]["matchLabels"].get(KIND_LABEL)
+            for peer, ports in peers(hub[direction], side)
+            if ports == [{"port": port}] and "podSelector" in peer
+        }
+        assert {WARM, "workspace"} <= kinds, direction
+
+
 def test_the_policies_are_what_the_golden_file_says(
     rendered: list[Manifest], golden: Callable[[str, Any], None]
 ) -> None:

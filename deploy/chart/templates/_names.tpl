@@ -68,6 +68,11 @@ studiolo.dev/release: {{ include "studiolo.name" . }}
 studiolo.dev/kind: workspace
 {{- end }}
 
+{{- define "studiolo.warm.selector" -}}
+studiolo.dev/release: {{ include "studiolo.name" . }}
+studiolo.dev/kind: warm
+{{- end }}
+
 {{- define "studiolo.image" -}}
 {{- if .digest }}{{ .name }}@{{ .digest }}{{ else }}{{ .name }}:{{ .tag | default "latest" }}{{ end -}}
 {{- end }}

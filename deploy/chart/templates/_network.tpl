@@ -26,6 +26,16 @@
       {{- include "studiolo.workspace.selector" . | nindent 6 }}
 {{- end }}
 
+{{- /* Pods of nobody that wait to be claimed. */ -}}
+{{- define "studiolo.network.warm" -}}
+- namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: {{ include "studiolo.workspaces" . }}
+  podSelector:
+    matchLabels:
+      {{- include "studiolo.warm.selector" . | nindent 6 }}
+{{- end }}
+
 {{- /* A port for metrics, opened for those who may read them: include "studiolo.network.metrics" (list $ "hubPort") */ -}}
 {{- define "studiolo.network.metrics" -}}
 {{- $metrics := (index . 0).Values.metrics }}
