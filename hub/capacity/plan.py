@@ -60,6 +60,8 @@ class Slots:
     target: int
     """What this step goes to: nearer to what is wanted, by a bounded number."""
     present: int
+    room: int = 0
+    """What is wanted of slots and warm pods together."""
     fitting: int = 0
     """How many of the target have room on the nodes that are there; the others wait for nodes to come."""
     per_hour: Decimal | None = None
@@ -120,10 +122,10 @@ def plan(
             rate_per_hour=rates.get(entry.name, 0.0),
             booked=booked.get(entry.name, 0),
         )
-        number = max(0, number - parked.get(entry.name, 0))
+        room, number = number, max(0, number - parked.get(entry.name, 0))
         target = step(there, number)
         price = entry.price_per_hour
-        slots = Slots(hardware=entry.name, wanted=number, because=because, target=target, present=there)
+        slots = Slots(hardware=entry.name, wanted=number, because=because, target=target, present=there, room=room)
         steps.append((entry, replace(slots, per_hour=price * target if price is not None else None)))
     fitting = fit(view, [(entry, slots.target) for entry, slots in steps])
     return tuple(replace(slots, fitting=fitting[slots.hardware]) for _, slots in steps)

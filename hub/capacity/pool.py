@@ -63,13 +63,14 @@ class PoolKeeper:
         *,
         catalog: Callable[[], Catalog],
         rates: Callable[[datetime], Awaitable[Mapping[Pool, float]]],
-        room: Callable[[], Mapping[str, int]],
+        room: Callable[[], Mapping[str, int] | None],
         log: Logger,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`rates`: starts to expect an hour, of each environment on each hardware.
 
-        `room`: by hardware, how much is held for workspaces by slots and warm pods together.
+        `room`: by hardware, how much is held for workspaces by slots and warm pods together. None while nobody knows:
+        then nothing is done.
         """
         self._kube = kube
         self._installation = installation
@@ -98,7 +99,9 @@ class PoolKeeper:
 
     async def look(self) -> None:
         """One look. Raises KubeError or DatabaseAway: then something of it is left for the next."""
-        catalog, moment = self._catalog(), self._now()
+        catalog, moment, room = self._catalog(), self._now(), self._room()
+        if room is None:
+            return
         pods = tuple(_parked(one) for one in await self._list(f"{SEAT_LABEL}={PARKED}"))
         waiting = await self._waiting()
         shapes = {
@@ -107,7 +110,7 @@ class PoolKeeper:
             for environment in catalog.environments
             if may_wait(hardware) and environment.image
         }
-        wanted = sizes(tuple(shapes), await self._rates(moment), room=self._room(), waiting=waiting)
+        wanted = sizes(tuple(shapes), await self._rates(moment), room=room, waiting=waiting)
         templates = {pool: template(shape, self._installation) for pool, shape in shapes.items()}
         self._note(pods, wanted, moment)
         todo = changes(

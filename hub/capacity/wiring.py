@@ -101,10 +101,11 @@ class Capacity:
     def _parked(self) -> Mapping[str, int]:
         return {} if self.pool is None else self.pool.parked
 
-    def _room(self) -> Mapping[str, int]:
-        """What is held of each hardware, whoever stands in it."""
-        parked = self._parked()
-        return {slots.hardware: slots.wanted + parked.get(slots.hardware, 0) for slots in self.slots.planned}
+    def _room(self) -> Mapping[str, int] | None:
+        """What is held of each hardware, whoever stands in it; None before it was planned once."""
+        if self.slots.looked_at is None:
+            return None
+        return {slots.hardware: slots.room for slots in self.slots.planned}
 
     def _image_keeper(
         self, settings: Settings, kubernetes: KubernetesSettings, kube: Kube, database: Database

@@ -148,6 +148,7 @@ def test_a_plan_goes_towards_what_is_wanted_and_says_what_it_costs_and_what_has_
         wanted=6,
         because=Because.CATALOG,
         target=4,
+        room=6,
         present=0,
         fitting=4,
         per_hour=Decimal("0.40"),
@@ -175,6 +176,6 @@ def test_the_same_input_gives_the_same_plan() -> None:
 def test_a_warm_pod_stands_in_the_place_of_a_slot() -> None:
     held = hardware("small", warm=warm(3))
     (planned,) = plan((held,), EMPTY, local=MONDAY, rates={}, booked={}, present={"small": 3}, parked={"small": 2})
-    assert (planned.wanted, planned.target) == (1, 2)  # one step at a time
+    assert (planned.wanted, planned.target, planned.room) == (1, 2, 3)  # one step at a time
     (none,) = plan((held,), EMPTY, local=MONDAY, rates={}, booked={}, present={}, parked={"small": 9})
-    assert none.wanted == 0
+    assert (none.wanted, none.room) == (0, 3)

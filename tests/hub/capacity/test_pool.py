@@ -30,7 +30,7 @@ class Situation:
     def __init__(self, kubernetes: FakeKubernetes, kube: Any) -> None:
         self.kubernetes, self.kube = kubernetes, kube
         self.now = NOW
-        self.room = {"small": 3}
+        self.room: dict[str, int] | None = {"small": 3}
         self.rates: dict[Pool, float] = {BASE: 900.0}
         self.image = IMAGE
         self.shape: dict[str, Any] = {}
@@ -152,6 +152,13 @@ async def test_a_device_is_kept_from_nobody(situation: Situation) -> None:
     situation.shape = {"gpu": Gpu(resource="nvidia.com/gpu", count=1)}
     await situation.keeper.look()
     assert situation.pods() == {}
+
+
+async def test_before_anybody_knows_how_much_room_is_held_nothing_is_ended(situation: Situation) -> None:
+    await situation.keeper.look()
+    situation.room = None
+    await situation.another_keeper().look()
+    assert len(situation.pods()) == 3
 
 
 async def test_two_keepers_make_too_many_and_the_next_look_ends_those(situation: Situation) -> None:
