@@ -100,13 +100,7 @@ class CatalogHolder:
         return named is not None and self._offered.get(environment, named) != named
 
     def _serve(self) -> None:
-        environments = tuple(
-            entry.model_copy(update={"image": self._offered.get(entry.name, entry.image)})
-            if entry.image is not None and self._offered.get(entry.name, entry.image) != entry.image
-            else entry
-            for entry in self._current.environments
-        )
-        self._served = self._current.model_copy(update={"environments": environments})
+        self._served = starting(self._current, self._offered)
 
     @property
     def status(self) -> CatalogStatus:
@@ -209,3 +203,14 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def _is_of_catalog(_change: Change, path: str) -> bool:
     return path.rpartition("/")[2] in CATALOG_FILES
+
+
+def starting(catalog: Catalog, offered: Mapping[str, str]) -> Catalog:
+    """The catalog with the images that environments start, by name: those that are not named start its own."""
+    environments = tuple(
+        entry.model_copy(update={"image": offered.get(entry.name, entry.image)})
+        if entry.image is not None and offered.get(entry.name, entry.image) != entry.image
+        else entry
+        for entry in catalog.environments
+    )
+    return catalog.model_copy(update={"environments": environments})

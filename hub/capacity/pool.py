@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hub.capacity.pool_plan import LONGEST_WAIT, ParkedPod, changes, may_refill, sizes
 from hub.database import DatabaseAway
+from spawner.catalogs import starting
 from spawner.identity import PARKED, SEAT_LABEL
 from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeExpired, KubeNotFound
@@ -53,6 +54,10 @@ def may_wait(hardware: Hardware) -> bool:
     return hardware.warm is not None and hardware.gpu is None and not hardware.scratch_bytes
 
 
+async def _as_the_catalog_says() -> Mapping[str, str]:
+    return {}
+
+
 class PoolKeeper:
     """Of one installation."""
 
@@ -64,19 +69,21 @@ class PoolKeeper:
         catalog: Callable[[], Catalog],
         rates: Callable[[datetime], Awaitable[Mapping[Pool, float]]],
         room: Callable[[], Mapping[str, int] | None],
+        offered: Callable[[], Awaitable[Mapping[str, str]]] = _as_the_catalog_says,
         log: Logger,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`rates`: starts to expect an hour, of each environment on each hardware.
 
         `room`: by hardware, how much is held for workspaces by slots and warm pods together. None while nobody knows:
-        then nothing is done.
+        then nothing is done. `offered`: images that environments start now, where they are not the catalog's.
         """
         self._kube = kube
         self._installation = installation
         self._catalog = catalog
         self._rates = rates
         self._room = room
+        self._offered = offered
         self._log = log
         self._now = now
         self._before: frozenset[str] = frozenset()
@@ -99,9 +106,10 @@ class PoolKeeper:
 
     async def look(self) -> None:
         """One look. Raises KubeError or DatabaseAway: then something of it is left for the next."""
-        catalog, moment, room = self._catalog(), self._now(), self._room()
+        moment, room = self._now(), self._room()
         if room is None:
             return
+        catalog = starting(self._catalog(), await self._offered())
         pods = tuple(_parked(one) for one in await self._list(f"{SEAT_LABEL}={PARKED}"))
         waiting = await self._waiting()
         shapes = {

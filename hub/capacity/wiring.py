@@ -14,6 +14,7 @@ from hub.capacity.rates import PoolRates, Rates
 from hub.capacity.slots import Demand, SlotKeeper
 from hub.prepull.keeper import ImageKeeper, Limits
 from hub.prepull.pull_pod import Fetching
+from hub.prepull.views import offered_images
 from hub.prepull.watched import Watched
 from spawner.catalogs import CatalogHolder
 from spawner.kube import Kube
@@ -96,7 +97,19 @@ class Capacity:
         if not settings.claims.is_on or settings.homes.service.url is None:
             return None
         rates = PoolRates(database)
-        return PoolKeeper(kube, installation, catalog=lambda: self.catalog, rates=rates.at, room=self._room, log=_log)
+        return PoolKeeper(
+            kube,
+            installation,
+            catalog=lambda: self.catalog,
+            rates=rates.at,
+            room=self._room,
+            offered=self._offered,
+            log=_log,
+        )
+
+    async def _offered(self) -> Mapping[str, str]:
+        """What environments start. Raises DatabaseAway."""
+        return {} if self.images is None else offered_images(await self.images.switches()).offered
 
     def _parked(self) -> Mapping[str, int]:
         return {} if self.pool is None else self.pool.parked

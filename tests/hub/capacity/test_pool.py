@@ -33,6 +33,7 @@ class Situation:
         self.room: dict[str, int] | None = {"small": 3}
         self.rates: dict[Pool, float] = {BASE: 900.0}
         self.image = IMAGE
+        self.offered: dict[str, str] = {}
         self.shape: dict[str, Any] = {}
         self.keeper = self.another_keeper()
 
@@ -40,12 +41,16 @@ class Situation:
         async def rates(_: Any) -> Mapping[Pool, float]:
             return self.rates
 
+        async def offered() -> Mapping[str, str]:
+            return self.offered
+
         return PoolKeeper(
             self.kube,
             INSTALLATION,
             catalog=self.catalog,
             rates=rates,
             room=lambda: self.room,
+            offered=offered,
             log=logging.getLogger(__name__),
             now=lambda: self.now,
         )
@@ -116,6 +121,18 @@ async def test_pods_of_an_older_image_go_and_others_come(situation: Situation) -
     await situation.looks()
     assert len(situation.pods()) == 3
     assert not old & set(situation.pods())
+
+
+async def test_pods_are_of_the_image_that_is_offered_until_the_new_one_is(situation: Situation) -> None:
+    await situation.keeper.look()
+    before = set(situation.pods())
+    situation.image, situation.offered = IMAGE.replace("0", "1"), {"base": IMAGE}
+    await situation.looks()
+    assert set(situation.pods()) == before
+    situation.offered = {}
+    await situation.looks()
+    assert len(situation.pods()) == 3
+    assert not before & set(situation.pods())
 
 
 async def test_one_that_is_claimed_in_the_moment_in_which_it_was_to_end_stays(situation: Situation) -> None:
