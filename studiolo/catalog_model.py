@@ -174,6 +174,9 @@ class Warm(BaseModel):
     at_most: int
     """However many start; not less than what is asked for anywhere."""
     schedule: tuple[WarmHours, ...] = ()
+    pods: int | None = None
+    """In how many of the places a pod waits to be claimed at least, where pods are claimed; None: as many as are
+    needed, and none with devices."""
 
 
 class Hardware(Entry):

@@ -29,22 +29,28 @@ def warm(value: Value) -> Warm | None:
         return None
     found: dict[str, int | None] = {}
     schedule: tuple[WarmHours, ...] = ()
-    at_most: Value | None = None
+    given: dict[str, Value] = {}
     for name, part in value.fields(WARM_KEYS, example=example):
         if name == "schedule":
             items = part.items(of="hours", example='[{from: "08:00", to: "18:00", slots: 6}]') or ()
             schedule = tuple(hours for item in items if (hours := _hours(item)) is not None)
         else:
-            found[name] = _slots(part)
-            at_most = part if name == "at_most" else at_most
-    slots, most = found.get("slots"), found.get("at_most")
+            found[name], given[name] = _slots(part), part
+    slots, most, pods = (found.get(name) for name in ("slots", "at_most", "pods"))
     if slots is None:
         return None
     asked = max(slots, *(hours.slots for hours in schedule), 0)
-    if at_most is not None and most is not None and most < asked:
-        at_most.error(f"At most {most} would be held, and {asked} are asked for. Raise the one or lower the other.")
+    if most is None:
+        most = asked
+    elif most < asked:
+        given["at_most"].error(
+            f"At most {most} would be held, and {asked} are asked for. Raise the one or lower the other."
+        )
         return None
-    return Warm(slots=slots, at_most=asked if most is None else most, schedule=schedule)
+    if pods is not None and pods > most:
+        given["pods"].error(f"{pods} pods are to wait in at most {most} places. Raise slots or at_most, or lower pods.")
+        return None
+    return Warm(slots=slots, at_most=most, schedule=schedule, pods=pods)
 
 
 def _hours(value: Value) -> WarmHours | None:

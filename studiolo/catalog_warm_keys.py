@@ -67,4 +67,13 @@ WARM_KEYS: Final = (
         description="Other numbers at other hours.",
         value={"type": "array", "items": block_schema(HOURS_KEYS), "minItems": 1, "maxItems": MOST_ENTRIES},
     ),
+    Key(
+        name="pods",
+        example="1",
+        description=(
+            "In how many of these places a pod waits to be claimed at least, where an installation claims pods. "
+            "Left out: as many as are needed, and none with devices, which it would keep from everybody else."
+        ),
+        value=_SLOTS,
+    ),
 )

@@ -48,10 +48,11 @@ class Kept:
 
 
 def may_wait(hardware: Hardware) -> bool:
-    """Whether warm pods of it may wait: they hold all of it. A device would be kept from everybody else, and what has
-    disk of its own in /scratch starts the normal way.
+    """Whether warm pods of it may wait: they hold all of it. A device is kept from everybody else, so its owner has to
+    ask for it by `pods`; and what has disk of its own in /scratch starts the normal way.
     """
-    return hardware.warm is not None and hardware.gpu is None and not hardware.scratch_bytes
+    warm = hardware.warm
+    return warm is not None and not hardware.scratch_bytes and bool(hardware.gpu is None or warm.pods)
 
 
 async def _as_the_catalog_says() -> Mapping[str, str]:
@@ -115,10 +116,16 @@ class PoolKeeper:
         shapes = {
             (environment.name, hardware.name): Shape(environment=environment, hardware=hardware)
             for hardware in catalog.hardware
-            for environment in catalog.environments
+            for environment in sorted(catalog.environments, key=lambda entry: not entry.default)
             if may_wait(hardware) and environment.image
         }
-        wanted = sizes(tuple(shapes), await self._rates(moment), room=room, waiting=waiting)
+        wanted = sizes(
+            tuple(shapes),
+            await self._rates(moment),
+            room=room,
+            waiting=waiting,
+            least={hardware.name: hardware.warm.pods or 0 for hardware in catalog.hardware if hardware.warm},
+        )
         templates = {pool: template(shape, self._installation) for pool, shape in shapes.items()}
         self._note(pods, wanted, moment)
         todo = changes(

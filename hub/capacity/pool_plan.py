@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from hub.capacity.demand import slots_for
@@ -29,6 +30,8 @@ QUIET: Final = timedelta(seconds=2)
 LONGEST_WAIT: Final = timedelta(seconds=20)
 """But no longer than this, also where claims follow each other without a pause."""
 
+NO_LEAST: Final[Mapping[str, int]] = MappingProxyType({})
+
 Pool = tuple[str, str]
 """Environment and hardware, by name."""
 
@@ -48,19 +51,27 @@ class ParkedPod:
 
 
 def sizes(
-    pools: Sequence[Pool], rates: Mapping[Pool, float], *, room: Mapping[str, int], waiting: Mapping[str, int]
+    pools: Sequence[Pool],
+    rates: Mapping[Pool, float],
+    *,
+    room: Mapping[str, int],
+    waiting: Mapping[str, int],
+    least: Mapping[str, int] = NO_LEAST,
 ) -> dict[Pool, int]:
     """How many warm pods each pool should have. One for each that is used often enough, then by need.
 
-    `pools`: what may wait at all, in the catalog's order; `rates`: starts to expect an hour. By hardware, `room`: slots
-    that may be warm pods; `waiting`: starts that wait for a node, each of which is given the room of a warm pod.
+    `pools`: what may wait at all, the default environment's first; `rates`: starts to expect an hour. By hardware,
+    `room`: slots that may be warm pods; `waiting`: starts that wait for a node, each of which is given the room of a
+    warm pod; `least`: warm pods that the catalog asks for, whatever has started: of what starts most.
     """
     needs = {pool: _need(rates.get(pool, 0.0)) for pool in pools}
     found = dict.fromkeys(pools, 0)
     for hardware in sorted({name for _, name in pools}):
         left = max(0, room.get(hardware, 0) - waiting.get(hardware, 0))
-        # The most used first; sorting keeps the catalog's order among equals.
+        # The most used first; sorting keeps the order among equals.
         mine = sorted((pool for pool in pools if pool[1] == hardware), key=lambda pool: -rates.get(pool, 0.0))
+        missing = least.get(hardware, 0) - sum(needs[pool] for pool in mine)
+        needs[mine[0]] += max(0, missing)
         while left and (short := [pool for pool in mine if found[pool] < needs[pool]]):
             for pool in short[:left]:
                 found[pool] += 1

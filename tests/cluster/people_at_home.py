@@ -45,6 +45,7 @@ class PeopleAtHome(RealHub):
         namespace: str,
         images: Mapping[str, str],
         more: Mapping[str, Any] | None = None,
+        services: bool = False,
     ) -> None:
         """`more` are settings by their dotted names."""
         self.volume_name = f"test-homes-{secrets.token_hex(3)}"
@@ -60,7 +61,9 @@ class PeopleAtHome(RealHub):
             "secretsDirectory": root / "secrets",
             **(more or {}),
         }
-        super().__init__(root, kubeconfig=kubeconfig, namespace=namespace, images=images, overrides=overrides)
+        super().__init__(
+            root, kubeconfig=kubeconfig, namespace=namespace, images=images, overrides=overrides, services=services
+        )
         (self.data.secrets / "homes_token").write_text(secrets.token_hex(16))
         self._offer(root / "catalog", images)
         self.passwords: dict[str, str] = {}

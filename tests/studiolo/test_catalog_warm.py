@@ -36,6 +36,10 @@ def test_without_hours_the_number_always_counts_and_does_not_grow(warm_of: Calla
     assert warm_of("{slots: 2}") == Warm(slots=2, at_most=2)
 
 
+def test_pods_may_wait_in_as_many_places_as_are_held_at_most(warm_of: Callable[[str], Warm | None]) -> None:
+    assert warm_of("{slots: 0, at_most: 2, pods: 2}") == Warm(slots=0, at_most=2, pods=2)
+
+
 def test_hours_have_days_a_beginning_an_end_and_a_number(warm_of: Callable[[str], Warm | None]) -> None:
     text = '{slots: 1, at_most: 8, schedule: [{days: mon-fri, from: "08:00", to: "18:00", slots: 6}]}'
     working = WarmHours(days=frozenset(range(5)), begins=time(8), ends=time(18), slots=6)

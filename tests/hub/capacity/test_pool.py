@@ -56,7 +56,7 @@ class Situation:
         )
 
     def catalog(self) -> Catalog:
-        ours: Hardware = hardware(warm=Warm(slots=2, at_most=8), **self.shape)
+        ours: Hardware = hardware(**{"warm": Warm(slots=2, at_most=8), **self.shape})
         environments = (
             Environment(name="base", title="Base", image=self.image),
             Environment(name="rare", title="Rare", image=self.image),
@@ -165,10 +165,14 @@ async def test_a_start_that_no_node_has_room_for_gets_that_of_a_warm_pod(situati
     assert len(situation.pods()) == 2
 
 
-async def test_a_device_is_kept_from_nobody(situation: Situation) -> None:
+async def test_a_device_is_kept_from_nobody_unless_its_owner_asks_for_that(situation: Situation) -> None:
     situation.shape = {"gpu": Gpu(resource="nvidia.com/gpu", count=1)}
     await situation.keeper.look()
     assert situation.pods() == {}
+    situation.shape |= {"warm": Warm(slots=2, at_most=2, pods=1)}
+    situation.rates = {}
+    await situation.keeper.look()
+    assert len(situation.pods()) == 1
 
 
 async def test_before_anybody_knows_how_much_room_is_held_nothing_is_ended(situation: Situation) -> None:

@@ -48,6 +48,14 @@ def test_each_environment_that_is_used_often_enough_has_one_before_any_has_two()
     assert (many[BASE], many[TORCH], many[RARE]) == (5, 1, 0)
 
 
+def test_what_the_catalog_asks_for_waits_whatever_has_started_of_what_starts_most() -> None:
+    assert sizes(POOLS, {}, room={"small": 3}, waiting={}, least={"small": 2}) == {BASE: 2, TORCH: 0, RARE: 0, LARGE: 0}
+    rates = {TORCH: 2.0, RARE: RARE_PER_HOUR / 2}
+    assert sizes(POOLS, rates, room={"small": 3}, waiting={}, least={"small": 2})[TORCH] == 2
+    assert sizes(POOLS, {}, room={"small": 1}, waiting={}, least={"small": 2})[BASE] == 1
+    assert sizes(POOLS, {BASE: 900.0}, room={"small": 9}, waiting={}, least={"small": 1})[BASE] > 1
+
+
 def test_a_start_that_waits_for_room_is_given_that_of_a_warm_pod() -> None:
     rates = {BASE: 900.0}
     assert sizes(POOLS, rates, room={"small": 4}, waiting={"small": 1})[BASE] == 3
