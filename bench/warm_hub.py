@@ -60,7 +60,12 @@ class WarmHub:
         return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
 
     async def start(self, **choice: str) -> Start:
-        """A start, and the stop after it; a server that does not answer is an error."""
+        """A start, and the stop after it; a server that does not answer is an error.
+
+        A node looks at its containers once a second. A start comes at any moment of that second, and not always at the
+        one at which what was done just before has left it.
+        """
+        await asyncio.sleep(secrets.randbelow(1000) / 1000)
         log = self.hub.data.logs / "hub.log"
         already = log.stat().st_size
         seconds = await asyncio.to_thread(self.client.start, SERVER, choice)
