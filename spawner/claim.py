@@ -119,6 +119,8 @@ class ClusterClaim:
     """Takes down which pod may be this workspace's from now on, by its name and the id of the order; "" and "": none
     but the one that a normal start makes."""
     log: logging.Logger
+    takes_new: Callable[[str], bool] = lambda _: True
+    """Whether anything new should begin on a node, by its name: a pod on one that is emptied waits for nobody."""
     ended: Callable[[Miss | None], None] = lambda _: None
     """Counts claims by how they ended; None: well."""
     _tried: set[str] = field(default_factory=set)
@@ -168,7 +170,8 @@ class ClusterClaim:
 
     def _next(self) -> Aim | None:
         busy = self._tried | self.claims.aimed
-        pod = choose(self.claims.warm.pods(), self.wanted.template, tried=busy, draw=secrets.randbelow(1 << 16))
+        pods = (pod for pod in self.claims.warm.pods() if self.takes_new(pod.node))
+        pod = choose(pods, self.wanted.template, tried=busy, draw=secrets.randbelow(1 << 16))
         if pod is None:
             return None
         self._tried.add(pod.uid)

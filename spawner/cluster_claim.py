@@ -9,6 +9,7 @@ from spawner.claim import ClusterClaim, Wanted
 from spawner.claim_rules import Miss, can_become, variables_in, why_normal
 from spawner.identity import HomeFolder, Identity
 from spawner.manifest import HOME
+from spawner.verdicts.node_fits import takes_new
 from spawner.warm_pod import template, warm_pod
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ class ClaimMaker:
                 probe_path=self.probe_path,
             ),
             save=self.save,
+            takes_new=self._takes_new,
             ended=self.ended,
             log=self.log,
         )
+
+    def _takes_new(self, node: str) -> bool:
+        """What nobody knows keeps nobody from claiming."""
+        facts = None if self.parts.nodes is None else self.parts.nodes.get(node)
+        return facts is None or takes_new(facts, self.plan.shape.hardware)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from hub.capacity.giving_way import give_way
 from hub.capacity.pool_plan import LONGEST_WAIT, ParkedPod, changes, may_refill, sizes
 from hub.database import DatabaseAway
 from spawner.catalogs import starting
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from hub.capacity.pool_plan import Pool
+    from hub.capacity.view import View
     from spawner.installation import Installation
     from spawner.kube import Kube
     from spawner.pod_facts import PodFacts
@@ -71,13 +73,15 @@ class PoolKeeper:
         rates: Callable[[datetime], Awaitable[Mapping[Pool, float]]],
         room: Callable[[], Mapping[str, int] | None],
         offered: Callable[[], Awaitable[Mapping[str, str]]] = _as_the_catalog_says,
+        view: Callable[[], View | None] = lambda: None,
         log: Logger,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`rates`: starts to expect an hour, of each environment on each hardware.
 
         `room`: by hardware, how much is held for workspaces by slots and warm pods together. None while nobody knows:
-        then nothing is done. `offered`: images that environments start now, where they are not the catalog's.
+        then nothing is done. `offered`: images that environments start now, where they are not the catalog's. `view`:
+        None where nodes may not be seen.
         """
         self._kube = kube
         self._installation = installation
@@ -85,6 +89,7 @@ class PoolKeeper:
         self._rates = rates
         self._room = room
         self._offered = offered
+        self._view = view
         self._log = log
         self._now = now
         self._before: frozenset[str] = frozenset()
@@ -112,19 +117,19 @@ class PoolKeeper:
             return
         catalog = starting(self._catalog(), await self._offered())
         pods = tuple(_parked(one) for one in await self._list(f"{SEAT_LABEL}={PARKED}"))
-        waiting = await self._waiting()
+        hardware = {one.name: one for one in catalog.hardware}
+        way = give_way(await self._waiting(), pods, hardware, self._view())
         shapes = {
-            (environment.name, hardware.name): Shape(environment=environment, hardware=hardware)
-            for hardware in catalog.hardware
+            (environment.name, one.name): Shape(environment=environment, hardware=one)
+            for one in catalog.hardware
             for environment in sorted(catalog.environments, key=lambda entry: not entry.default)
-            if may_wait(hardware) and environment.image
+            if may_wait(one) and environment.image
         }
         wanted = sizes(
             tuple(shapes),
             await self._rates(moment),
             room=room,
-            waiting=waiting,
-            least={hardware.name: hardware.warm.pods or 0 for hardware in catalog.hardware if hardware.warm},
+            least={one.name: one.warm.pods or 0 for one in catalog.hardware if one.warm},
         )
         templates = {pool: template(shape, self._installation) for pool, shape in shapes.items()}
         self._note(pods, wanted, moment)
@@ -132,6 +137,9 @@ class PoolKeeper:
             wanted,
             templates,
             pods,
+            now=moment,
+            give_up=way.give_up,
+            held_back=way.held_back,
             may_create=may_refill(self._claims, short_since=self._short_since, now=moment),
         )
         refused: KubeError | None = None
@@ -159,10 +167,14 @@ class PoolKeeper:
         is_short = any(by_pool.get(pool, 0) < count for pool, count in wanted.items())
         self._short_since = (self._short_since or moment) if is_short else None
 
-    async def _waiting(self) -> Mapping[str, int]:
-        """By hardware, starts that no node has room for."""
+    async def _waiting(self) -> Sequence[str]:
+        """The hardware of each start that no node has room for; not of one that something gives way to already."""
         found = await self._list(f"{KIND_LABEL}={WORKSPACE}", "status.phase=Pending")
-        return _count(pod.label(HARDWARE_LABEL) for pod in found if not pod.node and pod.scheduled.status == "False")
+        return [
+            pod.label(HARDWARE_LABEL)
+            for pod in found
+            if not pod.node and not pod.nominated_node and not pod.is_deleting and pod.scheduled.status == "False"
+        ]
 
     async def _list(self, label: str, field: str = "") -> Sequence[PodFacts]:
         query = {"labelSelector": f"{RELEASE_LABEL}={self._installation.release},{label}"}
@@ -197,7 +209,10 @@ class PoolKeeper:
             self._log.info("The warm pod %s has changed, and is looked at again", pod.name)
             return
         self._before -= {pod.uid}
-        self._log.info("The warm pod %s is given up", pod.name)
+        if pod.is_ended:
+            self._log.warning("The warm pod %s ended while it waited: %s", pod.name, pod.reason or "nobody says why")
+        else:
+            self._log.info("The warm pod %s is given up", pod.name)
 
     async def _create(self, shape: Shape) -> None:
         # No name is used twice: a hub that died may have written down that one of it is somebody's.
@@ -217,8 +232,11 @@ def _parked(pod: PodFacts) -> ParkedPod:
         resource_version=pod.resource_version,
         pool=(pod.label(ENVIRONMENT_LABEL), pod.label(HARDWARE_LABEL)),
         template=pod.label(TEMPLATE_LABEL),
+        node=pod.node,
+        created_at=pod.created_at,
         is_ready=pod.container.is_ready,
         is_ended=pod.has_ended,
+        reason=pod.reason or pod.container.reason,
         is_ending=pod.is_deleting,
     )
 

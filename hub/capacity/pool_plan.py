@@ -1,8 +1,7 @@
 """How many warm pods of each environment wait on each hardware, and which pods go. Pure.
 
 A warm pod stands in the place of a slot: what a hardware holds is slots and warm pods together, never more than its
-plan says. A pod's priority cannot be changed once it is made, and a claimed one is somebody's work, so a warm pod has
-the priority of a workspace and gives way to nobody by itself. Hence it is given up here where a start waits for room.
+plan says. `giving_way.py` says who gives one up.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from hub.capacity.demand import slots_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
 RARE_PER_HOUR: Final = 0.5
@@ -30,7 +29,9 @@ QUIET: Final = timedelta(seconds=2)
 LONGEST_WAIT: Final = timedelta(seconds=20)
 """But no longer than this, also where claims follow each other without a pause."""
 
-NO_LEAST: Final[Mapping[str, int]] = MappingProxyType({})
+REST: Final = timedelta(minutes=1)
+"""A pod that ended by itself so soon after it was made stays that long, and no other of its pool is made: what ended
+it, a server that cannot park or a node without memory, would end the next as well."""
 
 Pool = tuple[str, str]
 """Environment and hardware, by name."""
@@ -45,9 +46,21 @@ class ParkedPod:
     resource_version: str
     pool: Pool
     template: str
+    node: str = ""
+    """"" while it waits for room."""
+    created_at: datetime | None = None
     is_ready: bool = False
     is_ended: bool = False
+    reason: str = ""
+    """Why it ended."""
     is_ending: bool = False
+
+    def rests(self, now: datetime) -> bool:
+        """Whether it ended by itself a moment after it was made."""
+        return self.is_ended and self.created_at is not None and now - self.created_at < REST
+
+
+NO_LEAST: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 def sizes(
@@ -55,19 +68,18 @@ def sizes(
     rates: Mapping[Pool, float],
     *,
     room: Mapping[str, int],
-    waiting: Mapping[str, int],
     least: Mapping[str, int] = NO_LEAST,
 ) -> dict[Pool, int]:
     """How many warm pods each pool should have. One for each that is used often enough, then by need.
 
     `pools`: what may wait at all, the default environment's first; `rates`: starts to expect an hour. By hardware,
-    `room`: slots that may be warm pods; `waiting`: starts that wait for a node, each of which is given the room of a
-    warm pod; `least`: warm pods that the catalog asks for, whatever has started: of what starts most.
+    `room`: slots that may be warm pods; `least`: warm pods that the catalog asks for, whatever has started: of what
+    starts most.
     """
     needs = {pool: _need(rates.get(pool, 0.0)) for pool in pools}
     found = dict.fromkeys(pools, 0)
     for hardware in sorted({name for _, name in pools}):
-        left = max(0, room.get(hardware, 0) - waiting.get(hardware, 0))
+        left = room.get(hardware, 0)
         # The most used first; sorting keeps the order among equals.
         mine = sorted((pool for pool in pools if pool[1] == hardware), key=lambda pool: -rates.get(pool, 0.0))
         missing = least.get(hardware, 0) - sum(needs[pool] for pool in mine)
@@ -93,24 +105,32 @@ class PoolChanges:
 
 
 def changes(
-    wanted: Mapping[Pool, int], templates: Mapping[Pool, str], pods: Sequence[ParkedPod], *, may_create: bool
+    wanted: Mapping[Pool, int],
+    templates: Mapping[Pool, str],
+    pods: Sequence[ParkedPod],
+    *,
+    now: datetime,
+    give_up: Collection[str] = (),
+    held_back: Collection[str] = (),
+    may_create: bool = True,
 ) -> PoolChanges:
     """What leads from these pods to those that are wanted.
 
-    `templates`: the hash of what pods of each pool are made of now. Pods of another, that ended, or of no pool any more
-    go at once, and their room with them is what the next are made in.
+    `templates`: the hash of what pods of each pool are made of now. Pods of another, that ended, of no pool any more,
+    or to be given up (`give_up`: uids) go at once, and their room with them is what the next are made in. Of hardware
+    that is `held_back` none is made.
     """
     standing = [pod for pod in pods if not pod.is_ending]
-    delete = [pod for pod in standing if pod.is_ended or pod.pool not in wanted]
+    delete = [pod for pod in standing if pod.pool not in wanted or (pod.is_ended and not pod.rests(now))]
+    resting = {pod.pool for pod in standing if pod.rests(now)}
     create: list[Pool] = []
     for pool, count in wanted.items():
         alive = [pod for pod in standing if pod.pool == pool and not pod.is_ended]
-        right = sorted(
-            (pod for pod in alive if pod.template == templates.get(pool)), key=lambda pod: (not pod.is_ready, pod.name)
-        )
-        delete += right[count:]
-        delete += [pod for pod in alive if pod.template != templates.get(pool)]
-        create += [pool] * max(0, count - len(right))
+        wrong = [pod for pod in alive if pod.template != templates.get(pool) or pod.uid in give_up]
+        right = sorted((pod for pod in alive if pod not in wrong), key=lambda pod: (not pod.is_ready, pod.name))
+        delete += right[count:] + wrong
+        if pool not in resting and pool[1] not in held_back:
+            create += [pool] * max(0, count - len(right))
     return PoolChanges(create=tuple(create) if may_create else (), delete=tuple(delete))
 
 

@@ -104,6 +104,7 @@ class Capacity:
             rates=rates.at,
             room=self._room,
             offered=self._offered,
+            view=self.view,
             log=_log,
         )
 

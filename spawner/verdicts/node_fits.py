@@ -23,6 +23,10 @@ _PASSING_TAINTS: Final = frozenset(
 
 _SOFT: Final = "PreferNoSchedule"
 
+CORDONED: Final = ("node.kubernetes.io/unschedulable", "", "NoSchedule")
+SHORT_OF_DISK: Final = ("node.kubernetes.io/disk-pressure", "", "NoSchedule")
+"""What Kubernetes taints such nodes with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFit:
@@ -68,6 +72,11 @@ def _fit(hardware: Hardware, nodes: Sequence[NodeFacts]) -> NodeFit:
     )
 
 
+def takes_new(node: NodeFacts, hardware: Hardware) -> bool:
+    """Whether anything new of this hardware should begin there, whatever has room."""
+    return node.is_ready and not node.is_cordoned and is_of_kind(node, hardware)
+
+
 def is_of_kind(node: NodeFacts, hardware: Hardware) -> bool:
     """Whether the scheduler would look at that node for it: its labels are wanted, and its taints are borne."""
     labels = dict(node.labels)
@@ -75,8 +84,13 @@ def is_of_kind(node: NodeFacts, hardware: Hardware) -> bool:
     return (
         set(hardware.node_selector) <= set(node.labels)
         and all(_holds(rule, labels) for rule in hardware.affinity.required)
-        and all(any(_tolerates(one, taint) for one in hardware.tolerations) for taint in hard)
+        and all(bears(hardware, taint) for taint in hard)
     )
+
+
+def bears(hardware: Hardware, taint: tuple[str, str, str]) -> bool:
+    """Whether a taint does not keep it away."""
+    return any(_tolerates(one, taint) for one in hardware.tolerations)
 
 
 def _holds(rule: NodeRule, labels: Mapping[str, str]) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from spawner.pod_facts import (
     NodeFacts,
 )
-from spawner.verdicts.node_fits import NodeFit, what_fits
+from spawner.verdicts.node_fits import NodeFit, takes_new, what_fits
 from studiolo.catalog import CpuShare, Hardware
 from studiolo.catalog_model import Affinity, Gpu, NodeRule, Toleration
 
@@ -108,3 +108,18 @@ def test_a_node_that_is_cordoned_or_silent_may_fit_another_day() -> None:
     silent = machine("c", is_ready=False, taints=(("node.kubernetes.io/unreachable", "", "NoExecute"),))
     found = what_fits([hardware("gpu"), hardware("huge", memory_bytes=99 * GIB)], [machine(), cordoned, silent])
     assert found == {"gpu": NodeFit(usable=("a",), out_of_use=("b", "c")), "huge": NodeFit()}
+
+
+@pytest.mark.parametrize(
+    ("node", "takes"),
+    [
+        pytest.param({}, True, id="as it is"),
+        pytest.param({"is_ready": False}, False, id="silent"),
+        pytest.param({"is_cordoned": True}, False, id="cordoned"),
+        pytest.param({"taints": RESERVED}, False, id="reserved"),
+        pytest.param({"taints": (("node.kubernetes.io/disk-pressure", "", "NoSchedule"),)}, False, id="short of disk"),
+        pytest.param({"allocatable": ()}, True, id="whatever room it has"),
+    ],
+)
+def test_something_new_begins_only_on_a_node_that_is_in_use(node: dict[str, Any], takes: bool) -> None:
+    assert takes_new(machine(**node), hardware()) is takes

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from hub.capacity.pool import PoolKeeper
 from hub.capacity.pool_plan import Pool
+from hub.capacity.view import View
 from spawner.identity import CLAIMED, PARKED, SEAT_LABEL
 from spawner.installation import KIND_LABEL, Installation
 from spawner.kube import KubeRefused
-from spawner.warm_pod import HARDWARE_LABEL
+from spawner.warm_pod import ENVIRONMENT_LABEL, HARDWARE_LABEL
 from studiolo.catalog_model import Catalog, Environment, Gpu, Hardware, Warm
 from tests.fakes.fake_kubernetes import NAMESPACE, FakeKubernetes
-from tests.hub.capacity.shapes import NOW, hardware
+from tests.hub.capacity.shapes import NOW, hardware, node, pod
 
 INSTALLATION = Installation(namespace=NAMESPACE, release="test", homes=None)
 IMAGE = "example.org/python@sha256:" + "0" * 64
@@ -35,6 +36,7 @@ class Situation:
         self.image = IMAGE
         self.offered: dict[str, str] = {}
         self.shape: dict[str, Any] = {}
+        self.view: View | None = None
         self.keeper = self.another_keeper()
 
     def another_keeper(self) -> PoolKeeper:
@@ -51,6 +53,7 @@ class Situation:
             rates=rates,
             room=lambda: self.room,
             offered=offered,
+            view=lambda: self.view,
             log=logging.getLogger(__name__),
             now=lambda: self.now,
         )
@@ -58,20 +61,38 @@ class Situation:
     def catalog(self) -> Catalog:
         ours: Hardware = hardware(**{"warm": Warm(slots=2, at_most=8), **self.shape})
         environments = (
-            Environment(name="base", title="Base", image=self.image),
             Environment(name="rare", title="Rare", image=self.image),
+            Environment(name="base", title="Base", image=self.image, default=True),
         )
         return Catalog(environments=environments, hardware=(ours,))
 
     def pods(self, seat: str = PARKED) -> dict[str, Any]:
         found = self.kubernetes.objects_for_test("pods", namespace=NAMESPACE)
-        return {name: one for name, one in found.items() if one["metadata"]["labels"].get(SEAT_LABEL) == seat}
+        return {
+            name: one
+            for name, one in found.items()
+            if one["metadata"]["labels"].get(SEAT_LABEL) == seat and "deletionTimestamp" not in one["metadata"]
+        }
 
     def claim(self) -> str:
         name = next(iter(self.pods()))
         labels = {SEAT_LABEL: CLAIMED, KIND_LABEL: "workspace"}
         self.kubernetes.change_for_test("pods", name, {"metadata": {"labels": labels}}, namespace=NAMESPACE)
         return name
+
+    def place(self) -> None:
+        """All that wait are on one node."""
+        for name in self.pods():
+            self.kubernetes.change_for_test("pods", name, {"spec": {"nodeName": "a"}}, namespace=NAMESPACE)
+        self.view = View(nodes=(node("a", pod(), pod(), pod(), pod()),))
+
+    def start(self, **status: Any) -> None:
+        """Somebody's, which the scheduler has found no room for."""
+        unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+        labels = {**INSTALLATION.labels, HARDWARE_LABEL: "small"}
+        body = {"metadata": {"name": "ws-ada", "labels": labels}, "spec": {}}
+        found = {"phase": "Pending", "conditions": [unscheduled], **status}
+        self.kubernetes.put_for_test("pods", {**body, "status": found}, namespace=NAMESPACE)
 
     async def looks(self, seconds: int = 10) -> None:
         for _ in range(seconds):
@@ -154,15 +175,33 @@ async def test_one_that_is_claimed_in_the_moment_in_which_it_was_to_end_stays(si
     assert situation.pods() == {}
 
 
-async def test_a_start_that_no_node_has_room_for_gets_that_of_a_warm_pod(situation: Situation) -> None:
+async def test_a_start_that_no_node_has_room_for_gets_that_of_a_warm_pod_and_keeps_it(situation: Situation) -> None:
     await situation.keeper.look()
-    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
-    labels = {**INSTALLATION.labels, HARDWARE_LABEL: "small"}
-    body = {"metadata": {"name": "ws-ada", "labels": labels}, "spec": {}}
-    status = {"phase": "Pending", "conditions": [unscheduled]}
-    situation.kubernetes.put_for_test("pods", {**body, "status": status}, namespace=NAMESPACE)
-    await situation.keeper.look()
+    situation.place()
+    situation.start()
+    await situation.looks()
     assert len(situation.pods()) == 2
+    situation.kubernetes.remove_for_test("pods", "ws-ada", namespace=NAMESPACE)
+    await situation.looks()
+    assert len(situation.pods()) == 3
+
+
+async def test_a_start_that_a_slot_gives_way_to_already_takes_nothing_of_a_warm_pod(situation: Situation) -> None:
+    await situation.keeper.look()
+    situation.place()
+    situation.start(nominatedNodeName="a")
+    await situation.looks()
+    assert len(situation.pods()) == 3
+
+
+async def test_pods_leave_a_node_that_is_emptied_and_come_elsewhere(situation: Situation) -> None:
+    await situation.keeper.look()
+    before = set(situation.pods())
+    situation.place()
+    situation.view = View(nodes=(node("a", is_cordoned=True),))
+    await situation.looks()
+    assert len(situation.pods()) == 3
+    assert not before & set(situation.pods())
 
 
 async def test_a_device_is_kept_from_nobody_unless_its_owner_asks_for_that(situation: Situation) -> None:
@@ -172,7 +211,29 @@ async def test_a_device_is_kept_from_nobody_unless_its_owner_asks_for_that(situa
     situation.shape |= {"warm": Warm(slots=2, at_most=2, pods=1)}
     situation.rates = {}
     await situation.keeper.look()
-    assert len(situation.pods()) == 1
+    labels = [one["metadata"]["labels"] for one in situation.pods().values()]
+    assert [found[ENVIRONMENT_LABEL] for found in labels] == ["base"]  # the default
+
+
+async def test_pods_that_end_by_themselves_are_not_made_again_and_again(
+    situation: Situation, caplog: pytest.LogCaptureFixture
+) -> None:
+    situation.room, situation.now = {"small": 1}, datetime.now(UTC)  # the server dates what is made
+
+    async def so_many_made(seconds: int) -> int:
+        made: set[str] = set()
+        for _ in range(seconds):
+            await situation.looks(1)
+            made |= set(situation.pods())
+            for name in situation.pods():
+                ended = {"status": {"phase": "Failed", "reason": "Evicted"}}
+                situation.kubernetes.change_for_test("pods", name, ended, namespace=NAMESPACE)
+        return len(made)
+
+    assert await so_many_made(40) == 1
+    assert "Evicted" not in caplog.text
+    assert await so_many_made(40) > 1
+    assert "Evicted" in caplog.text
 
 
 async def test_before_anybody_knows_how_much_room_is_held_nothing_is_ended(situation: Situation) -> None:

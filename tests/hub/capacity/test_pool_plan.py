@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from hub.capacity.pool_plan import (
     LONGEST_WAIT,
     QUIET,
     RARE_PER_HOUR,
+    REST,
     ParkedPod,
     Pool,
     changes,
@@ -42,39 +45,33 @@ def parked(number: int, pool: Pool = BASE, *, template: str = "new", ready: bool
 
 def test_each_environment_that_is_used_often_enough_has_one_before_any_has_two() -> None:
     rates = {BASE: 900.0, TORCH: 2.0, RARE: RARE_PER_HOUR / 2}
-    assert sizes(POOLS, rates, room={"small": 1}, waiting={}) == {BASE: 1, TORCH: 0, RARE: 0, LARGE: 0}
-    assert sizes(POOLS, rates, room={"small": 2}, waiting={}) == {BASE: 1, TORCH: 1, RARE: 0, LARGE: 0}
-    many = sizes(POOLS, rates, room={"small": 6}, waiting={})
+    assert sizes(POOLS, rates, room={"small": 1}) == {BASE: 1, TORCH: 0, RARE: 0, LARGE: 0}
+    assert sizes(POOLS, rates, room={"small": 2}) == {BASE: 1, TORCH: 1, RARE: 0, LARGE: 0}
+    many = sizes(POOLS, rates, room={"small": 6})
     assert (many[BASE], many[TORCH], many[RARE]) == (5, 1, 0)
 
 
 def test_what_the_catalog_asks_for_waits_whatever_has_started_of_what_starts_most() -> None:
-    assert sizes(POOLS, {}, room={"small": 3}, waiting={}, least={"small": 2}) == {BASE: 2, TORCH: 0, RARE: 0, LARGE: 0}
+    assert sizes(POOLS, {}, room={"small": 3}, least={"small": 2}) == {BASE: 2, TORCH: 0, RARE: 0, LARGE: 0}
     rates = {TORCH: 2.0, RARE: RARE_PER_HOUR / 2}
-    assert sizes(POOLS, rates, room={"small": 3}, waiting={}, least={"small": 2})[TORCH] == 2
-    assert sizes(POOLS, {}, room={"small": 1}, waiting={}, least={"small": 2})[BASE] == 1
-    assert sizes(POOLS, {BASE: 900.0}, room={"small": 9}, waiting={}, least={"small": 1})[BASE] > 1
-
-
-def test_a_start_that_waits_for_room_is_given_that_of_a_warm_pod() -> None:
-    rates = {BASE: 900.0}
-    assert sizes(POOLS, rates, room={"small": 4}, waiting={"small": 1})[BASE] == 3
-    assert sizes(POOLS, rates, room={"small": 4}, waiting={"small": 9})[BASE] == 0
+    assert sizes(POOLS, rates, room={"small": 3}, least={"small": 2})[TORCH] == 2
+    assert sizes(POOLS, {}, room={"small": 1}, least={"small": 2})[BASE] == 1
+    assert sizes(POOLS, {BASE: 900.0}, room={"small": 9}, least={"small": 1})[BASE] > 1
 
 
 @given(
     rates=st.dictionaries(names, st.floats(min_value=0, max_value=5000)),
     room=st.dictionaries(st.sampled_from(["small", "large"]), st.integers(min_value=0, max_value=30)),
-    waiting=st.dictionaries(st.sampled_from(["small", "large"]), st.integers(min_value=0, max_value=30)),
+    least=st.dictionaries(st.sampled_from(["small", "large"]), st.integers(min_value=0, max_value=30)),
 )
 def test_a_hardware_never_has_more_warm_pods_than_room(
-    rates: dict[Pool, float], room: dict[str, int], waiting: dict[str, int]
+    rates: dict[Pool, float], room: dict[str, int], least: dict[str, int]
 ) -> None:
-    found = sizes(POOLS, rates, room=room, waiting=waiting)
+    found = sizes(POOLS, rates, room=room, least=least)
     for hardware in ("small", "large"):
         count = sum(number for pool, number in found.items() if pool[1] == hardware)
-        assert count <= max(0, room.get(hardware, 0) - waiting.get(hardware, 0))
-    assert all(not number or rates[pool] >= RARE_PER_HOUR for pool, number in found.items())
+        assert min(room.get(hardware, 0), least.get(hardware, 0)) <= count <= room.get(hardware, 0)
+    assert all(not number or pool[1] in least or rates[pool] >= RARE_PER_HOUR for pool, number in found.items())
 
 
 @given(
@@ -90,26 +87,51 @@ def test_after_the_changes_the_right_pods_wait_and_a_second_look_changes_nothing
         parked(number, pool, template=template, ready=ready, ended=ended, ending=ending)
         for number, (pool, template, ready, ended, ending) in enumerate(pods)
     ]
-    todo = changes(wanted, TEMPLATES, there, may_create=True)
+    todo = changes(wanted, TEMPLATES, there, now=NOW)
     assert len({pod.uid for pod in todo.delete}) == len(todo.delete)
     assert not any(pod.is_ending for pod in todo.delete)
     left = [pod for pod in there if not pod.is_ending and pod not in todo.delete]
     left += [parked(100 + number, pool) for number, pool in enumerate(todo.create)]
     for pool, count in wanted.items():
         assert [pod.template for pod in left if pod.pool == pool] == ["new"] * count
-    again = changes(wanted, TEMPLATES, left, may_create=True)
+    again = changes(wanted, TEMPLATES, left, now=NOW)
     assert (again.create, again.delete) == ((), ())
 
 
 def test_pods_that_have_parked_stay_before_those_that_have_not() -> None:
-    todo = changes({BASE: 1}, TEMPLATES, [parked(1, ready=False), parked(2)], may_create=True)
+    todo = changes({BASE: 1}, TEMPLATES, [parked(1, ready=False), parked(2)], now=NOW)
     assert [pod.name for pod in todo.delete] == ["warm-1"]
 
 
 def test_while_claims_are_under_way_old_pods_go_and_none_is_made() -> None:
-    todo = changes({BASE: 2}, TEMPLATES, [parked(1, template="old")], may_create=False)
+    todo = changes({BASE: 2}, TEMPLATES, [parked(1, template="old")], now=NOW, may_create=False)
     assert todo.create == ()
     assert [pod.name for pod in todo.delete] == ["warm-1"]
+
+
+def test_what_is_given_up_goes_and_while_its_room_is_needed_none_comes_in_its_place() -> None:
+    there = [parked(1), parked(2)]
+    todo = changes({BASE: 2, LARGE: 1}, TEMPLATES, there, now=NOW, give_up={"uid-2"}, held_back={"small"})
+    assert [pod.name for pod in todo.delete] == ["warm-2"]
+    assert todo.create == (LARGE,)
+
+
+@pytest.mark.parametrize(
+    ("age", "is_left"),
+    [
+        pytest.param(REST / 2, True, id="a moment after it was made"),
+        pytest.param(REST, False, id="later"),
+        pytest.param(None, False, id="nobody knows when"),
+    ],
+)
+def test_a_pod_that_ended_by_itself_a_moment_after_it_was_made_is_not_made_again_at_once(
+    age: timedelta | None, is_left: bool
+) -> None:
+    ended = replace(parked(1, ended=True), created_at=None if age is None else NOW - age)
+    todo = changes({BASE: 2, TORCH: 1}, TEMPLATES, [ended, parked(2)], now=NOW)
+    assert (ended not in todo.delete) is is_left
+    assert todo.create == ((TORCH,) if is_left else (BASE, TORCH))
+    assert parked(2) not in todo.delete
 
 
 def test_pods_are_made_a_little_after_the_last_claim_and_not_put_off_for_ever() -> None:

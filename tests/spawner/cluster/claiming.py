@@ -91,7 +91,9 @@ class Warmth:
             probe_path="/user/alice/api",
         )
 
-    def claim(self, user: str = "alice", *, kube: Any = None, claims: Claims | None = None) -> ClusterClaim:
+    def claim(
+        self, user: str = "alice", *, kube: Any = None, claims: Claims | None = None, **more: Any
+    ) -> ClusterClaim:
         return ClusterClaim(
             claims=claims or self.claims,
             kube=kube or self.kube,
@@ -100,6 +102,7 @@ class Warmth:
             wanted=self.wanted(user),
             save=lambda name, order: self.saved.setdefault(user, []).append((name, order)),
             log=logging.getLogger(__name__),
+            **more,
         )
 
     async def run(self, user: str = "alice") -> Claimed | Miss:

@@ -67,6 +67,12 @@ async def test_without_warm_pods_nothing_is_written(warmth: Warmth) -> None:
     assert "alice" not in warmth.saved
 
 
+async def test_a_pod_on_a_node_that_is_emptied_is_nobodys(warmth: Warmth) -> None:
+    await warmth.park(1)
+    assert await warmth.claim(takes_new=lambda node: node != "node1").run() is Miss.NO_POD
+    assert isinstance(await warmth.claim(takes_new=lambda node: node == "node1").run(), Claimed)
+
+
 async def test_a_hundred_people_and_fifty_pods_no_pod_twice_and_nobody_fails(warmth: Warmth) -> None:
     await warmth.park(50)
     people = [f"person-{number}" for number in range(100)]

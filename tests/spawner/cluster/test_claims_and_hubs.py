@@ -22,6 +22,7 @@ from spawner.identity import ORDER_ANNOTATION, SEAT_LABEL, USER_LABEL
 from spawner.kube import Kube, KubeAway
 from spawner.kube_feed import Pauses, Persistence
 from spawner.meter import NoMeter
+from spawner.pod_facts import NodeFacts
 from spawner.pod_watch import PodWatch
 from studiolo.catalog import Catalog
 from tests.fakes.fake_kubernetes import NAMESPACE
@@ -193,6 +194,24 @@ async def test_without_a_warm_pod_a_start_is_a_normal_one(hub: ClaimingHub) -> N
     hub.cluster.is_running()
     spawner = await starting
     assert spawner.pod_name == OWN
+    assert hub.counted.claims == [Miss.NO_POD]
+    await hub.user.stop("")
+
+
+async def test_what_waits_on_a_node_that_is_emptied_is_not_claimed(hub: ClaimingHub) -> None:
+    class Emptied:
+        def get(self, name: str) -> NodeFacts:
+            return NodeFacts(name=name, is_ready=True, is_cordoned=True)
+
+        def nodes(self) -> None:
+            """Nobody sees all of them."""
+
+    await hub.warmth.park(1)
+    WorkspaceSpawner.parts = replace(WorkspaceSpawner.parts, nodes=Emptied())  # type: ignore[arg-type]  # in its place
+    starting = asyncio.create_task(hub.start(SMALL))
+    await until(lambda: OWN in hub.cluster.names("pods"))
+    hub.cluster.is_running()
+    await starting
     assert hub.counted.claims == [Miss.NO_POD]
     await hub.user.stop("")
 
