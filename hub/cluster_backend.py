@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from hub.capacity.picture import Picture
 from hub.capacity.quota_watch import QuotaWatch
 from hub.capacity.rooms import ClusterRooms
 from hub.homes.wiring import home_service
+from hub.installation import installation_of
 from hub.oidc.user_numbers import user_numbers
 from hub.pages.cluster_place import ClusterPlace
 from hub.prepull.offers import ImageOffers
@@ -61,7 +61,7 @@ class ClusterBackend:
     ) -> None:
         """Connects to nothing yet. Raises StudioloError where catalogs cannot be used, or the homes' key is missing."""
         self._kubernetes = kubernetes
-        self._installation = replace(kubernetes.installation, package_index=settings.packages.index_url)
+        self._installation = installation_of(settings, kubernetes)
         self._claims_settings = settings.claims
         self._warmth: Warmth | None = None
         self._held_namespace = settings.capacity.namespace if settings.capacity.is_on else ""

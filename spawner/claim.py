@@ -43,6 +43,9 @@ PAUSE_SECONDS: Final = 0.5
 END_GRACE_SECONDS: Final = 1
 """Not 0: with that, Kubernetes forgets a pod before its containers have ended, and nobody knows when they have."""
 
+ASK_AGAIN_SECONDS: Final = 3600.0
+"""After so long a node that showed no other numbers is tried once more: it may have another kernel, or another disk."""
+
 Found = TypeVar("Found")
 
 
@@ -55,6 +58,8 @@ class Claims:
     agents: NodeAgents
     aimed: set[str] = field(default_factory=set)
     """Uids of those that a start of this hub aims at just now: no two race for one."""
+    plain: dict[str, float] = field(default_factory=dict)
+    """Nodes that show a home with its own numbers only, and until when that is believed, in the loop's time."""
     claim_seconds: float = CLAIM_SECONDS
     serve_seconds: float = SERVE_SECONDS
 
@@ -67,6 +72,8 @@ class Wanted:
     manifest: Json
     """The pod that the start would make: its labels and annotations are put on the claimed one."""
     home: HomeFolder
+    is_renumbered: bool = False
+    """Whether its owner has another number than the pod: not every node can show the one as the other."""
     identity: Identity = field(repr=False)
     teams: tuple[str, ...]
     """Folders."""
@@ -149,7 +156,7 @@ class ClusterClaim:
                 if aim is None or step.miss is not None:
                     if self._tried:
                         self.save("", "")
-                    return step.miss or (Miss.LOST if self._tried else Miss.NO_POD)
+                    return step.miss or (Miss.LOST if self._tried else self._none())
                 answer = await acts[step.do](aim)
                 is_late = asyncio.get_running_loop().time() - began > self.claims.claim_seconds
                 step = after(answer, tries=len(self._tried), is_late=is_late)
@@ -165,12 +172,13 @@ class ClusterClaim:
         finally:
             self.claims.aimed -= self._tried
         if aim is None:
-            return Miss.NO_POD
+            return self._none()
         return Claimed(url=pod_url(aim.pod), left_out=aim.left_out)
 
     def _next(self) -> Aim | None:
         busy = self._tried | self.claims.aimed
-        pods = (pod for pod in self.claims.warm.pods() if self.takes_new(pod.node))
+        warm = self.claims.warm.pods()
+        pods = [pod for pod in warm if self.takes_new(pod.node) and not self._is_plain(pod.node)]
         pod = choose(pods, self.wanted.template, tried=busy, draw=secrets.randbelow(1 << 16))
         if pod is None:
             return None
@@ -179,6 +187,15 @@ class ClusterClaim:
         aim = Aim(pod=pod, order=self.wanted.order(pod))
         self.save(pod.name, aim.order.id)
         return aim
+
+    def _is_plain(self, node: str) -> bool:
+        """Whether nothing there can be this person's."""
+        return self.wanted.is_renumbered and self.claims.plain.get(node, 0.0) > asyncio.get_running_loop().time()
+
+    def _none(self) -> Miss:
+        """Why there is nothing to aim at."""
+        pods = self.claims.warm.pods()
+        return Miss.OTHER_USER if any(self._is_plain(pod.node) for pod in pods) else Miss.NO_POD
 
     async def _patch(self, aim: Aim) -> Answer:
         metadata = self.wanted.manifest["metadata"]
@@ -221,6 +238,8 @@ class ClusterClaim:
         given = await self.claims.agents.give(aim.order, aim.pod.node)
         if given.said:
             self.log.info("The agent of %s, of the warm pod %s: %s", aim.pod.node, aim.pod.name, given.said)
+        if given.shows_no_numbers:
+            self.claims.plain[aim.pod.node] = asyncio.get_running_loop().time() + ASK_AGAIN_SECONDS
         aim.left_out = given.left_out
         return given.answer
 

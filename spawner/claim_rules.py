@@ -42,7 +42,7 @@ class Miss(StrEnum):
     MODEL = "model"
     CREDENTIALS = "credentials"
     OTHER_USER = "other_user"
-    """The home's owner has a number of their own, and every warm pod runs as the same."""
+    """The home's owner has a number of their own, and no node with a warm pod shows it as another."""
     EARLY_VARIABLE = "early_variable"
     SHAPE = "shape"
     """The pod of this start has something that no warm pod has: by an administrator's settings of KubeSpawner."""
@@ -68,7 +68,6 @@ def why_normal(plan: LaunchPlan, *, keeps_homes: bool) -> Miss | None:
         (bool(plan.shape.hardware.scratch_bytes), Miss.SCRATCH),
         (plan.model is not None or plan.opened is not None, Miss.MODEL),
         (bool(plan.identity.credentials), Miss.CREDENTIALS),
-        (plan.identity.owner is not None, Miss.OTHER_USER),
         (not binds_late(name for name, _ in plan.env), Miss.EARLY_VARIABLE),
     )
     return next((miss for applies, miss in checks if applies), None)
@@ -195,7 +194,7 @@ class Answer(StrEnum):
 
 
 NOTHING_SENT: Final = frozenset(
-    {Why.MALFORMED, Why.TOO_OLD, Why.UNKNOWN_POD, Why.NOT_CLAIMED, Why.WRONG_POD, Why.ENDED}
+    {Why.MALFORMED, Why.TOO_OLD, Why.UNKNOWN_POD, Why.NOT_CLAIMED, Why.WRONG_POD, Why.NUMBERS, Why.ENDED}
 )
 """Refusals from before anything is sent to the pod, of an order that was given once. `seat` is not one of them: the
 agent says it also where its disk fails after the sending."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from spawner.claim import ClusterClaim, Wanted
 from spawner.claim_rules import Miss, can_become, variables_in, why_normal
 from spawner.identity import HomeFolder, Identity
-from spawner.manifest import HOME
+from spawner.manifest import HOME, owner_in
+from spawner.stand_in import stand_in, standing_in
 from spawner.verdicts.node_fits import takes_new
 from spawner.warm_pod import template, warm_pod
 
@@ -40,6 +41,8 @@ class ClaimMaker:
         parts, plan, installation = self.parts, self.plan, self.parts.installation
         if parts.claims is None:
             return None
+        manifest = standing_in(manifest, plan.identity, installation)
+        owner = owner_in(plan, installation)
         miss = why_normal(plan, keeps_homes=parts.homes is not None)
         if miss is None and not can_become(warm_pod("", plan.shape, installation), manifest):
             miss = Miss.SHAPE
@@ -54,7 +57,8 @@ class ClaimMaker:
             wanted=Wanted(
                 template=template(plan.shape, installation),
                 manifest=manifest,
-                home=HomeFolder(name=plan.identity.home, uid=installation.uid, gid=installation.gid),
+                home=HomeFolder(name=plan.identity.home, uid=owner.uid, gid=owner.gid),
+                is_renumbered=owner != stand_in(installation),
                 identity=Identity(env=variables_in(manifest, self.secrets), cwd=HOME),
                 teams=folders,
                 probe_path=self.probe_path,

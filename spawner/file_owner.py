@@ -56,10 +56,14 @@ def account_annotations(identity: Identity, *, home: str, shared_gid: int) -> di
     """The text of both files, on the pod; nothing where one number is everybody's."""
     if (owner := identity.owner) is None:
         return {}
-    name = login_name(identity.user, owner)
+    return account_files(login_name(identity.user, owner), identity.user, owner, home=home, shared_gid=shared_gid)
+
+
+def account_files(name: str, user: str, owner: FileOwner, *, home: str, shared_gid: int) -> dict[str, str]:
+    """The same of one account: `name` as Unix has it, `user` as we do."""
     people = [f"{one}:x:{number}:{number}:{one}:{place}:{shell}" for one, number, place, shell in SYSTEM]
     people.append(f"nobody:x:{NOBODY}:{NOBODY}:nobody:/nonexistent:/usr/sbin/nologin")
-    people.append(f"{name}:x:{owner.uid}:{owner.gid}:{identity.user.replace(':', ' ')}:{home}:/bin/bash")
+    people.append(f"{name}:x:{owner.uid}:{owner.gid}:{user.replace(':', ' ')}:{home}:/bin/bash")
     groups = [f"{one}:x:{number}:" for one, number, *_ in SYSTEM]
     groups.append(f"nogroup:x:{NOBODY}:")
     # Its only member by name: ssh trusts a file that a group may write where that is so.
@@ -70,9 +74,9 @@ def account_annotations(identity: Identity, *, home: str, shared_gid: int) -> di
     return {ANNOTATION.format(name=name): text for name, text in zip(FILES, texts, strict=True)}
 
 
-def account_volumes(identity: Identity) -> tuple[dict[str, Any], ...]:
+def account_volumes(*, has_own_numbers: bool) -> tuple[dict[str, Any], ...]:
     """Both files, as the kubelet writes them of the pod's annotations."""
-    if identity.owner is None:
+    if not has_own_numbers:
         return ()
     items = [
         {"path": name, "fieldRef": {"fieldPath": f"metadata.annotations['{ANNOTATION.format(name=name)}']"}}
@@ -81,9 +85,9 @@ def account_volumes(identity: Identity) -> tuple[dict[str, Any], ...]:
     return ({"name": VOLUME, "downwardAPI": {"defaultMode": 0o444, "items": items}},)
 
 
-def account_mounts(identity: Identity) -> tuple[dict[str, Any], ...]:
+def account_mounts(*, has_own_numbers: bool) -> tuple[dict[str, Any], ...]:
     """Both files, in the place of the image's."""
-    if identity.owner is None:
+    if not has_own_numbers:
         return ()
     return tuple({"name": VOLUME, "mountPath": f"/etc/{name}", "subPath": name, "readOnly": True} for name in FILES)
 

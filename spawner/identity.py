@@ -169,6 +169,8 @@ class Why(StrEnum):
     """The API server does not show that pod as claimed by this very order, for this person and home."""
     WRONG_POD = "wrong_pod"
     """Such a pod could lose a home, or run it as somebody else: no `emptyDir` in memory, another user number."""
+    NUMBERS = "numbers"
+    """The home belongs to another user number than the pod's, and this node cannot show the one as the other."""
     USED = "used"
     """The pod has had an order. Whether it got its identity is not known any more: end it."""
     ENDED = "ended"

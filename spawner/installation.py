@@ -44,6 +44,10 @@ class Installation:
     """None: a home lives as long as its pod. For trying things out."""
     uid: int = JOVYAN
     gid: int = JOVYAN
+    has_own_numbers: bool = False
+    """Whether each person has a user number of their own."""
+    has_own_groups: bool = False
+    """And a group of their own. `gid` is then that of the folders of teams."""
     image_pull_secrets: tuple[str, ...] = ()
     priority_class: str | None = None
     """Of workspaces whose hardware names none."""

@@ -188,8 +188,7 @@ def security(owner: FileOwner, installation: Installation) -> dict[str, Any]:
     return {
         "uid": owner.uid,
         "gid": owner.gid,
-        # The group of team folders, where the person's own is another.
-        "supplemental_gids": [] if owner.gid == installation.gid else [installation.gid],
+        "supplemental_gids": further_groups(owner, installation),
         # No fsGroup: it is for a whole volume, and this one holds everybody's homes.
         "allow_privilege_escalation": False,
         "automount_service_account_token": False,
@@ -202,6 +201,11 @@ def security(owner: FileOwner, installation: Installation) -> dict[str, Any]:
             "readOnlyRootFilesystem": installation.has_read_only_root,
         },
     }
+
+
+def further_groups(owner: FileOwner, installation: Installation) -> list[int]:
+    """The group of team folders, where the person's own is another."""
+    return [] if owner.gid == installation.gid else [installation.gid]
 
 
 SHAPE_MOUNTS: Final = (
@@ -244,7 +248,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
             *shape_volumes(hardware),
             *((scratch,) if hardware.scratch_bytes else ()),
             *credential_volumes(plan.identity.credentials),
-            *account_volumes(plan.identity),
+            *account_volumes(has_own_numbers=plan.identity.owner is not None),
             *data_volumes,
         ],
         "volume_mounts": [
@@ -253,7 +257,7 @@ def _volumes(plan: LaunchPlan, installation: Installation) -> dict[str, Any]:
             *SHAPE_MOUNTS,
             *(({"name": "scratch", "mountPath": SCRATCH},) if hardware.scratch_bytes else ()),
             *credential_mounts(plan.identity.credentials),
-            *account_mounts(plan.identity),
+            *account_mounts(has_own_numbers=plan.identity.owner is not None),
             *data_mounts,
         ],
     }

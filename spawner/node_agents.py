@@ -12,13 +12,13 @@ import aiohttp
 from pydantic import ValidationError
 
 from spawner.claim_rules import Answer, answer_of
-from spawner.identity import AGENT_HOST, AGENT_PORT, ORDERS_PATH, Delivered, Refusal
+from spawner.identity import AGENT_HOST, AGENT_PORT, ORDERS_PATH, Delivered, Refusal, Why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from spawner.identity import Order, Why
+    from spawner.identity import Order
     from spawner.pod_watch import PodWatch
 
 CONNECT_SECONDS: Final = 0.15
@@ -37,6 +37,8 @@ class Given:
     """For the log: nothing of anybody is in it."""
     left_out: tuple[str, ...] = ()
     """Folders of teams that are not there."""
+    shows_no_numbers: bool = False
+    """That node cannot show a home's numbers as others: it needs no such order again."""
 
 
 class NodeAgents(Protocol):
@@ -113,7 +115,8 @@ def _read(status: int, body: bytes, meaning: Callable[[Why | None], Answer]) -> 
             return Given(answer=Answer.DELIVERED, left_out=Delivered.model_validate_json(body).left_out)
         if status in {HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST}:
             refusal = Refusal.model_validate_json(body)
-            return Given(answer=meaning(refusal.why), said=f"{refusal.why}: {refusal.message}")
+            said = f"{refusal.why}: {refusal.message}"
+            return Given(answer=meaning(refusal.why), said=said, shows_no_numbers=refusal.why is Why.NUMBERS)
     except ValidationError:
         return Given(answer=Answer.UNSURE, said="its answer is none")
     # Who is refused before the order was read: token, size, or nobody says whose the token is.

@@ -10,13 +10,15 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from spawner.file_owner import FileOwner
+from spawner.file_owner import account_mounts, account_volumes
 from spawner.identity import PARKED, SEAT_LABEL, SEAT_VOLUME, SOCKET
 from spawner.installation import KIND_LABEL, RELEASE_LABEL
-from spawner.manifest import PORT, SHAPE_MOUNTS, placement, resources, security, shape_volumes
+from spawner.manifest import PORT, SHAPE_MOUNTS, further_groups, placement, resources, security, shape_volumes
 from spawner.pod_facts import CONTAINER
+from spawner.stand_in import accounts_of_nobody, stand_in
 
 if TYPE_CHECKING:
+    from spawner.file_owner import FileOwner
     from spawner.installation import Installation
     from spawner.plan import Shape
     from studiolo.catalog import Hardware
@@ -67,6 +69,7 @@ def warm_pod(name: str, shape: Shape, installation: Installation) -> dict[str, A
                 ENVIRONMENT_LABEL: shape.environment.name,
                 HARDWARE_LABEL: shape.hardware.name,
             },
+            **({"annotations": accounts} if (accounts := accounts_of_nobody(installation)) else {}),
         },
         "spec": _spec(shape, installation),
     }
@@ -74,7 +77,8 @@ def warm_pod(name: str, shape: Shape, installation: Installation) -> dict[str, A
 
 def _spec(shape: Shape, installation: Installation) -> dict[str, Any]:
     hardware = shape.hardware
-    owner = FileOwner(uid=installation.uid, gid=installation.gid)
+    owner = stand_in(installation)
+    groups = further_groups(owner, installation)
     return {
         "restartPolicy": "Never",  # one that starts again would be nobody's, with a home that is somebody's
         "automountServiceAccountToken": False,
@@ -83,11 +87,15 @@ def _spec(shape: Shape, installation: Installation) -> dict[str, Any]:
         **({"runtimeClassName": hardware.runtime_class} if hardware.runtime_class else {}),
         **_place(hardware, installation),
         "imagePullSecrets": [{"name": name} for name in installation.image_pull_secrets],
-        "securityContext": security(owner, installation)["pod_security_context"],
+        "securityContext": {
+            **security(owner, installation)["pod_security_context"],
+            **({"supplementalGroups": groups} if groups else {}),
+        },
         "containers": [_container(shape, owner, installation)],
         "volumes": [
             {"name": SEAT_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": str(SEAT_BYTES)}},
             *shape_volumes(hardware),
+            *account_volumes(has_own_numbers=installation.has_own_numbers),
         ],
     }
 
@@ -152,5 +160,6 @@ def _container(shape: Shape, owner: FileOwner, installation: Installation) -> di
             # The agent mounts on the node what has to appear here.
             {"name": SEAT_VOLUME, "mountPath": TOP, "mountPropagation": "HostToContainer"},
             *SHAPE_MOUNTS,
+            *account_mounts(has_own_numbers=installation.has_own_numbers),
         ],
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hub.bookings.actions import Bookings
@@ -12,6 +11,7 @@ from hub.capacity.placeholder import Held
 from hub.capacity.pool import PoolKeeper
 from hub.capacity.rates import PoolRates, Rates
 from hub.capacity.slots import Demand, SlotKeeper
+from hub.installation import installation_of
 from hub.prepull.keeper import ImageKeeper, Limits
 from hub.prepull.pull_pod import Fetching
 from hub.prepull.views import offered_images
@@ -52,7 +52,7 @@ class Capacity:
         self._kube = kube
         self._rates = Rates(database)
         persistence = Persistence(log=_log)
-        installation = replace(kubernetes.installation, package_index=settings.packages.index_url)
+        installation = installation_of(settings, kubernetes)
         self._catalogs = CatalogHolder(
             settings.catalog_directory,
             log=_log,

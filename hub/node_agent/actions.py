@@ -10,9 +10,11 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from hub.node_agent.accounts import write_accounts
 from hub.node_agent.deliver import NotParked, connect, deliver
 from hub.node_agent.mounts import BadSeat, close_seat, mount_home, opened_seat, unmount
-from hub.node_agent.orders import MAY_COME, check_pod, check_record, is_done
+from hub.node_agent.numbers import swap_of
+from hub.node_agent.orders import MAY_COME, UNKNOWN, check_pod, check_record, is_done
 from hub.node_agent.record import Step, load_record, record_of, save_record
 from spawner.identity import Delivered, Refusal, Why
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hub.node_agent.mounts import Places
+    from hub.node_agent.pods import SeatPod
     from hub.node_agent.record import Record
     from hub.node_agent.watch import NodePods
     from spawner.identity import Order
@@ -42,13 +45,15 @@ class Agent:
         places: Places,
         pods: NodePods,
         *,
+        shows_others: bool = True,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         latest_seconds: float = LATEST_SECONDS,
     ) -> None:
-        """`clock` and `now` are for tests to own."""
+        """`shows_others`: see `check_pod`. `clock` and `now` are for tests to own."""
         self._places = places
         self._pods = pods
+        self._shows_others = shows_others
         self._clock = clock
         self._now = now
         self._latest_seconds = latest_seconds
@@ -61,21 +66,25 @@ class Agent:
     async def carry_out(self, order: Order) -> Delivered | Refusal:
         """What became of an order. It goes on to its end, also where nobody waits for the answer any more."""
         began = self._clock()
-        if (refusal := await self._until_claimed(order)) is None:
-            verified = self._clock()
-            async with self.turn(order.pod_uid):
-                return await self._fill(order, began, verified)
-        return refusal
+        pod = await self._until_claimed(order)
+        if isinstance(pod, Refusal):
+            return pod
+        verified = self._clock()
+        async with self.turn(order.pod_uid):
+            return await self._fill(order, pod, began, verified)
 
-    async def _until_claimed(self, order: Order) -> Refusal | None:
+    async def _until_claimed(self, order: Order) -> SeatPod | Refusal:
         pod = await self._pods.until(
-            lambda pod: (no := check_pod(order, pod, now=self._now())) is None or no.why not in MAY_COME,
+            lambda pod: (no := self._check(order, pod)) is None or no.why not in MAY_COME,
             order.pod_uid,
             seconds=CLAIM_SECONDS,
         )
-        return check_pod(order, pod, now=self._now())
+        return self._check(order, pod) or pod or UNKNOWN
 
-    async def _fill(self, order: Order, began: float, verified: float) -> Delivered | Refusal:
+    def _check(self, order: Order, pod: SeatPod | None) -> Refusal | None:
+        return check_pod(order, pod, now=self._now(), shows_others=self._shows_others)
+
+    async def _fill(self, order: Order, pod: SeatPod, began: float, verified: float) -> Delivered | Refusal:
         try:
             with opened_seat(self._places, order.pod_uid) as seat:
                 close_seat(seat)
@@ -84,11 +93,11 @@ class Agent:
                     return _done(record)
                 if refusal := check_record(order, record):
                     return refusal
-                left_out = await asyncio.to_thread(self._mount, seat, order)
+                left_out = await asyncio.to_thread(self._mount, seat, order, pod)
                 mounted = self._clock()
                 if refusal := self._too_late(order, began):
                     return await self._give_up(order, refusal)
-                record = await self._hand_over(order, seat, left_out)
+                record = await self._hand_over(order, pod, seat, left_out)
         except (BadSeat, OSError) as error:
             return await self._give_up(order, Refusal(why=Why.SEAT, message=f"{error}."))
         except NotParked as error:
@@ -103,19 +112,20 @@ class Agent:
             delivered_ms=delivered_ms,
         )
 
-    def _mount(self, seat: int, order: Order) -> tuple[str, ...]:
+    def _mount(self, seat: int, order: Order, pod: SeatPod) -> tuple[str, ...]:
         save_record(seat, record_of(order, Step.BEGUN))
         unmount(self._places, order.pod_uid)  # what an agent left that died here
-        return mount_home(self._places, seat, order.home, order.teams)
+        write_accounts(self._places, pod)
+        return mount_home(self._places, seat, order.home, order.teams, swap_of(order.home, pod.runs_as))
 
     def _too_late(self, order: Order, began: float) -> Refusal | None:
         """What may have become different while a disk was waited for."""
         if self._clock() - began > self._latest_seconds:
             return Refusal(why=Why.TOO_OLD, message="Mounting the home took so long that nobody waits for it any more.")
-        return check_pod(order, (self._pods.pods or {}).get(order.pod_uid), now=self._now())
+        return self._check(order, (self._pods.pods or {}).get(order.pod_uid))
 
-    async def _hand_over(self, order: Order, seat: int, left_out: tuple[str, ...]) -> Record:
-        connection = await connect(seat, uid=order.home.uid)
+    async def _hand_over(self, order: Order, pod: SeatPod, seat: int, left_out: tuple[str, ...]) -> Record:
+        connection = await connect(seat, uid=pod.runs_as[0])
         with connection:
             save_record(seat, record_of(order, Step.SENT, left_out=left_out))
             await deliver(connection, order.identity)

@@ -28,8 +28,8 @@ class NotParked(Exception):
     """Nobody takes the message."""
 
 
-async def connect(seat: int, *, uid: int) -> socket.socket:
-    """A connection to the server that is parked with this seat. Raises NotParked.
+async def connect(seat: int, *, uid: int | None) -> socket.socket:
+    """A connection to the server that is parked with this seat, and runs as `uid`. Raises NotParked.
 
     By the open socket: its path is longer than the kernel takes, and a path could be bent.
     """
@@ -73,7 +73,7 @@ async def deliver(connection: socket.socket, identity: Identity) -> None:
         raise NotParked("the parked server did not say that it has its identity")
 
 
-def _check_peer(connection: socket.socket, uid: int) -> None:
+def _check_peer(connection: socket.socket, uid: int | None) -> None:
     """Who listens is who the pod runs as."""
     size = struct.calcsize("3i")
     _, found, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hub.node_agent.numbers import user_namespace
 from hub.node_agent.syscalls import (
     INSIDE,
     NO_XDEV,
@@ -34,6 +35,7 @@ from spawner.team_mounts import SHARED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from hub.node_agent.numbers import Swap
     from spawner.identity import HomeFolder, TeamFolder
 
 SEAT_PATH: Final = f"volumes/kubernetes.io~empty-dir/{SEAT_VOLUME}"
@@ -83,16 +85,22 @@ def close_seat(seat: int) -> None:
     os.fchmod(seat, 0o755)
 
 
-def mount_home(places: Places, seat: int, home: HomeFolder, teams: Iterable[TeamFolder]) -> tuple[str, ...]:
+def mount_home(
+    places: Places, seat: int, home: HomeFolder, teams: Iterable[TeamFolder], swap: Swap | None = None
+) -> tuple[str, ...]:
     """The home appears in a closed seat, with the folders of its teams; gives those that have no place in the home.
 
-    Raises BadSeat, and OSError of a disk. What was mounted until then stays: see `unmount`.
+    `swap`: numbers that change places in all of it. Raises BadSeat, and OSError of a disk. What was mounted until then
+    stays: see `unmount`.
     """
-    with _closing(_place(seat)) as place, _closing(_home(places.homes, home)) as folder:
-        tree = clone_tree(folder, attributes=NOSUID | NODEV)
-        with _closing(tree):
-            attach(tree, place)
-            return tuple(team.name for team in teams if not _mount_team(places.homes, tree, team))
+    with (
+        _closing(_place(seat)) as place,
+        _closing(_home(places.homes, home)) as folder,
+        _namespace(swap) as namespace,
+        _closing(clone_tree(folder, attributes=NOSUID | NODEV, user_namespace=namespace)) as tree,
+    ):
+        attach(tree, place)
+        return tuple(team.name for team in teams if not _mount_team(places.homes, tree, team, namespace))
 
 
 def unmount(places: Places, pod_uid: str) -> bool:
@@ -147,7 +155,7 @@ def _home(homes: int, home: HomeFolder) -> int:
     return folder
 
 
-def _mount_team(homes: int, tree: int, team: TeamFolder) -> bool:
+def _mount_team(homes: int, tree: int, team: TeamFolder, namespace: int | None) -> bool:
     """Whether it is mounted. The place is an open folder of the home: wherever its person moves it, it stays theirs."""
     try:
         with (
@@ -157,13 +165,22 @@ def _mount_team(homes: int, tree: int, team: TeamFolder) -> bool:
             if not stat.S_ISDIR(os.fstat(place).st_mode):
                 return False
             attributes = NOSUID | NODEV | (READ_ONLY if team.read_only else 0)
-            with _closing(clone_tree(folder, attributes=attributes)) as mount:
+            with _closing(clone_tree(folder, attributes=attributes, user_namespace=namespace)) as mount:
                 attach(mount, place)
             return True
     except OSError as error:
         if error.errno in _NO_PLACE:
             return False
         raise
+
+
+@contextlib.contextmanager
+def _namespace(swap: Swap | None) -> Iterator[int | None]:
+    if swap is None:
+        yield None
+    else:
+        with _closing(user_namespace(swap)) as namespace:
+            yield namespace
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from spawner.file_owner import ANNOTATION, FILES, VOLUME
 from spawner.identity import (
     CLAIMED,
     HOME_ANNOTATION,
@@ -34,6 +35,9 @@ class SeatPod:
     """Of the order, of the home, of the teams: what the claim wrote on it."""
     runs_as: tuple[int | None, int | None] = (None, None)
     """User and group of its processes."""
+    accounts: tuple[tuple[str, str], ...] = ()
+    """The files about accounts that it has in the place of its image's: where the kubelet has them, below its folder of
+    the pod, and what its annotations say that is in them."""
     has_seat_in_memory: bool = False
     starts_again: bool = False
     """Whether a container that ended comes back: then as nobody's, with a home that is somebody's."""
@@ -58,6 +62,7 @@ def seat_pod(raw: Mapping[str, Any]) -> SeatPod:
         user=str(labels.get(USER_LABEL) or ""),
         marks=(order, home, teams),
         runs_as=_runs_as(spec),
+        accounts=_accounts(spec, annotations),
         has_seat_in_memory=_has_seat_in_memory(spec),
         starts_again=starts_again,
         is_ending=is_ending,
@@ -76,6 +81,17 @@ def _runs_as(spec: Mapping[str, Any]) -> tuple[int | None, int | None]:
         return number if isinstance(number, int) else None
 
     return only("runAsUser"), only("runAsGroup")
+
+
+def _accounts(spec: Mapping[str, Any], annotations: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The kubelet counts the mounts of a container."""
+    return tuple(
+        (f"volume-subpaths/{VOLUME}/{container.get('name')}/{number}", str(annotations.get(annotation) or ""))
+        for container in spec.get("containers") or ()
+        for number, mount in enumerate(container.get("volumeMounts") or ())
+        if mount.get("name") == VOLUME and mount.get("subPath") in FILES
+        for annotation in [ANNOTATION.format(name=mount["subPath"])]
+    )
 
 
 def _has_seat_in_memory(spec: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from hub.node_agent.actions import Agent
 from hub.node_agent.callers import Callers
 from hub.node_agent.keeper import Keeper
 from hub.node_agent.mounts import Places
+from hub.node_agent.numbers import can_show_others
 from hub.node_agent.routes import make_app
 from hub.node_agent.watch import NodePods
 from spawner.identity import MOST_BYTES
@@ -37,7 +38,10 @@ async def serve_until_stopped(settings: AgentSettings) -> None:
     kube = await Kube.connect(settings.kubeconfig)
     persistence = Persistence(log=logging.getLogger("hub.node_agent"))
     pods = NodePods(kube, namespace=settings.namespace, node=settings.node, persistence=persistence)
-    agent = Agent(places, pods)
+    shows_others = await asyncio.to_thread(can_show_others, places.homes)
+    if not shows_others:
+        log.info("The disk with the homes shows no other numbers here: people with their own start the normal way")
+    agent = Agent(places, pods, shows_others=shows_others)
     keeper = Keeper(places, pods, agent, gone_seconds=settings.gone_seconds)
     app = make_app(agent, pods, Callers(kube, account=settings.account))
     server = HTTPServer(app, ssl_options=tls_context(settings), max_body_size=MOST_BYTES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import struct
 from typing import Final
 
@@ -31,6 +32,8 @@ BENEATH: Final = 0x08
 INSIDE: Final = BENEATH | NO_SYMLINKS | NO_MAGICLINKS
 """Never out of the folder that is open, and over no link of any kind."""
 
+_CLONE_NEWUSER: Final = 0x10000000
+_STACK_BYTES: Final = 65_536
 _MNT_DETACH: Final = 2
 _TMPFS_MAGIC: Final = 0x01021994
 
@@ -70,6 +73,25 @@ def attach(tree: int, place: int) -> None:
 def detach(folder: int) -> None:
     """Takes away the mount whose top is open, and all below it, at once, whoever still uses it."""
     _check(_libc.umount2(f"/proc/self/fd/{folder}".encode(), _MNT_DETACH))
+
+
+def begin_in_user_namespace() -> int:
+    """A process in a user namespace of its own that does nothing; gives its number. See `end_at_once`.
+
+    Not by `fork`: other threads may hold locks, and this process waits in the C library without running any Python.
+    """
+    stack = ctypes.create_string_buffer(_STACK_BYTES)  # a copy of it is the other's
+    top = (ctypes.addressof(stack) + _STACK_BYTES) & ~0xF
+    waits = ctypes.cast(_libc.pause, ctypes.c_void_p)
+    pid: int = _libc.clone(waits, ctypes.c_void_p(top), ctypes.c_int(_CLONE_NEWUSER | signal.SIGCHLD), None)
+    _check(pid)
+    return pid
+
+
+def end_at_once(pid: int) -> None:
+    """Ends a process of ours, and waits for its end."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def is_tmpfs(folder: int) -> bool:

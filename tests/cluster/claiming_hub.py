@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -29,6 +29,7 @@ from tests.cluster.pods import RESTRICTED
 
 Json = dict[str, Any]
 PATIENCE_SECONDS = 180.0
+AnyHub = TypeVar("AnyHub", bound="ClaimingHub")
 
 
 class ClaimingHub(PeopleAtHome):
@@ -154,7 +155,8 @@ def claiming_hub(
     *,
     pods: int = 1,
     more: Mapping[str, Any] | None = None,
-) -> Iterator[ClaimingHub]:
+    kind: type[AnyHub] = ClaimingHub,  # type: ignore[assignment]  # mypy takes no default of a type variable
+) -> Iterator[AnyHub]:
     """Everything runs, everybody has an account, and so many pods wait. For one file of tests."""
 
     async def namespace() -> str:
@@ -165,9 +167,7 @@ def claiming_hub(
         (root / "agents").mkdir(parents=True)
         agents = stack.enter_context(agents_for_test(root / "agents", kubeconfig, images["hub"]))
         capacity = run_apart(namespace())
-        hub = ClaimingHub(
-            root / "hub", agents, kubeconfig=kubeconfig, images=images, capacity=capacity, pods=pods, more=more
-        )
+        hub = kind(root / "hub", agents, kubeconfig=kubeconfig, images=images, capacity=capacity, pods=pods, more=more)
         agents.homes = hub.volume / "people"
         stack.enter_context(_there(*hub.storage(), hub.below_all()))
         stack.enter_context(hub.home_service())

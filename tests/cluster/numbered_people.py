@@ -7,9 +7,10 @@ import re
 import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 
@@ -29,19 +30,33 @@ NUMBERS: Mapping[str, Mapping[str, Any]] = {
 }
 """Bob's are written as text, as some providers do. Mallory's are Alice's."""
 
+WHO = "id -u; id -g; id -G; whoami; echo $USER $HOME"
+"""What Unix says of somebody."""
+
+PROGRAMS = """
+ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_of_test
+umask 002; echo 'Host *' >~/.ssh/config; echo '  ForwardX11 no' >>~/.ssh/config
+ssh -G example.org | grep '^user '
+git init -q ~/work; cd ~/work; echo 1 >one; git add one
+git -c user.email=alice@example.org commit -q -m 'The first'
+git log -1 --format='%an'
+"""
+"""What asks who somebody is: ssh, which trusts no file that others may write, and git."""
+
 PASSWORD = "the same for all"
 SECRET = "of the test"
 
 
 class NumberedPeople(PeopleAtHome):
-    """All are in the team vision."""
+    """All are in the team vision. The provider runs as long as the hub."""
 
-    def __init__(self, root: Path, *, kubeconfig: Path, namespace: str, images: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, *given: Any, more: Mapping[str, Any] | None = None, **named: Any) -> None:
+        """As the class that comes next."""
         port = free_port()
         self.issuer = f"https://{NODE_ADDRESS}:{port}"
         root.mkdir(parents=True, exist_ok=True)
         self.record = root / "identity.json"
-        more = {
+        settings = {
             "auth.kind": "oidc",
             "auth.oidc.issuer": self.issuer,
             "auth.oidc.clientId": CLIENT_ID,
@@ -51,8 +66,10 @@ class NumberedPeople(PeopleAtHome):
             "auth.oidc.allowAll": True,
             "auth.oidc.contact": "the lab's office",
             "kubernetes.homes.teamFolders": True,
+            **(more or {}),
         }
-        super().__init__(root, kubeconfig=kubeconfig, namespace=namespace, images=images, more=more)
+        super().__init__(root, *given, more=settings, **named)
+        self._provider = ExitStack()
         client_secret_file(self.settings).write_text(SECRET)
         certificate = layout_here().pki / f"{IDENTITY_HOST}.crt"  # it has the node's address too
         save(
@@ -77,6 +94,14 @@ class NumberedPeople(PeopleAtHome):
             },
         )
 
+    def __enter__(self) -> Self:
+        self._provider.enter_context(self._identity_provider())
+        return super().__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        super().__exit__(kind, error, at)
+        self._provider.close()
+
     def give_numbers(self, person: str, **numbers: object) -> None:
         """The provider says so from now on, and the hub has heard it."""
         facts = json.loads(self.record.read_text())
@@ -85,8 +110,7 @@ class NumberedPeople(PeopleAtHome):
         self.browser_of(person).close()
 
     @contextmanager
-    def identity_provider(self) -> Iterator[None]:
-        """The provider, until the end."""
+    def _identity_provider(self) -> Iterator[None]:
         with (self.data.logs / "identity.log").open("wb") as log:
             process = subprocess.Popen(["node", IDENTITY_PROVIDER, self.record], stdout=log, stderr=log)
         trust = ssl.create_default_context(cafile=str(layout_here().ca))

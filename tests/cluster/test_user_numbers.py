@@ -15,14 +15,11 @@ from deploy.local.plans import HUB
 from tests.cluster.conftest import run_apart
 from tests.cluster.kube import Manifest, connect
 from tests.cluster.namespaces import create_namespace
-from tests.cluster.numbered_people import NumberedPeople
+from tests.cluster.numbered_people import PROGRAMS, WHO, NumberedPeople
 from tests.cluster.pods import RESTRICTED
 from tests.kernels import Kernel
 
 pytestmark = pytest.mark.usefixtures("on_this_machine")
-
-WHO = "id -u; id -g; id -G; whoami; echo $USER $HOME"
-"""What Unix says of somebody."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +53,7 @@ def hub(
 
     run_apart(create())
     try:
-        with hub.identity_provider(), hub.home_service(), hub:
+        with hub.home_service(), hub:
             hub.invite()
             yield hub
     finally:
@@ -93,17 +90,7 @@ def test_each_runs_as_their_own_number_and_owns_their_home(neighbours: NumberedP
 
 
 def test_programs_know_the_person(neighbours: NumberedPeople) -> None:
-    said = neighbours.inside(
-        "alice",
-        """
-        ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_of_test
-        umask 002; echo 'Host *' >~/.ssh/config; echo '  User alice' >>~/.ssh/config
-        ssh -G example.org | grep '^user '
-        git init -q ~/work; cd ~/work; echo 1 >one; git add one
-        git -c user.email=alice@example.org commit -q -m 'The first'
-        git log -1 --format='%an'
-        """,
-    )
+    said = neighbours.inside("alice", PROGRAMS)
     assert said.splitlines() == ["user alice", "alice"]
     assert "fails" not in said
 

@@ -117,7 +117,7 @@ def test_what_no_running_pod_can_be_given_starts_the_normal_way(sample_catalog: 
     assert why_normal(replace(usual, has_empty_home=True), keeps_homes=True) is Miss.NO_HOME
     assert why_normal(replace(usual, env=(("LC_ALL", "C"),)), keeps_homes=True) is Miss.EARLY_VARIABLE
     assert why_normal(replace(usual, env=(("WORD", "x"),)), keeps_homes=True) is None
-    assert why_normal(usual.owned_by(FileOwner(uid=1234, gid=1234)), keeps_homes=True) is Miss.OTHER_USER
+    assert why_normal(usual.owned_by(FileOwner(uid=1234, gid=1234)), keeps_homes=True) is None
     scratch = usual.shape.hardware.model_copy(update={"scratch_bytes": 1})
     with_scratch = replace(usual, shape=replace(usual.shape, hardware=scratch))
     assert why_normal(with_scratch, keeps_homes=True) is Miss.SCRATCH

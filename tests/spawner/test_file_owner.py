@@ -56,4 +56,5 @@ def test_where_one_group_is_everybody_s_it_is_named_once() -> None:
 def test_without_a_number_nothing_of_the_pod_is_another() -> None:
     nobody = identity("alice", None)
     assert account_annotations(nobody, home="/home/jovyan", shared_gid=1000) == {}
-    assert (account_volumes(nobody), account_mounts(nobody), account_env(nobody)) == ((), (), {})
+    assert (account_volumes(has_own_numbers=False), account_mounts(has_own_numbers=False)) == ((), ())
+    assert account_env(nobody) == {}

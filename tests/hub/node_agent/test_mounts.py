@@ -247,10 +247,10 @@ def test_a_disk_that_says_no_is_no_missing_place(seated: Node, monkeypatch: pyte
     (seated.homes / "alice" / "shared" / "vision").mkdir(parents=True)
     clone = mounts.clone_tree
 
-    def fail(folder: int, *, attributes: int) -> int:
+    def fail(folder: int, *, attributes: int, user_namespace: int | None) -> int:
         if os.fstat(folder).st_ino == (seated.homes / ".teams" / "vision").stat().st_ino:
             raise OSError(errno.EIO, "Input/output error")
-        return clone(folder, attributes=attributes)
+        return clone(folder, attributes=attributes, user_namespace=user_namespace)
 
     monkeypatch.setattr(mounts, "clone_tree", fail)
     with pytest.raises(OSError, match="Input/output"):

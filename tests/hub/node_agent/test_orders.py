@@ -40,26 +40,46 @@ PODS: dict[str, tuple[SeatPod | None, Why]] = {
     "one that has ended": (replace(CLAIMED, has_ended=True), Why.ENDED),
     "one without a seat in memory": (replace(CLAIMED, has_seat_in_memory=False), Why.WRONG_POD),
     "one that starts again": (replace(CLAIMED, starts_again=True), Why.WRONG_POD),
-    "one of another user": (replace(CLAIMED, runs_as=(1001, 1000)), Why.WRONG_POD),
+    "one that runs as root": (replace(CLAIMED, runs_as=(0, 1000)), Why.WRONG_POD),
+    "one of root's group": (replace(CLAIMED, runs_as=(1000, 0)), Why.WRONG_POD),
     "one of an unknown user": (replace(CLAIMED, runs_as=(None, None)), Why.WRONG_POD),
 }
 
 
 def test_an_order_is_carried_out_in_the_pod_that_its_claim_marked() -> None:
-    assert check_pod(ORDER, CLAIMED, now=NOW) is None
+    assert check_pod(ORDER, CLAIMED, now=NOW, shows_others=True) is None
 
 
 @pytest.mark.parametrize(("pod", "why"), PODS.values(), ids=PODS.keys())
 def test_in_any_other_pod_it_is_not(pod: SeatPod | None, why: Why) -> None:
-    refusal = check_pod(ORDER, pod, now=NOW)
+    refusal = check_pod(ORDER, pod, now=NOW, shows_others=True)
     assert refusal is not None
     assert refusal.why is why
 
 
+@pytest.mark.parametrize("runs_as", [(1001, 1000), (1000, 100)])
+def test_a_home_of_another_number_needs_a_node_that_can_show_it_as_the_pods(runs_as: tuple[int, int]) -> None:
+    pod = replace(CLAIMED, runs_as=runs_as)
+    assert check_pod(ORDER, pod, now=NOW, shows_others=True) is None
+    refusal = check_pod(ORDER, pod, now=NOW, shows_others=False)
+    assert refusal is not None
+    assert refusal.why is Why.NUMBERS
+    assert check_pod(ORDER, CLAIMED, now=NOW, shows_others=False) is None
+
+
+@pytest.mark.parametrize("home", [(999, 1000), (1000, 999), (1, 1)])
+def test_a_home_of_the_systems_own_numbers_is_shown_as_nobody_elses(home: tuple[int, int]) -> None:
+    given_order = order(home=HomeFolder(name="alice", uid=home[0], gid=home[1]))
+    pod = replace(seat_pod(raw_pod(given_order)), runs_as=(1000, 1000))
+    refusal = check_pod(given_order, pod, now=NOW, shows_others=True)
+    assert refusal is not None
+    assert refusal.why is Why.WRONG_POD
+
+
 @pytest.mark.parametrize("late", [OLDEST, -OLDEST])
 def test_an_order_of_another_time_is_not_carried_out(late: timedelta) -> None:
-    assert check_pod(ORDER, CLAIMED, now=NOW + late) is None
-    refusal = check_pod(ORDER, CLAIMED, now=NOW + late * 1.1)
+    assert check_pod(ORDER, CLAIMED, now=NOW + late, shows_others=True) is None
+    refusal = check_pod(ORDER, CLAIMED, now=NOW + late * 1.1, shows_others=True)
     assert refusal is not None
     assert refusal.why is Why.TOO_OLD
 
@@ -95,7 +115,7 @@ ORDERS = st.builds(
 
 @given(asked=ORDERS, claimed=ORDERS)
 def test_whatever_is_asked_a_pod_gets_only_what_its_claim_says(asked: Order, claimed: Order) -> None:
-    may = check_pod(asked, seat_pod(raw_pod(claimed)), now=NOW) is None
+    may = check_pod(asked, seat_pod(raw_pod(claimed)), now=NOW, shows_others=True) is None
     assert may == (asked == claimed)
 
 

@@ -72,6 +72,23 @@ def test_only_an_empty_folder_in_memory_is_a_seat(volumes: list[dict[str, Any]])
     assert not seat_pod(raw).has_seat_in_memory
 
 
+def test_its_files_about_accounts_are_where_the_kubelet_counts_the_mounts_of_its_container() -> None:
+    raw = raw_pod()
+    assert seat_pod(raw).accounts == ()
+    raw["metadata"]["annotations"] |= {"studiolo.dev/passwd": "root:x:0", "studiolo.dev/group": "root:x:1"}
+    raw["spec"]["containers"][0]["volumeMounts"] = [
+        {"name": "seat", "mountPath": "/home"},
+        {"name": "account", "mountPath": "/etc/passwd", "subPath": "passwd"},
+        {"name": "tmp", "mountPath": "/tmp"},
+        {"name": "account", "mountPath": "/etc/group", "subPath": "group"},
+        {"name": "account", "mountPath": "/etc/shadow", "subPath": "../shadow"},
+    ]
+    assert seat_pod(raw).accounts == (
+        ("volume-subpaths/account/notebook/1", "root:x:0"),
+        ("volume-subpaths/account/notebook/3", "root:x:1"),
+    )
+
+
 def test_a_container_with_a_number_of_its_own_runs_as_nobody_known() -> None:
     raw = raw_pod()
     assert seat_pod(raw).runs_as == (1000, 1000)

@@ -39,12 +39,19 @@ class FakeAgents:
     api: FakeKubernetes
     answers: list[Answer] = field(default_factory=list)
     """Of the next orders, in place of what is true."""
+    shows_others: bool = True
+    """Whether its disk shows a home's numbers as others."""
+    orders: list[str] = field(default_factory=list)
+    """Ids of all that were given."""
     had: dict[str, str] = field(default_factory=dict)
     """By uid of a pod, whose identity it got: also where nobody was told so."""
 
     async def give(self, order: Order, node: str) -> Given:
         assert node == "node1"
         await asyncio.sleep(0)
+        self.orders.append(order.id)
+        if not self.shows_others and order.home.uid != INSTALLATION.uid:
+            return Given(answer=Answer.REFUSED, said="numbers", shows_no_numbers=True)
         answer = self.answers.pop(0) if self.answers else Answer.DELIVERED
         if answer in {Answer.UNREACHED, Answer.REFUSED}:
             return Given(answer=answer, said="told to")
@@ -80,26 +87,33 @@ class Warmth:
             self.api.put_for_test("pods", {**body, "spec": spec, "status": {**PARKED, **status}})
         await until(lambda: len(self.claims.warm.pods()) >= count)
 
-    def wanted(self, user: str = "alice") -> Wanted:
+    def wanted(self, user: str = "alice", uid: int = INSTALLATION.uid) -> Wanted:
         labels = {**INSTALLATION.labels, USER_LABEL: user}
         return Wanted(
             template=template(SHAPE, INSTALLATION),
             manifest={"metadata": {"name": f"ws-{user}--default", "labels": labels, "annotations": {"a": "b"}}},
-            home=HomeFolder(name=user, uid=1000, gid=1000),
+            home=HomeFolder(name=user, uid=uid, gid=1000),
+            is_renumbered=uid != INSTALLATION.uid,
             identity=Identity(env={"HOME": "/home/jovyan", "JUPYTERHUB_API_TOKEN": f"of {user}"}, cwd="/home/jovyan"),
             teams=("vision",),
             probe_path="/user/alice/api",
         )
 
     def claim(
-        self, user: str = "alice", *, kube: Any = None, claims: Claims | None = None, **more: Any
+        self,
+        user: str = "alice",
+        *,
+        kube: Any = None,
+        claims: Claims | None = None,
+        uid: int = INSTALLATION.uid,
+        **more: Any,
     ) -> ClusterClaim:
         return ClusterClaim(
             claims=claims or self.claims,
             kube=kube or self.kube,
             pods=self.pods,
             installation=INSTALLATION,
-            wanted=self.wanted(user),
+            wanted=self.wanted(user, uid),
             save=lambda name, order: self.saved.setdefault(user, []).append((name, order)),
             log=logging.getLogger(__name__),
             **more,

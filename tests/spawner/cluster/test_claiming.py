@@ -226,3 +226,17 @@ async def test_a_pod_that_somebody_claimed_meanwhile_is_not_ended_by_a_start_tha
     with suppress(asyncio.CancelledError):
         await warmth.claim(kube=Losing(warmth.kube, "merge", is_done=False, then=never)).run()
     assert warmth.owners() == {"warm-small-0": "bob"}
+
+
+async def test_a_node_that_shows_no_other_numbers_says_so_once_and_costs_nobody_else_a_pod(warmth: Warmth) -> None:
+    warmth.agents.shows_others = False
+    await warmth.park(3)
+    assert await warmth.claim("ada", uid=5001).run() is Miss.AGENT
+    assert await warmth.claim("bob", uid=5002).run() is Miss.OTHER_USER
+    assert len(warmth.agents.orders) == 1
+    assert "bob" not in warmth.saved
+    # Who needs no other numbers has nothing to do with it; and in an hour it is tried again.
+    assert isinstance(await warmth.run("carol"), Claimed)
+    warmth.claims.plain["node1"] = asyncio.get_running_loop().time() - 1
+    warmth.agents.shows_others = True
+    assert isinstance(await warmth.claim("bob", uid=5002).run(), Claimed)
