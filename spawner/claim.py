@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from spawner.pod_watch import PodWatch
 
 CLAIM_SECONDS: Final = 0.25
-"""After this, no order is given any more: what a claim costs a start that comes to nothing stays below 0.3 s."""
+"""After this, no other pod is aimed at: what a claim costs a start that comes to nothing stays below 0.3 s."""
 
 SERVE_SECONDS: Final = 20.0
 """For a server that has its identity to answer. It takes a tenth of a second on an idle machine."""

@@ -258,11 +258,11 @@ def after(answer: Answer, *, tries: int, is_late: bool) -> Step:
     """What a start does after an answer.
 
     `tries`: pods that were aimed at, this one with them. `is_late`: it has lost all the time that a claim may cost.
-    What is not settled yet is settled even then: nobody else would end the pod.
+    Then no other pod is aimed at. One that is its own by then gets its order all the same: many starts at once take
+    long, and another pod for each of them would take longer. And what is not settled yet is settled even then: nobody
+    else would end the pod.
     """
     step = _NEXT[answer]
-    if is_late and step.do in {Do.AIM, Do.ORDER}:
-        return Step(do=Do.NORMAL, ends=answer is Answer.CLAIMED, miss=Miss.LATE)
-    if step.do is Do.AIM and tries >= MOST_TRIES:
-        return Step(do=Do.NORMAL, miss=Miss.LOST)
+    if step.do is Do.AIM and (is_late or tries >= MOST_TRIES):
+        return Step(do=Do.NORMAL, miss=Miss.LATE if is_late else Miss.LOST)
     return step

@@ -160,8 +160,8 @@ def test_a_refusal_is_unsure_unless_it_comes_before_the_sending() -> None:
     assert answer_of(None) is Answer.REFUSED
 
 
-def test_a_claim_that_takes_too_long_turns_away_without_an_order() -> None:
-    assert after(Answer.CLAIMED, tries=1, is_late=True).miss is Miss.LATE
+def test_a_claim_that_takes_too_long_aims_at_no_other_pod_and_keeps_the_one_that_it_has() -> None:
+    assert after(Answer.CLAIMED, tries=1, is_late=True).do is Do.ORDER
     assert after(Answer.NOT_CLAIMED, tries=1, is_late=True).miss is Miss.LATE
     assert after(Answer.NOT_CLAIMED, tries=MOST_TRIES, is_late=False).miss is Miss.LOST
     assert after(Answer.NOT_CLAIMED, tries=1, is_late=False).do is Do.AIM

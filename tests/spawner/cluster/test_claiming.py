@@ -130,12 +130,25 @@ async def test_a_pod_that_dies_with_its_identity_is_gone_before_the_start_goes_o
     assert warmth.names() == []
 
 
-async def test_one_that_comes_too_late_gives_no_order(warmth: Warmth) -> None:
+async def test_one_that_loses_too_late_aims_at_no_other(warmth: Warmth) -> None:
+    await warmth.park(2)
+    warmth.claims.claim_seconds = -1.0
+
+    async def somebody_else() -> None:
+        name, _ = warmth.saved["alice"][-1]
+        labels = {USER_LABEL: "bob", "studiolo.dev/seat": "claimed"}
+        warmth.api.change_for_test("pods", name, {"metadata": {"labels": labels}})
+
+    losing = Losing(warmth.kube, "merge", is_done=False, then=somebody_else)
+    assert await warmth.claim(kube=losing).run() is Miss.LATE
+    assert warmth.agents.had == {}
+    assert list(warmth.owners().values()) == ["bob"]
+
+
+async def test_one_that_comes_too_late_keeps_the_pod_that_is_its_own(warmth: Warmth) -> None:
     await warmth.park(1)
     warmth.claims.claim_seconds = -1.0
-    assert await warmth.run() is Miss.LATE
-    assert warmth.agents.had == {}
-    await until(lambda: warmth.names() == [])
+    assert isinstance(await warmth.run(), Claimed)
 
 
 # The hub's questions and answers get lost
