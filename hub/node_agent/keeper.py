@@ -77,10 +77,15 @@ class Keeper:
                 log.info("A home was taken away from a pod that has ended", pod_uid=uid)
 
     async def _is_gone(self, uid: str) -> bool:
-        """A list without a pod may be a wrong answer. The seat remembers its name, so that it can be asked for."""
+        """A list without a pod may be a wrong answer. The seat remembers its name, so that it can be asked for.
+
+        The agent of another installation on this node mounts into pods that we do not see: those are never gone.
+        """
         try:
             with opened_seat(self._places, uid) as seat:
                 record = load_record(seat)
         except BadSeat:
             record = None
-        return record is None or await self._pods.is_gone(record.pod, uid)
+        if record is None:
+            return True
+        return record.namespace == self._pods.namespace and await self._pods.is_gone(record.pod, uid)

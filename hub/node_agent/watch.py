@@ -25,6 +25,8 @@ class NodePods:
     def __init__(self, kube: KubeReader, *, namespace: str, node: str, persistence: Persistence) -> None:
         """Knows nothing until `run` runs."""
         self._kube = kube
+        self.namespace = namespace
+        """Pods elsewhere are another installation's, whose own agent looks after them."""
         self._path = f"/api/v1/namespaces/{namespace}/pods"
         self._selector = {"fieldSelector": f"spec.nodeName={node}"}
         self._feed = Feed("pods of this node", persistence)

@@ -399,6 +399,25 @@ def test_a_list_that_lacks_a_pod_takes_no_home_from_it(on_a_node: Any, park: Par
     on_a_node(body)
 
 
+def test_the_agent_of_another_installation_on_the_node_takes_no_home_from_a_pod_that_is_not_its_own(
+    on_a_node: Any, park: Park
+) -> None:
+    async def body(claims: Claims) -> None:
+        park(claims.uid)
+        await claims.agent().carry_out(await claims.claim())
+        other = NodePods(
+            claims.pods._kube, namespace="other", node="node-1", persistence=Persistence(log=logging.getLogger("test"))
+        )
+        other._pods = {}
+        keeper = Keeper(claims.node.places(), other, claims.agent(), clock=lambda: claims.time)
+        for _ in range(3):
+            await keeper.look_once()
+            claims.time += 100
+        assert claims.mounted == {claims.uid}
+
+    on_a_node(body)
+
+
 def test_a_home_is_left_alone_before_the_pods_are_known(on_a_node: Any, park: Park) -> None:
     async def body(claims: Claims) -> None:
         park(claims.uid)
