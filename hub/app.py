@@ -66,6 +66,7 @@ from hub.logs.requests import log_request
 from hub.metrics.port import serve_metrics
 from hub.metrics.services import MetricsHandler, ServicesMetrics
 from hub.metrics.slots import SlotMetrics
+from hub.metrics.warm_pods import WarmPodMetrics
 from hub.migrate import bring_up_to_date
 from hub.prepull.routes import ImagesHandler, OfferedHandler
 from hub.roles import SERVICE_PREFIX
@@ -248,6 +249,8 @@ class RunningServices:
             self._beside.append(_beside("Building bases", building.run))
         if self._capacity is not None:
             SlotMetrics(self._capacity.slots, services.metrics.registry)
+            if self._capacity.pool is not None:
+                WarmPodMetrics(self._capacity.pool, services.metrics.registry)
             self._beside += [_beside(what, work) for what, work in self._capacity.loops().items()]
         self._aged = self._start_removing_old_files()
         log.info("The services process listens", url=self._settings.services.url)

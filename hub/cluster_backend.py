@@ -13,6 +13,7 @@ from hub.capacity.board import ForecastBoard
 from hub.capacity.picture import Picture
 from hub.capacity.quota_watch import QuotaWatch
 from hub.capacity.rooms import ClusterRooms
+from hub.capacity.warm_pods import ClusterWarmPods
 from hub.homes.wiring import home_service
 from hub.installation import installation_of
 from hub.oidc.user_numbers import user_numbers
@@ -87,8 +88,10 @@ class ClusterBackend:
         self._picture: Picture | None = None
         self._quotas: QuotaWatch | None = None
         self._likely_ends: Callable[[], Mapping[str, datetime]] = dict
+        self._parts: ClusterParts | None = None
         self._forecasts = ForecastBoard(
             ClusterRooms(lambda: self._picture, clock=time.monotonic),
+            warm=ClusterWarmPods(lambda: self._parts),
             catalogs=self._catalogs,
             times=lambda: starts.stage_times,
             quotas=lambda: () if self._quotas is None else self._quotas.quotas(),
@@ -138,6 +141,7 @@ class ClusterBackend:
             namespaces=(self._installation.namespace, self._held_namespace),
             persistence=Persistence(log=self._log),
             likely_ends=self._ends_now,
+            warm_gives_way=True,
         )
         self._quotas = QuotaWatch(
             self._kube,
@@ -149,7 +153,7 @@ class ClusterBackend:
         self._watching = asyncio.create_task(self._pods.run(), name="Watching the pods")
         if self._claims_settings.is_on and self._homes is not None:
             self._warmth = Warmth(self._kube, self._installation, self._claims_settings, log=self._log)
-        WorkspaceSpawner.parts = ClusterParts(
+        WorkspaceSpawner.parts = self._parts = ClusterParts(
             catalogs=self._catalogs,
             starts=self._starts,
             kube=self._kube,

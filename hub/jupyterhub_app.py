@@ -126,7 +126,10 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
             self.tornado_settings["studiolo_quota_of"] = settings.homes.quota_of
         self.tornado_settings["studiolo_holds_room"] = settings.kubernetes is not None and settings.capacity.is_on
         self.tornado_settings["studiolo_database_watch"] = self.database_watch
-        self.tornado_settings["studiolo_accuracy"] = lambda: self.history.accuracy
+        self.tornado_settings["studiolo_accuracy"] = lambda: (
+            self.history.accuracy,
+            self.history.claims_accuracy,
+        )
         self.idle = self.tornado_settings["studiolo_idle"] = IdleLoop(
             HubWorkspaces(self),
             settings.idle,

@@ -265,14 +265,11 @@ class ChosenWorkspace(Spawner):  # type: ignore[misc]  # untyped upstream
             self.log.warning("The workspace %s starts, but: %s", self._log_name, sentence)
         return plan.with_credentials(chosen.mounted)
 
-    def _expect(self, plan: LaunchPlan, known: Mapping[Phase, float]) -> None:
-        """A new start is on the board: what its phases should take, and what its person should know.
-
-        `known`: what starts of this software took, for where nobody makes a forecast.
-        """
-        forecast = self.parts.forecasts.at_click(plan.choice, plan.identity.teams)
-        seconds = {**known, **forecast.phase_seconds()}
-        self._board.begin_anew(StartProgress.expecting(seconds).noticing(*self._notices), forecast)
+    def _expect(self, plan: LaunchPlan) -> None:
+        """A new start is on the board: what its phases should take, and what its person should know."""
+        forecast = self.parts.forecasts.at_click(plan)
+        progress = StartProgress.expecting(forecast.phase_seconds())
+        self._board.begin_anew(progress.noticing(*self._notices), forecast)
 
     def _node_group(self) -> str:
         """The sort of node that it came to; "" where there is none, or nobody knows."""

@@ -60,8 +60,14 @@ class Claims:
     """Uids of those that a start of this hub aims at just now: no two race for one."""
     plain: dict[str, float] = field(default_factory=dict)
     """Nodes that show a home with its own numbers only, and until when that is believed, in the loop's time."""
+    unlike: set[str] = field(default_factory=set)
+    """Templates of warm pods that cannot become what starts make, as a start found out: nobody is promised one."""
     claim_seconds: float = CLAIM_SECONDS
     serve_seconds: float = SERVE_SECONDS
+
+    def shows_homes_of(self, node: str, *, is_renumbered: bool, now: float) -> bool:
+        """Whether a home can be shown in a pod there, as far as is known. `is_renumbered`: see `Wanted`."""
+        return not is_renumbered or self.plain.get(node, 0.0) <= now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,14 +134,16 @@ class ClusterClaim:
     log: logging.Logger
     takes_new: Callable[[str], bool] = lambda _: True
     """Whether anything new should begin on a node, by its name: a pod on one that is emptied waits for nobody."""
-    ended: Callable[[Miss | None], None] = lambda _: None
-    """Counts claims by how they ended; None: well."""
+    ended: Callable[[Miss | None, float | None], None] = lambda *_: None
+    """Counts claims by how they ended (None: well), with the seconds until then."""
     _tried: set[str] = field(default_factory=set)
 
     async def run(self) -> Claimed | Miss:
         """The workspace, or why there is none: then no pod has its identity. Cancelled, none is left either."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
         found = await self._run()
-        self.ended(found if isinstance(found, Miss) else None)
+        self.ended(found if isinstance(found, Miss) else None, clock() - began)
         return found
 
     async def _run(self) -> Claimed | Miss:
@@ -190,7 +198,8 @@ class ClusterClaim:
 
     def _is_plain(self, node: str) -> bool:
         """Whether nothing there can be this person's."""
-        return self.wanted.is_renumbered and self.claims.plain.get(node, 0.0) > asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time()
+        return not self.claims.shows_homes_of(node, is_renumbered=self.wanted.is_renumbered, now=now)
 
     def _none(self) -> Miss:
         """Why there is nothing to aim at."""

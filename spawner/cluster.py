@@ -277,8 +277,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             raise DataNotUsable(wrong[0].title, "It lies where people's homes are, which are theirs.", offers=(offer,))
         for name, value in pod_traits(plan, self.parts.installation).items():
             setattr(self, name, value)
-        expected = dict(self.parts.starts.expected(plan.shape.environment.image or ""))
-        self._expect(plan, expected)
+        self._expect(plan)
         self._report = StartReport(
             starts=self.parts.starts,
             plan=plan,
@@ -338,7 +337,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             plan.shape.hardware,
             offered=self.parts.catalogs.current.offered_hardware(plan.identity.teams),
             nodes=self.parts.nodes.nodes(),
-            by_forecast=self.parts.forecasts.instead(plan.choice, plan.identity.teams),
+            by_forecast=self.parts.forecasts.instead(plan),
         )
 
     async def _settle_cpu(self, plan: LaunchPlan) -> None:

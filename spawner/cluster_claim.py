@@ -22,6 +22,29 @@ if TYPE_CHECKING:
     from spawner.plan import LaunchPlan
 
 
+def why_normal_here(plan: LaunchPlan, parts: ClusterParts) -> Miss | None:
+    """What of this plan no running pod of this installation can be given; None: a claim may be tried.
+
+    Starts go by it, and so do forecasts of them.
+    """
+    return why_normal(plan, keeps_homes=parts.homes is not None)
+
+
+def may_be_on(node: str, plan: LaunchPlan, parts: ClusterParts) -> bool:
+    """Whether a start aims at pods of a node: none does where it is emptied. What nobody knows keeps nobody away."""
+    facts = None if parts.nodes is None else parts.nodes.get(node)
+    return facts is None or takes_new(facts, plan.shape.hardware)
+
+
+def is_renumbered(plan: LaunchPlan, parts: ClusterParts) -> bool:
+    """Whether the home's owner has another number than a warm pod; before a start has asked for it, whoever has one
+    of their own is taken to.
+    """
+    if plan.identity.owner is None:
+        return parts.owner_of is not None
+    return owner_in(plan, parts.installation) != stand_in(parts.installation)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimMaker:
     """Of one start."""
@@ -33,7 +56,7 @@ class ClaimMaker:
     probe_path: str
     save: Callable[[str, str], None]
     """See `ClusterClaim`."""
-    ended: Callable[[Miss | None], None]
+    ended: Callable[[Miss | None, float | None], None]
     log: logging.Logger
 
     def claim(self, manifest: Json, folders: tuple[str, ...]) -> ClusterClaim | None:
@@ -43,11 +66,12 @@ class ClaimMaker:
             return None
         manifest = standing_in(manifest, plan.identity, installation)
         owner = owner_in(plan, installation)
-        miss = why_normal(plan, keeps_homes=parts.homes is not None)
+        miss, made_from = why_normal_here(plan, parts), template(plan.shape, installation)
         if miss is None and not can_become(warm_pod("", plan.shape, installation), manifest):
             miss = Miss.SHAPE
+            parts.claims.unlike.add(made_from)
         if miss is not None:
-            self.ended(miss)
+            self.ended(miss, None)
             return None
         return ClusterClaim(
             claims=parts.claims,
@@ -55,21 +79,16 @@ class ClaimMaker:
             pods=parts.pods,
             installation=installation,
             wanted=Wanted(
-                template=template(plan.shape, installation),
+                template=made_from,
                 manifest=manifest,
                 home=HomeFolder(name=plan.identity.home, uid=owner.uid, gid=owner.gid),
-                is_renumbered=owner != stand_in(installation),
+                is_renumbered=is_renumbered(plan, parts),
                 identity=Identity(env=variables_in(manifest, self.secrets), cwd=HOME),
                 teams=folders,
                 probe_path=self.probe_path,
             ),
             save=self.save,
-            takes_new=self._takes_new,
+            takes_new=lambda node: may_be_on(node, plan, parts),
             ended=self.ended,
             log=self.log,
         )
-
-    def _takes_new(self, node: str) -> bool:
-        """What nobody knows keeps nobody from claiming."""
-        facts = None if self.parts.nodes is None else self.parts.nodes.get(node)
-        return facts is None or takes_new(facts, self.plan.shape.hardware)

@@ -110,7 +110,7 @@ class ClusterStart:
     async def run(self) -> str:
         """The address of a server that answers. Raises StartError; cancelled or failed, no pod is left behind."""
         self.board.begin(Phase.ROOM)
-        self.board.enter(Stage.SCHEDULING)
+        self.board.enter(Stage.CLAIM if self.board.forecast.is_claim else Stage.SCHEDULING)
         try:
             prepared, folders = await self._prepare_home()
             manifest = with_variables(prepared, notices_variable(self.board.progress.notices))
@@ -135,8 +135,13 @@ class ClusterStart:
     async def _claim(self, manifest: Json, folders: tuple[str, ...]) -> str | None:
         """The address of a warm pod's server that has become this workspace; None: the normal way, and at once."""
         claim = self.claim(manifest, folders)
+        if claim is not None:
+            self.board.enter(Stage.CLAIM)
+            self.board.detail(Phase.ROOM, "A server that waits already becomes yours")
         found = None if claim is None else await claim.run()
         if not isinstance(found, Claimed):
+            self.board.detail(Phase.ROOM, "")
+            self.board.go_normal()
             return None
         for folder in found.left_out:
             self.board.notice(f"~/{SHARED}/{folder} is missing in this workspace.")

@@ -17,7 +17,6 @@ from spawner.hub_env import SERVICES_URL
 from spawner.local_start import SERVER_SECONDS, LocalStart
 from spawner.opened_package import said_of_the_lock
 from spawner.probe import answers
-from spawner.progress import Phase
 from spawner.start_report import StartReport
 from spawner.workspace_process import StillRunningError, WorkspaceProcess
 
@@ -148,13 +147,10 @@ class LocalWorkspaceSpawner(ChosenWorkspace):
 
     def _prepared_start(self, plan: LaunchPlan) -> LocalStart:
         environment, store = plan.shape.environment, self.parts.environments
-        digest, is_installed, expected = "", False, {}
+        digest, is_installed = "", False
         with contextlib.suppress(BuildFailed):  # a lock that cannot be read: the phase that needs it says so
             digest, is_installed = store.identify(environment).digest, store.is_ready(environment)
-            expected = dict(self.parts.starts.expected(digest))
-        if is_installed:
-            expected[Phase.SOFTWARE] = 0.0
-        self._expect(plan, expected)
+        self._expect(plan)
         self._report = StartReport(
             starts=self.parts.starts,
             plan=plan,

@@ -39,8 +39,11 @@ class Meter(Protocol):
     def orphans_ended(self, count: int) -> None:
         """So many workspaces ran that nobody could reach, and were ended."""
 
-    def claim_ended(self, miss: Miss | None) -> None:
-        """A start could have claimed a warm pod: it has (None), or went the normal way for this reason."""
+    def claim_ended(self, miss: Miss | None, seconds: float | None) -> None:
+        """A start has claimed a warm pod (None), or went the normal way for this reason.
+
+        `seconds`: that the claim took, or cost; None where nothing was tried.
+        """
 
 
 class NoMeter:
@@ -55,5 +58,5 @@ class NoMeter:
     def orphans_ended(self, count: int) -> None:
         """Nothing."""
 
-    def claim_ended(self, miss: Miss | None) -> None:
+    def claim_ended(self, miss: Miss | None, seconds: float | None) -> None:
         """Nothing."""

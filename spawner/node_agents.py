@@ -47,6 +47,9 @@ class NodeAgents(Protocol):
     async def give(self, order: Order, node: str) -> Given:
         """Has it carried out on that node. Called once for an order."""
 
+    def is_on(self, node: str) -> bool:
+        """Whether one is there, as far as is known."""
+
 
 class AgentsDoor:
     """All agents of an installation."""
@@ -77,6 +80,10 @@ class AgentsDoor:
             again = await self._ask(address, body, lambda _: Answer.UNSURE)
             return again if again.answer is Answer.DELIVERED else given
         return given
+
+    def is_on(self, node: str) -> bool:
+        """See `NodeAgents`."""
+        return bool(self._address(node))
 
     def _address(self, node: str) -> str:
         found = (pod for pod in self._agents.pods() if pod.node == node and pod.phase == "Running" and pod.ip)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from spawner.credentials import NO_CREDENTIALS
@@ -14,7 +13,7 @@ from spawner.start_forecast import UNKNOWN_FORECAST
 from studiolo.wire import StartRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
     from spawner.catalogs import CatalogHolder
     from spawner.credentials import CredentialSource
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
     from spawner.machine import Machine
     from spawner.packages import PackageSource
     from spawner.parked_servers import ParkedServers
-    from spawner.progress import Phase
+    from spawner.plan import LaunchPlan
     from spawner.start_forecast import StartForecast
     from studiolo.catalog import Hardware
-    from studiolo.choice import Choice
 
 __all__ = ["Forecasts", "NoForecasts", "NoHistory", "SpawnerParts", "StartHistory", "StartRecord", "no_quota"]
 
@@ -44,9 +42,6 @@ class StartHistory(Protocol):
     def is_away(self) -> bool:
         """Whether nobody answers, so that a page can say that estimates are missing."""
 
-    def expected(self, environment_digest: str) -> Mapping[Phase, float]:
-        """Seconds that each phase is expected to take; without the phases that nobody knows."""
-
     def record(self, start: StartRecord) -> None:
         """Remembers a start that became ready or failed."""
 
@@ -56,10 +51,6 @@ class NoHistory:
 
     is_away = True
 
-    def expected(self, environment_digest: str) -> Mapping[Phase, float]:  # noqa: ARG002 - the protocol's
-        """Nothing."""
-        return MappingProxyType({})
-
     def record(self, start: StartRecord) -> None:
         """Forgets it."""
 
@@ -67,21 +58,21 @@ class NoHistory:
 class Forecasts(Protocol):
     """Who says how long a start will take. Never raises and never waits: a start goes on the same without it."""
 
-    def at_click(self, choice: Choice, teams: Collection[str]) -> StartForecast:
-        """What will come of this choice for somebody in these teams."""
+    def at_click(self, plan: LaunchPlan) -> StartForecast:
+        """What will come of this start."""
 
-    def instead(self, choice: Choice, teams: Collection[str]) -> tuple[Hardware, ...]:
-        """Hardware that starts the same software, best first; nothing where nobody knows."""
+    def instead(self, plan: LaunchPlan) -> tuple[Hardware, ...]:
+        """Hardware that starts the same software for the same person, best first; nothing where nobody knows."""
 
 
 class NoForecasts:
     """Promises nothing: for a spawner without a hub."""
 
-    def at_click(self, choice: Choice, teams: Collection[str]) -> StartForecast:  # noqa: ARG002 - the protocol's
+    def at_click(self, plan: LaunchPlan) -> StartForecast:  # noqa: ARG002 - the protocol's
         """Nothing."""
         return UNKNOWN_FORECAST
 
-    def instead(self, choice: Choice, teams: Collection[str]) -> tuple[Hardware, ...]:  # noqa: ARG002 - the protocol's
+    def instead(self, plan: LaunchPlan) -> tuple[Hardware, ...]:  # noqa: ARG002 - the protocol's
         """Nothing."""
         return ()
 

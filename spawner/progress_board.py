@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-from spawner.stages import StageClock
+from spawner.stages import Stage, StageClock
 from spawner.start_forecast import NOTICED, UNKNOWN_FORECAST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
 
     from spawner.progress import Phase, StartProgress
-    from spawner.stages import Stage
     from spawner.start_forecast import StartForecast
 
 TELL_AGAIN_SECONDS: Final = 1.0
@@ -27,16 +26,27 @@ class ProgressBoard:
         """Begins with `progress`, usually a start that only has expectations."""
         self._progress = progress
         self._changed = asyncio.Event()
-        self.forecast = forecast
-        """What was promised of it."""
+        self.forecast = self._expected = forecast
+        """What was promised of it; and what is expected by now, where that has become something else."""
         self._stages = StageClock()
         self._told: frozenset[Phase] = frozenset()
         """Phases that say themselves how long they go on: they know better."""
 
     def begin_anew(self, progress: StartProgress, forecast: StartForecast) -> None:
         """Another start, with what is promised of it."""
-        self.forecast, self._stages, self._told = forecast, StageClock(), frozenset()
+        self.forecast = self._expected = forecast
+        self._stages, self._told = StageClock(), frozenset()
         self.show(progress)
+
+    def go_normal(self) -> None:
+        """The claim of a warm pod came to nothing: what is expected now is what a start without one takes."""
+        if self._expected.is_claim:
+            self._expected = self._expected.without_claim()
+            progress, now = self._progress, self._now()
+            for phase, seconds in self._expected.phase_seconds().items():
+                progress = progress.expect(phase, progress.of(phase).elapsed(now) + seconds, now)
+            self.show(progress)
+        self.enter(Stage.SCHEDULING)
 
     def enter(self, stage: Stage) -> None:
         """The start is in that stage from now on: its time is measured, and the promise put right where it is new."""
@@ -55,7 +65,7 @@ class ProgressBoard:
     def correct(self) -> None:
         """Puts right what is expected of the phase that runs."""
         now = self._now()
-        if (found := self.forecast.corrected(self._stages, now)) is None:
+        if (found := self._expected.corrected(self._stages, now)) is None:
             return
         phase, seconds = found
         if phase in self._told:

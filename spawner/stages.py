@@ -26,6 +26,8 @@ class Stage(StrEnum):
     """Waiting for what is less urgent to end."""
     NODE = "node"
     """Waiting for a node that an autoscaler brings."""
+    CLAIM = "claim"
+    """A warm pod becomes the workspace, until its server answers: in place of all that comes before LAB."""
     PULL = "pull"
     """Fetching the image; on one machine, installing the software."""
     CONTAINERS = "containers"
@@ -41,6 +43,7 @@ PHASE_OF: Final[Mapping[Stage, Phase]] = MappingProxyType(
         Stage.SCHEDULING: Phase.ROOM,
         Stage.GIVING_WAY: Phase.ROOM,
         Stage.NODE: Phase.ROOM,
+        Stage.CLAIM: Phase.ROOM,
         Stage.PULL: Phase.SOFTWARE,
         Stage.CONTAINERS: Phase.SOFTWARE,
         Stage.SERVER: Phase.SERVER,

@@ -5,16 +5,16 @@ Whoever knows nodes and history makes it (`Forecasts` in `spawner/parts.py`); a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from spawner.progress import Phase
 from spawner.stages import PHASE_OF, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from spawner.progress import Phase
     from spawner.stages import Spread, StageClock
 
 NOTICED: Final = 0.05
@@ -30,16 +30,26 @@ class StartForecast:
     seconds: float | None = None
     stages: tuple[tuple[Stage, float], ...] = ()
     """Those that it will come to, and how long each usually takes."""
+    otherwise: tuple[tuple[Stage, float], ...] = ()
+    """Of a start that is to claim a warm pod: those of the normal way, should the claim come to nothing."""
     spreads: Mapping[Stage, Spread] = field(default_factory=lambda: MappingProxyType({}))
     """How long any stage takes, also those that nobody expects."""
 
     def phase_seconds(self) -> dict[Phase, float]:
-        """What each phase of the waiting page should take."""
-        seconds: dict[Phase, float] = {}
+        """What each phase of the waiting page should take; nothing where nobody made a forecast."""
+        seconds = dict.fromkeys(Phase, 0.0) if self.stages else {}
         for stage, expected in self.stages:
-            phase = PHASE_OF[stage]
-            seconds[phase] = seconds.get(phase, 0.0) + expected
+            seconds[PHASE_OF[stage]] += expected
         return seconds
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether a warm pod is to become the workspace."""
+        return any(stage is Stage.CLAIM for stage, _ in self.stages)
+
+    def without_claim(self) -> StartForecast:
+        """What is to be expected once the claim has come to nothing."""
+        return replace(self, stages=self.otherwise, otherwise=()) if self.is_claim else self
 
     def corrected(self, clock: StageClock, now: float) -> tuple[Phase, float] | None:
         """The phase that runs, and all that it should take by what is known now; None where nothing is.

@@ -39,7 +39,7 @@ class StartReport:
     environment_digest: str
     """"" where the environment's lock could not be read: then there is nothing that a later start could learn."""
     was_installed: bool
-    """Whether the software was there already."""
+    """Whether the software was there already: then no phase of it is told."""
     started_at: datetime
 
     def send(
@@ -51,7 +51,7 @@ class StartReport:
         forecast: StartForecast = UNKNOWN_FORECAST,
         node_group: str = "",
     ) -> None:
-        """Remembers it. How long installing takes is learned from the starts that had to install."""
+        """Remembers it."""
         if not self.environment_digest:
             return
         phases = {phase.value: round(seconds, 3) for phase, seconds in progress.measured_seconds().items()}

@@ -257,10 +257,10 @@ class ForecastAccuracy(Received):
 class Expectations(Received):
     """What services know of earlier starts, and the hub asks for."""
 
-    environments: dict[str, dict[str, Annotated[float, Ge(0)]]] = Field(default_factory=dict)
-    """Seconds that each phase of a start is expected to take, by environment digest."""
     stages: tuple[StageSpread, ...] = ()
     accuracy: ForecastAccuracy = ForecastAccuracy()
+    claims: ForecastAccuracy = ForecastAccuracy()
+    """The same of starts that were promised a warm pod."""
 
 
 class ChoiceForecast(Received):
@@ -274,7 +274,7 @@ class ChoiceForecast(Received):
     seconds: float | None = None
     """Until it is ready; None where it does not start."""
     stages: dict[str, float] = Field(default_factory=dict)
-    """Seconds of each stage that it will come to."""
+    """Seconds of each stage that it will come to; `claim` is one: a warm pod waits for it."""
     is_measured: bool = False
     """Whether earlier starts say so, for every stage."""
     why: str = ""

@@ -94,6 +94,63 @@ WORKSPACES: Final = Row(
     ),
 )
 
+WARM: Final = Row(
+    title="Warm workspaces",
+    panels=(
+        Panel(
+            title="What became of claims",
+            text="Starts in an hour that claimed a warm pod, and why others did not: no_pod is a pool that is too"
+            " small; agent, late and pod are faults; the rest is what a person chose. docs/claims.md says more.",
+            is_stacked=True,
+            queries=(
+                Query(expression="sum by (outcome) (increase(studiolo_claims_total[1h])) > 0", name="{{outcome}}"),
+            ),
+        ),
+        Panel(
+            title="How long claims take",
+            text="Until the server of the pod answers. What a claim costs that comes to nothing should stay below"
+            " 0.3 s, unless its pod has to be dead first.",
+            unit="s",
+            queries=(
+                *(
+                    Query(
+                        expression=f"histogram_quantile({share}, sum by (le) (rate("
+                        'studiolo_claim_seconds_bucket{outcome="claimed"}[$__rate_interval])))',
+                        name=name,
+                    )
+                    for share, name in ((0.5, "median"), (0.99, "99 of 100"))
+                ),
+                Query(
+                    expression="histogram_quantile(0.95, sum by (le) (rate("
+                    'studiolo_claim_seconds_bucket{outcome!="claimed"}[$__rate_interval])))',
+                    name="came to nothing, 95 of 100",
+                ),
+            ),
+        ),
+        Panel(
+            title="Pods that wait",
+            text="Fewer ready than wanted for minutes: the nodes are full, or the pods do not park.",
+            queries=(
+                Query(
+                    expression="max by (environment, hardware, state)"
+                    f' (studiolo_warm_pods{{{CHOSEN}, state!="parking"}})',
+                    name="{{environment}} {{hardware}} {{state}}",
+                ),
+            ),
+        ),
+        Panel(
+            title="Pods made in an hour",
+            text="Each costs two seconds of a processor. Many more than were claimed: something ends them before.",
+            queries=(
+                Query(
+                    expression="sum by (environment, hardware) (increase(studiolo_warm_pods_made_total[1h]))",
+                    name="{{environment}} {{hardware}}",
+                ),
+            ),
+        ),
+    ),
+)
+
 TRUTH: Final = Row(
     title="Whether what pages show is true",
     panels=(
@@ -104,6 +161,7 @@ TRUTH: Final = Row(
             queries=(
                 Query(expression="max by (source) (studiolo_data_age_seconds)", name="{{source}}"),
                 Query(expression="time() - max(studiolo_slots_looked_timestamp_seconds)", name="held room"),
+                Query(expression="time() - max(studiolo_warm_pods_looked_timestamp_seconds)", name="warm pods"),
             ),
         ),
         Panel(
@@ -111,8 +169,8 @@ TRUTH: Final = Row(
             text="Half were wrong by less than the error; a quarter is good. Close is within 30 %.",
             unit="percentunit",
             queries=(
-                Query(expression="max(studiolo_forecast_median_error_ratio)", name="median error"),
-                Query(expression="max(studiolo_forecast_within_30_percent_ratio)", name="close"),
+                Query(expression="max by (way) (studiolo_forecast_median_error_ratio)", name="{{way}}: median error"),
+                Query(expression="max by (way) (studiolo_forecast_within_30_percent_ratio)", name="{{way}}: close"),
             ),
         ),
         Panel(
@@ -124,7 +182,10 @@ TRUTH: Final = Row(
             title="Held room costs an hour",
             text="By the catalog's prices, in its currency; what is held and used by nobody.",
             is_stacked=True,
-            queries=(Query(expression="max by (hardware) (studiolo_slots_cost_per_hour)", name="{{hardware}}"),),
+            queries=(
+                Query(expression="max by (hardware) (studiolo_slots_cost_per_hour)", name="{{hardware}}"),
+                Query(expression="max by (hardware) (studiolo_warm_pods_cost_per_hour)", name="{{hardware}}, warm"),
+            ),
         ),
         Panel(
             title="Answers now",
@@ -210,5 +271,5 @@ STUDIOLO: Final = Dashboard(
         Variable(name="environment", title="Software", metric="studiolo_start_seconds_count", label="environment"),
         Variable(name="hardware", title="Hardware", metric="studiolo_start_seconds_count", label="hardware"),
     ),
-    rows=(STARTS, WORKSPACES, TRUTH, PROCESSES),
+    rows=(STARTS, WORKSPACES, WARM, TRUTH, PROCESSES),
 )

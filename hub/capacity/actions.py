@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 from hub.capacity import store
 from hub.capacity.accuracy import Told, accuracy_of
 from hub.capacity.spreads import as_spreads, known_stages
-from hub.capacity.stage_times import Measured, sum_up
+from hub.capacity.stage_times import Measured, lesson_of, sum_up
 from hub.capacity.tables import MeasuredStartRow
+from spawner.stages import Stage
+from spawner.start_report import CLAIMED
 from studiolo.wire import ForecastAccuracy, StageSpread
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ class Learned:
 
     stages: tuple[StageSpread, ...] = ()
     accuracy: ForecastAccuracy = field(default_factory=ForecastAccuracy)
+    claims: ForecastAccuracy = field(default_factory=ForecastAccuracy)
+    """Of starts that were promised a warm pod, whether they got it or not: none of them counts in the other."""
 
 
 async def remember(database: Database, start: StartRecord, *, now: datetime | None = None) -> None:
@@ -103,13 +107,15 @@ def learn(rows: Sequence[MeasuredStartRow], *, now: datetime) -> Learned:
             digest=row.digest,
             hardware=row.hardware,
             group=row.node_group,
-            stages=known_stages(row.stages),
+            stages=lesson_of(known_stages(row.stages), is_claimed=row.outcome == CLAIMED),
         )
         for row in rows
     )
-    told = (
-        Told(at=store.aware(row.started_at), promised_seconds=row.forecast_seconds, seconds=row.seconds)
-        for row in rows
-        if row.forecast_seconds is not None
+    told: dict[bool, list[Told]] = {True: [], False: []}
+    for row in rows:
+        if row.forecast_seconds is not None:
+            one = Told(at=store.aware(row.started_at), promised_seconds=row.forecast_seconds, seconds=row.seconds)
+            told[Stage.CLAIM in row.forecast_stages].append(one)
+    return Learned(
+        stages=as_spreads(sum_up(measured, now=now)), accuracy=accuracy_of(told[False]), claims=accuracy_of(told[True])
     )
-    return Learned(stages=as_spreads(sum_up(measured, now=now)), accuracy=accuracy_of(told))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from hub.capacity.forecast import best_offers, forecast, stage_spread, with_offers
+from hub.capacity.forecast import best_offers, forecast, normal_stages, stage_spread, with_offers
+from spawner.plan import Shape
 from spawner.stages import Stage
-from spawner.start_forecast import UNKNOWN_FORECAST, StartForecast
+from spawner.start_forecast import StartForecast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -17,8 +19,44 @@ if TYPE_CHECKING:
     from hub.capacity.rooms import Rooms
     from hub.capacity.stage_times import StageTimes
     from spawner.catalogs import CatalogHolder
+    from spawner.plan import LaunchPlan
     from studiolo.catalog import Environment, Hardware
-    from studiolo.choice import Choice
+
+    PlanOf = Callable[[Shape], LaunchPlan]
+    """What somebody would start, on whatever software and hardware."""
+
+
+class WarmLook(Protocol):
+    """The warm pods of one moment: one look serves a whole page."""
+
+    def is_for(self, plan: LaunchPlan) -> bool:
+        """Whether one waits that this start would claim."""
+
+
+class WarmPods(Protocol):
+    """Says which starts would claim one."""
+
+    def look(self) -> WarmLook:
+        """At those that are there now."""
+
+    def may_claim(self, plan: LaunchPlan) -> bool:
+        """Whether a start could claim one if there was one."""
+
+
+class NoWarmPods:
+    """Where none are kept."""
+
+    def look(self) -> WarmLook:
+        """None."""
+        return self
+
+    def is_for(self, plan: LaunchPlan) -> bool:  # noqa: ARG002 - the protocol's
+        """None."""
+        return False
+
+    def may_claim(self, plan: LaunchPlan) -> bool:  # noqa: ARG002 - the protocol's
+        """Never."""
+        return False
 
 
 class ForecastBoard:
@@ -31,6 +69,7 @@ class ForecastBoard:
         catalogs: CatalogHolder,
         times: Callable[[], StageTimes],
         quotas: Callable[[], Sequence[Quota]] = tuple,
+        warm: WarmPods | None = None,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`times`: what is known of earlier starts. `quotas`: those that hold for everybody's workspaces."""
@@ -38,6 +77,7 @@ class ForecastBoard:
         self._catalogs = catalogs
         self._times = times
         self._quotas = quotas
+        self._warm = warm or NoWarmPods()
         self._wall = wall
 
     @property
@@ -45,44 +85,58 @@ class ForecastBoard:
         """The time on the wall."""
         return self._wall()
 
-    def forecasts(self, teams: Collection[str]) -> tuple[Forecast, ...]:
-        """One for each environment and hardware on offer to somebody in these teams, each with its best offer."""
+    def forecasts(self, teams: Collection[str], plan_of: PlanOf | None = None) -> tuple[Forecast, ...]:
+        """One for each environment and hardware on offer to somebody in these teams, each with its best offer.
+
+        `plan_of`: what they would start. None: as if no warm pod waited.
+        """
         catalog = self._catalogs.current
         hardware = catalog.offered_hardware(teams)
-        return with_offers(self._forecasts(catalog.offered_environments(teams), hardware), hardware)
+        return with_offers(self._forecasts(catalog.offered_environments(teams), hardware, plan_of), hardware)
 
-    def at_click(self, choice: Choice, teams: Collection[str]) -> StartForecast:  # noqa: ARG002 - the protocol's
-        """What will come of this choice; nothing where the catalog has changed since."""
-        catalog = self._catalogs.current
-        environment, hardware = catalog.environment(choice.environment), catalog.hardware_named(choice.hardware)
-        if environment is None or hardware is None:
-            return UNKNOWN_FORECAST
-        times = self._times()
-        ((asked, room),) = self._rooms.look((environment,), (hardware,), times)
-        found = forecast(asked, room, times, quotas=self._quotas())
+    def may_claim(self, plan: LaunchPlan) -> bool:
+        """Whether this start would claim a warm pod if one of its shape waited."""
+        return self._warm.may_claim(plan)
+
+    def at_click(self, plan: LaunchPlan) -> StartForecast:
+        """What will come of this start."""
+        times, warm = self._times(), self._warm.look()
+        ((asked, room),) = self._rooms.look((plan.shape.environment,), (plan.shape.hardware,), times)
+        found = forecast(asked, room, times, quotas=self._quotas(), is_awaited=warm.is_for(plan))
+        stages = tuple((entry.stage, entry.seconds) for entry in found.stages)
+        normal = normal_stages(asked, room, times)
         return StartForecast(
             kind=found.kind.value,
             seconds=found.seconds,
-            stages=tuple((entry.stage, entry.seconds) for entry in found.stages),
+            stages=stages or normal,
+            otherwise=normal if found.is_claim else (),
             spreads={stage: stage_spread(asked, room.groups, times, stage) for stage in Stage},
         )
 
-    def instead(self, choice: Choice, teams: Collection[str]) -> tuple[Hardware, ...]:
-        """Hardware that starts the same software, best first."""
-        catalog = self._catalogs.current
-        environment, hardware = catalog.environment(choice.environment), catalog.offered_hardware(teams)
-        asked = catalog.hardware_named(choice.hardware)
-        if environment is None or asked is None:
-            return ()
+    def instead(self, plan: LaunchPlan) -> tuple[Hardware, ...]:
+        """Hardware that starts the same software for the same person, best first."""
+        environment, asked = plan.shape.environment, plan.shape.hardware
+        hardware = self._catalogs.current.offered_hardware(plan.identity.teams)
         known = dict.fromkeys((*hardware, asked))
-        forecasts = [entry for entry in self._forecasts((environment,), hardware) if entry.is_room_known]
-        names = best_offers(choice.environment, asked.name, forecasts, tuple(known))
+        found = self._forecasts((environment,), hardware, lambda shape: replace(plan, shape=shape))
+        names = best_offers(
+            environment.name, asked.name, [entry for entry in found if entry.is_room_known], list(known)
+        )
         entries = {entry.name: entry for entry in hardware}
         return tuple(entries[name] for name in names)
 
-    def _forecasts(self, environments: Sequence[Environment], hardware: Sequence[Hardware]) -> tuple[Forecast, ...]:
-        times, quotas = self._times(), self._quotas()
+    def _forecasts(
+        self, environments: Sequence[Environment], hardware: Sequence[Hardware], plan_of: PlanOf | None
+    ) -> tuple[Forecast, ...]:
+        times, quotas, warm = self._times(), self._quotas(), self._warm.look()
+        shapes = (Shape(environment=environment, hardware=entry) for environment in environments for entry in hardware)
         return tuple(
-            forecast(asked, room, times, quotas=quotas)
-            for asked, room in self._rooms.look(environments, hardware, times)
+            forecast(
+                asked,
+                room,
+                times,
+                quotas=quotas,
+                is_awaited=plan_of is not None and warm.is_for(plan_of(shape)),
+            )
+            for shape, (asked, room) in zip(shapes, self._rooms.look(environments, hardware, times), strict=True)
         )

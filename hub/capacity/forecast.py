@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from spawner.admission import Fits, admit, distance
-from spawner.stages import PHASE_OF, Stage
+from spawner.stages import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from hub.capacity.view import HardwareRoom
     from spawner.admission import MachineState
     from spawner.amounts import Amount
-    from spawner.progress import Phase
     from spawner.stages import Spread
     from studiolo.catalog import Hardware
 
@@ -53,6 +52,9 @@ class Kind(StrEnum):
 
 
 CAN_START: Final = frozenset({Kind.READY, Kind.PULL, Kind.NODE})
+
+CLAIMED_STAGES: Final = (Stage.CLAIM, Stage.LAB)
+"""Those of a start that claims a warm pod."""
 
 
 class Why(StrEnum):
@@ -137,13 +139,10 @@ class Forecast:
         """Whether a click begins a start."""
         return self.kind in CAN_START
 
-    def phase_seconds(self) -> dict[Phase, float]:
-        """The same for the waiting page, whose phases are wider."""
-        seconds: dict[Phase, float] = {}
-        for entry in self.stages:
-            phase = PHASE_OF[entry.stage]
-            seconds[phase] = seconds.get(phase, 0.0) + entry.seconds
-        return seconds
+    @property
+    def is_claim(self) -> bool:
+        """Whether a warm pod waits for it."""
+        return any(entry.stage is Stage.CLAIM for entry in self.stages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +157,13 @@ class Asked:
     is_install: bool = False
 
 
-def forecast(asked: Asked, room: Room, times: StageTimes, *, quotas: Sequence[Quota] = ()) -> Forecast:
-    """What will come of this choice. Best offers are added where all choices are known: `with_offers`."""
+def forecast(
+    asked: Asked, room: Room, times: StageTimes, *, quotas: Sequence[Quota] = (), is_awaited: bool = False
+) -> Forecast:
+    """What will come of this choice. Best offers are added where all choices are known: `with_offers`.
+
+    `is_awaited`: a warm pod waits that this start would claim. It has its room, and counts in quotas already.
+    """
     exhausted = next((quota for quota in quotas if not quota.allows(asked.hardware, asked.needs)), None)
     base = Forecast(
         environment=asked.environment,
@@ -170,8 +174,10 @@ def forecast(asked: Asked, room: Room, times: StageTimes, *, quotas: Sequence[Qu
         used=room.used,
         total=room.total,
         asked=asked.hardware.gpu_count,
-        is_room_known=room.place is not Place.UNKNOWN,
+        is_room_known=is_awaited or room.place is not Place.UNKNOWN,
     )
+    if is_awaited:
+        return _starting(base, Kind.READY, _spreads(asked, room, times, CLAIMED_STAGES))
     if exhausted is not None:
         return replace(base, kind=Kind.NEVER, why=Why.QUOTA, quota=exhausted.title)
     match room.place:
@@ -182,18 +188,34 @@ def forecast(asked: Asked, room: Room, times: StageTimes, *, quotas: Sequence[Qu
         case Place.FULL:
             return replace(base, kind=Kind.NOT_NOW, why=Why.FULL, next_free=room.next_free)
         case _:
-            return _starting(base, asked, room, times)
+            stages = _normal_stages(asked, room)
+            kind = Kind.NODE if Stage.NODE in stages else Kind.PULL if Stage.PULL in stages else Kind.READY
+            return _starting(base, kind, _spreads(asked, room, times, stages))
 
 
-def _starting(base: Forecast, asked: Asked, room: Room, times: StageTimes) -> Forecast:
+def normal_stages(asked: Asked, room: Room, times: StageTimes) -> tuple[tuple[Stage, float], ...]:
+    """Those that a start without a warm pod comes to, and how long each usually takes; also where it is said not to
+    start: somebody may have gone by then.
+    """
+    return tuple((stage, spread.usual) for stage, spread in _spreads(asked, room, times, _normal_stages(asked, room)))
+
+
+def _normal_stages(asked: Asked, room: Room) -> tuple[Stage, ...]:
     first = {Place.GIVING_WAY: Stage.GIVING_WAY, Place.NEW_NODE: Stage.NODE}.get(room.place, Stage.SCHEDULING)
-    pulls = (Stage.PULL,) if not room.has_software else ()
-    stages = [
-        (stage, stage_spread(asked, room.groups, times, stage))
-        for stage in (first, *pulls, Stage.CONTAINERS, Stage.SERVER, Stage.LAB)
-        if not (asked.is_install and stage is Stage.CONTAINERS)
-    ]
-    kind = Kind.NODE if first is Stage.NODE else Kind.PULL if pulls else Kind.READY
+    return (
+        first,
+        *(() if room.has_software else (Stage.PULL,)),
+        *(() if asked.is_install else (Stage.CONTAINERS,)),
+        Stage.SERVER,
+        Stage.LAB,
+    )
+
+
+def _spreads(asked: Asked, room: Room, times: StageTimes, stages: Sequence[Stage]) -> tuple[tuple[Stage, Spread], ...]:
+    return tuple((stage, stage_spread(asked, room.groups, times, stage)) for stage in stages)
+
+
+def _starting(base: Forecast, kind: Kind, stages: Sequence[tuple[Stage, Spread]]) -> Forecast:
     return replace(
         base,
         kind=kind,

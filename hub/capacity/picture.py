@@ -14,12 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hub.capacity.tally import Tally
-from hub.capacity.view import Placed, View, room_on
+from hub.capacity.view import GIVES_WAY_BELOW, Placed, View, room_on
 from spawner.amounts import Amount, amount_of
 from spawner.image_names import without_tag
+from spawner.installation import KIND_LABEL
 from spawner.kube import KubeRefused
 from spawner.kube_feed import Feed, list_version
 from spawner.pod_facts import NodeFacts, moment
+from spawner.warm_pod import WARM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -78,11 +80,14 @@ class Picture:
         namespaces: Sequence[str],
         persistence: Persistence,
         likely_ends: Callable[[], Mapping[str, datetime]] = dict,
+        warm_gives_way: bool = False,
     ) -> None:
         """`namespaces`: ours, that of workspaces first. `likely_ends`: when workspaces likely end, by their pod's name.
 
+        `warm_gives_way`: whether our warm pods count as what gives way, as their keeper has them, for a start's sake.
         Knows nothing yet.
         """
+        self._warm_gives_way = warm_gives_way
         self._kube = kube
         self._nodes = nodes
         self._workspaces = namespaces[0]
@@ -260,6 +265,8 @@ class Picture:
         namespace = str(metadata.get("namespace"))
         is_ours = namespace in self._names
         placed = placed_of(raw)
+        if self._warm_gives_way and is_ours and (metadata.get("labels") or {}).get(KIND_LABEL) == WARM:
+            placed = Placed(asks=placed.asks, priority=GIVES_WAY_BELOW - 1, images=placed.images)
         if is_ours and placed.ends_at is None and (known := self._pods.get(_uid(raw))) is not None:
             placed = _ending(placed, known.placed.ends_at)
         self._place(

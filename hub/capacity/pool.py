@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ from spawner.warm_pod import ENVIRONMENT_LABEL, HARDWARE_LABEL, TEMPLATE_LABEL, 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from decimal import Decimal
     from logging import Logger
 
     from hub.capacity.pool_plan import Pool
@@ -47,6 +49,17 @@ class Kept:
     ready: int
     parking: int
     wanted: int
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether none is there and none is wanted."""
+        return not (self.ready or self.parking or self.wanted)
+
+    def per_hour(self, hardware: Hardware | None) -> Decimal | None:
+        """What they cost by the catalog; None where the hardware has no price."""
+        if hardware is None or hardware.price_per_hour is None:
+            return None
+        return hardware.price_per_hour * (self.ready + self.parking)
 
 
 def may_wait(hardware: Hardware) -> bool:
@@ -98,6 +111,15 @@ class PoolKeeper:
         self.parked: Mapping[str, int] = {}
         """By hardware, how many wait or are about to: each stands in the place of a slot."""
         self.kept: Mapping[Pool, Kept] = {}
+        self.made: Counter[Pool] = Counter()
+        """How many were made since the process started."""
+        self.looked_at: datetime | None = None
+        """When the last look began after which all was as planned."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """The one that holds at this moment."""
+        return self._catalog()
 
     async def run(self) -> None:
         """Looks for ever."""
@@ -149,6 +171,7 @@ class PoolKeeper:
             refused = await self._tried(self._create(shapes[pool])) or refused
         if refused is not None:
             raise refused
+        self.looked_at = moment
 
     def _note(self, pods: Sequence[ParkedPod], wanted: Mapping[Pool, int], moment: datetime) -> None:
         """What is told of it, and which were claimed since the last look."""
@@ -218,6 +241,7 @@ class PoolKeeper:
         # No name is used twice: a hub that died may have written down that one of it is somebody's.
         name = f"warm-{secrets.token_hex(8)}"
         await self._kube.create(self._path, warm_pod(name, shape, self._installation))
+        self.made[shape.environment.name, shape.hardware.name] += 1
         self._log.info("The warm pod %s is made", name)
 
     @property

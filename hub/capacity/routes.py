@@ -10,7 +10,9 @@ from jupyterhub.apihandlers.base import APIHandler
 from tornado import web
 
 from hub.capacity.forecast_words import words_of
+from hub.pages.wished_start import planned
 from hub.roles import ACCESS_SERVICE
+from spawner.credential_choice import choose_credentials
 from studiolo.wire import ChoiceForecast, ChoiceForecasts
 
 if TYPE_CHECKING:
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
 class ForecastApi(APIHandler):  # type: ignore[misc]  # JupyterHub has no types
     """For people and their workspaces: what is on offer to the person who asks, and to nobody else."""
 
-    def get(self) -> None:
-        """One forecast for each environment and hardware; `environment` and `hardware` pick some by name."""
+    async def get(self) -> None:
+        """One forecast for each environment and hardware; `environment` and `hardware` pick some by name.
+
+        Of a start with nothing but what is marked "always": whoever wants more may wait longer.
+        """
         person = getattr(self.current_user, "orm_user", None)  # a service has none, and no teams
         if person is None:
             raise web.HTTPError(HTTPStatus.FORBIDDEN, "Sign in, or send a token of a person or of their workspace.")
@@ -33,9 +38,11 @@ class ForecastApi(APIHandler):  # type: ignore[misc]  # JupyterHub has no types
         teams = tuple(sorted(group.name for group in person.groups))
         now, zone = place.forecasts.now, ZoneInfo(place.catalogs.current.timezone)
         wanted = {name: self.get_argument(name, "") for name in ("environment", "hardware")}
+        credentials = choose_credentials(None, await self.settings["studiolo_credentials"].known(person.name)).mounted
+        plan_of = planned(user=person.name, server="", teams=teams, credentials=credentials)
         found = (
             as_view(each, now=now, zone=zone)
-            for each in place.forecasts.forecasts(teams)
+            for each in place.forecasts.forecasts(teams, plan_of)
             if wanted["environment"] in {"", each.environment} and wanted["hardware"] in {"", each.hardware}
         )
         self.set_header("Content-Type", "application/json")

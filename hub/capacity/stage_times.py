@@ -57,6 +57,7 @@ PRIORS: Final[Mapping[Stage, Spread]] = MappingProxyType(
         Stage.SCHEDULING: Spread(usual=0.5, slow=1, slowest=3),
         Stage.GIVING_WAY: Spread(usual=2, slow=4, slowest=10),
         Stage.NODE: Spread(usual=240, slow=360, slowest=600),
+        Stage.CLAIM: Spread(usual=0.5, slow=1, slowest=3),
         Stage.PULL: Spread(usual=90, slow=180, slowest=420),
         Stage.CONTAINERS: Spread(usual=1, slow=2, slowest=5),
         Stage.SERVER: Spread(usual=2.5, slow=4, slowest=8),
@@ -95,6 +96,18 @@ class StageTimes:
     def has_measured(self, stage: Stage, *, hardware: str) -> bool:
         """Whether a start on that hardware ever came to that stage."""
         return Like(hardware=hardware) in self.known.get(stage, {})
+
+
+def lesson_of(stages: Mapping[Stage, float], *, is_claimed: bool) -> dict[Stage, float]:
+    """What one start says of how long stages take.
+
+    Where a warm pod became the workspace, all before LAB was the claim: nothing in it is what a normal start does. A
+    claim that came to nothing says not how long one takes.
+    """
+    if not is_claimed:
+        return {stage: seconds for stage, seconds in stages.items() if stage is not Stage.CLAIM}
+    before = sum(seconds for stage, seconds in stages.items() if stage is not Stage.LAB)
+    return {Stage.CLAIM: before} | {stage: seconds for stage, seconds in stages.items() if stage is Stage.LAB}
 
 
 def sum_up(starts: Iterable[Measured], *, now: datetime) -> StageTimes:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, func, select
 
 from hub.capacity.tables import MeasuredStartRow
+from spawner.start_report import CLAIMED, READY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
-READY: Final = "ready"
-"""The outcome of a start that succeeded."""
+SUCCEEDED: Final = (READY, CLAIMED)
+"""Outcomes of starts that became ready."""
 
 
 def add(session: Session, row: MeasuredStartRow) -> None:
@@ -32,7 +33,7 @@ def recent_successes(session: Session, *, since: datetime, limit: int) -> Sequen
     """The last starts that became ready, newest first."""
     return session.scalars(
         select(MeasuredStartRow)
-        .where(MeasuredStartRow.outcome == READY, MeasuredStartRow.started_at >= since)
+        .where(MeasuredStartRow.outcome.in_(SUCCEEDED), MeasuredStartRow.started_at >= since)
         .order_by(MeasuredStartRow.started_at.desc(), MeasuredStartRow.id.desc())
         .limit(limit)
     ).all()

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -66,6 +66,10 @@ class Metric:
         """An empty family, for a gauge whose values are looked up when somebody asks."""
         return GaugeMetricFamily(self.name, self.text, labels=self.labels)
 
+    def counts(self) -> CounterMetricFamily:
+        """The same for a counter that somebody keeps for himself."""
+        return CounterMetricFamily(self.name, self.text, labels=self.labels)
+
 
 def bounded(name: str, known: Collection[str]) -> str:
     """The name where it is on the list, else "other": so no caller can fill Prometheus' memory."""
@@ -111,14 +115,16 @@ FORECAST_ERROR: Final = Metric(
     name="studiolo_forecast_median_error_ratio",
     kind=Kind.GAUGE,
     process=Process.HUB,
-    text="By how much half of the forecasts of recent starts were wrong at most, as a share of what the start took."
-    " Absent: no start was forecast yet",
+    text="By how much half of the forecasts of recent starts were wrong at most, as a share of what the start took;"
+    " `claim`: of those that were promised a warm pod. Absent: no start was forecast yet",
+    labels=("way",),
 )
 FORECAST_CLOSE: Final = Metric(
     name="studiolo_forecast_within_30_percent_ratio",
     kind=Kind.GAUGE,
     process=Process.HUB,
     text="The share of recent starts whose forecast was wrong by 30 % at most. Absent: no start was forecast yet",
+    labels=("way",),
 )
 WORKSPACES: Final = Metric(
     name="studiolo_workspaces",
@@ -153,6 +159,14 @@ CLAIMS: Final = Metric(
     process=Process.HUB,
     text="Starts by what became of the claim of a warm pod: `claimed`, or why the start went the normal way",
     labels=("outcome",),
+)
+CLAIM_SECONDS: Final = Metric(
+    name="studiolo_claim_seconds",
+    kind=Kind.HISTOGRAM,
+    process=Process.HUB,
+    text="How long claims took until the server of the warm pod answered, or until the start went the normal way",
+    labels=("outcome",),
+    buckets=(0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8, 1.5, 5, 20),
 )
 STOP_RETRIES: Final = Metric(
     name="studiolo_stop_retries_total",
@@ -207,6 +221,34 @@ SLOTS_LOOKED: Final = Metric(
     process=Process.SERVICES,
     text="When slots were last looked at and brought to the plan. Absent: not since the process started",
 )
+WARM_PODS: Final = Metric(
+    name="studiolo_warm_pods",
+    kind=Kind.GAUGE,
+    process=Process.SERVICES,
+    text="Pods that wait to be claimed: how many are wanted, are ready, and are still starting (`parking`)."
+    " Only where pods are claimed",
+    labels=("environment", "hardware", "state"),
+)
+WARM_PODS_COST: Final = Metric(
+    name="studiolo_warm_pods_cost_per_hour",
+    kind=Kind.GAUGE,
+    process=Process.SERVICES,
+    text="What the warm pods of a hardware cost an hour by the catalog, in its currency. Absent: it has no price",
+    labels=("hardware",),
+)
+WARM_PODS_MADE: Final = Metric(
+    name="studiolo_warm_pods_made_total",
+    kind=Kind.COUNTER,
+    process=Process.SERVICES,
+    text="Warm pods that were made: in place of those that were claimed, and of those that are out of date",
+    labels=("environment", "hardware"),
+)
+WARM_PODS_LOOKED: Final = Metric(
+    name="studiolo_warm_pods_looked_timestamp_seconds",
+    kind=Kind.GAUGE,
+    process=Process.SERVICES,
+    text="When warm pods were last looked at and brought to the plan. Absent: not since the process started",
+)
 
 METRICS: Final = (
     START_SECONDS,
@@ -215,6 +257,7 @@ METRICS: Final = (
     FORECAST_CLOSE,
     WORKSPACES,
     CLAIMS,
+    CLAIM_SECONDS,
     IDLE_STOPS,
     STOP_RETRIES,
     ORPHANS_ENDED,
@@ -229,5 +272,9 @@ METRICS: Final = (
     SLOTS,
     SLOTS_COST,
     SLOTS_LOOKED,
+    WARM_PODS,
+    WARM_PODS_COST,
+    WARM_PODS_MADE,
+    WARM_PODS_LOOKED,
 )
 """All of them, in the order of the page."""

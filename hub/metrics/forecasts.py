@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ForecastAccuracyMetrics(Collector):
-    """Median error, and how many were close."""
+    """Median error, and how many were close; of starts that were promised a warm pod, and of all others."""
 
     def __init__(self, history: StartHistory, registry: CollectorRegistry = REGISTRY) -> None:
         """`history` knows what services told last."""
@@ -32,9 +32,10 @@ class ForecastAccuracyMetrics(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Both; without a value before the first start that was forecast."""
-        accuracy = self._history.accuracy
-        for metric, value in ((FORECAST_ERROR, accuracy.median_error), (FORECAST_CLOSE, accuracy.within_30_percent)):
-            family = metric.family()
-            if value is not None:
-                family.add_metric((), value)
-            yield family
+        error, close = FORECAST_ERROR.family(), FORECAST_CLOSE.family()
+        for way, accuracy in (("normal", self._history.accuracy), ("claim", self._history.claims_accuracy)):
+            for family, value in ((error, accuracy.median_error), (close, accuracy.within_30_percent)):
+                if value is not None:
+                    family.add_metric((way,), value)
+        yield error
+        yield close

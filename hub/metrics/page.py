@@ -26,7 +26,8 @@ way, for its own API would give whoever reads metrics the right to change routes
 
 `jupyterhub_…`, `process_…` and `python_…` at the hub are JupyterHub's own, which its documents list. The proxy's are
 `requests_proxy`, `requests_web`, `requests_ws`, `requests_api`, `api_route_add` and Node.js' own.
-A dashboard for Grafana that shows the ones that matter lies in `deploy/dashboards/studiolo.json`.
+A dashboard for Grafana that shows the ones that matter lies in `deploy/dashboards/studiolo.json`, and rules that
+alert where somebody has to look in `deploy/dashboards/alerts.json` (Prometheus reads JSON as YAML).
 
 ## Ours
 

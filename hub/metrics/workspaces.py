@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.metrics.declared import (
+    CLAIM_SECONDS,
     CLAIMS,
     IDLE_STOPS,
     ORPHANS_ENDED,
@@ -22,8 +23,9 @@ from hub.metrics.declared import (
 )
 from hub.pages.facts import state_of
 from hub.pages.home_view import WorkspaceState
+from spawner.claim_rules import Miss
 from spawner.errors import StartError
-from spawner.start_report import READY
+from spawner.start_report import CLAIMED, READY
 from spawner.verdicts.outcomes import VerdictKind
 
 if TYPE_CHECKING:
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric as Family
 
-    from spawner.claim_rules import Miss
     from spawner.meter import EndedStart
     from studiolo.catalog import Catalog
 
@@ -53,6 +54,9 @@ class WorkspaceMetrics:
         self._stop_retries = STOP_RETRIES.counter(registry)
         self._orphans = ORPHANS_ENDED.counter(registry)
         self._claims = CLAIMS.counter(registry)
+        for outcome in (CLAIMED, *Miss):  # as below
+            self._claims.labels(outcome=str(outcome))
+        self._claim_seconds = CLAIM_SECONDS.histogram(registry)
         self._idle_stops = IDLE_STOPS.counter(registry)
         for reason in sorted(IDLE_REASONS):  # there from the beginning, so that the first one is seen as an increase
             self._idle_stops.labels(reason=reason)
@@ -77,9 +81,12 @@ class WorkspaceMetrics:
         """So many workspaces that nobody could reach were ended."""
         self._orphans.inc(count)
 
-    def claim_ended(self, miss: Miss | None) -> None:
-        """A start could have claimed a warm pod, and has, or went the normal way."""
-        self._claims.labels(outcome="claimed" if miss is None else miss.value).inc()
+    def claim_ended(self, miss: Miss | None, seconds: float | None) -> None:
+        """A start has claimed a warm pod, or went the normal way; after so many seconds, where it tried."""
+        outcome = CLAIMED if miss is None else miss.value
+        self._claims.labels(outcome=outcome).inc()
+        if seconds is not None:
+            self._claim_seconds.labels(outcome=outcome).observe(seconds)
 
     def idle_stopped(self, reason: str) -> None:
         """A workspace was stopped because nobody used it ("idle") or because it was too old ("age")."""

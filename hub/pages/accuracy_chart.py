@@ -12,6 +12,7 @@ HEIGHT, BAR, GAP = 80, 12, 4
 GOOD = 0.25
 """What half of the forecasts should be within: the line in the chart."""
 
+CLAIMS = "Where a workspace waited already"
 MOST = 1.0
 """A day that was wrong by more than all of it has the highest bar there is."""
 
@@ -31,6 +32,8 @@ class AccuracyChart:
     """The chart, and the same in words."""
 
     words: str
+    claims: str
+    """The same of starts that were promised a warm pod; "" where none was."""
     bars: tuple[DayBar, ...]
     width: int
     height: int = HEIGHT
@@ -38,14 +41,16 @@ class AccuracyChart:
     good_y: float = HEIGHT * (1 - GOOD / MOST)
 
 
-def accuracy_chart(accuracy: ForecastAccuracy) -> AccuracyChart:
+def accuracy_chart(accuracy: ForecastAccuracy, claims: ForecastAccuracy | None = None) -> AccuracyChart:
     """The days with starts, the oldest first."""
     bars = []
     for number, day in enumerate(accuracy.days):
         height = max(1.0, HEIGHT * min(day.median_error, MOST) / MOST)
         text = f"{day.day:%d %b}: wrong by {day.median_error:.0%} in the median of {_starts(day.starts)}"
         bars.append(DayBar(x=number * (BAR + GAP), y=HEIGHT - height, height=height, text=text))
-    return AccuracyChart(words=_words(accuracy), bars=tuple(bars), width=max(1, len(bars)) * (BAR + GAP))
+    words, width = _words(accuracy), max(1, len(bars)) * (BAR + GAP)
+    waited = f"{CLAIMS}: {_words(claims)}" if claims is not None and claims.starts else ""
+    return AccuracyChart(words=words, claims=waited, bars=tuple(bars), width=width)
 
 
 def _words(accuracy: ForecastAccuracy) -> str:

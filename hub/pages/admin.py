@@ -45,5 +45,5 @@ class AdminPage(OwnPage, AdminHandler):  # type: ignore[misc]  # JupyterHub has 
                 now=self.now,
             )
             names["archives"] = self._archives
-            names["accuracy"] = accuracy_chart(self.settings["studiolo_accuracy"]())
+            names["accuracy"] = accuracy_chart(*self.settings["studiolo_accuracy"]())
         return super().render_template(name, sync=sync, **names)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hub.pages.tones import Tone
 from spawner.admission import DoesNotFit, Fits
 from studiolo.catalog import APPS
-from studiolo.quantities import format_cores, format_duration, format_memory
+from studiolo.quantities import format_cores, format_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,8 +37,6 @@ class SoftwareFacts:
     missing_programs: tuple[str, ...] = ()
     problem: str = ""
     """Why nobody can install it, as a sentence."""
-    expected_seconds: float | None = None
-    """How long a start took before; None when nobody knows."""
     newer_is_coming: bool = False
     """Whether what starts is the version before, until the new one is on the nodes."""
 
@@ -110,7 +108,6 @@ def software_card(facts: SoftwareFacts, *, is_selected: bool, cell: ForecastCell
     `cell`: its forecast on the hardware that is chosen.
     """
     environment = facts.environment
-    wait = "" if facts.expected_seconds is None else f"about {format_duration(facts.expected_seconds)}"
     if facts.missing_programs:
         tone, state, time = Tone.NO, f"not here: needs {_listed(facts.missing_programs)} on this machine", ""
     elif facts.problem:
@@ -118,7 +115,7 @@ def software_card(facts: SoftwareFacts, *, is_selected: bool, cell: ForecastCell
     elif cell is not None and cell.software:
         tone, state, time = cell.software_tone, cell.software, cell.time
     elif facts.is_ready:
-        tone, state, time = Tone.OK, f"ready in {wait}" if wait else "ready", wait
+        tone, state, time = Tone.OK, "ready", ""
     else:
         tone, state, time = Tone.SOON, "is installed at first use: takes minutes, once", "minutes, the first time"
     return SoftwareCard(

@@ -11,7 +11,7 @@ from hub.pages.spawn_view import Offer
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from hub.capacity.board import ForecastBoard
+    from hub.capacity.board import ForecastBoard, PlanOf
     from spawner.catalogs import CatalogHolder
     from spawner.parts import StartHistory
     from spawner.pod_watch import PodWatch
@@ -42,9 +42,10 @@ class ClusterPlace:
         self._pods = pods
         self._clock = clock
 
-    def offer_to(self, teams: Collection[str]) -> Offer:
+    def offer_to(self, teams: Collection[str], plan_of: PlanOf | None = None) -> Offer:
         """All that is on offer to people in these teams."""
         catalog = self.catalogs.current
+        forecasts = self.forecasts.forecasts(teams, plan_of)
         return Offer(
             software=tuple(self._software(environment) for environment in catalog.offered_environments(teams)),
             hardware=catalog.offered_hardware(teams),
@@ -53,7 +54,8 @@ class ClusterPlace:
             default=catalog.default_choice(teams),
             data=catalog.offered_data(teams),
             knows_estimates=not self.starts.is_away,
-            forecasts=self.forecasts.forecasts(teams),
+            forecasts=forecasts,
+            without_claims=self.forecasts.forecasts(teams) if any(each.is_claim for each in forecasts) else (),
             timezone=catalog.timezone,
         )
 
@@ -82,10 +84,8 @@ class ClusterPlace:
         return ""
 
     def _software(self, environment: Environment) -> SoftwareFacts:
-        expected = self.starts.expected(environment.image or "")
         return SoftwareFacts(
             environment=environment,
             is_ready=True,
-            expected_seconds=sum(expected.values()) or None,
             newer_is_coming=self.catalogs.newer_is_coming(environment.name),
         )

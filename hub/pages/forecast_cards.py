@@ -55,14 +55,41 @@ class ForecastTable:
         """Of one pair; None where nobody makes a forecast of it."""
         return self.cells.get((environment or "", hardware or ""))
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastTables:
+    """For who claims a warm pod where one waits, and for who does not."""
+
+    usual: ForecastTable
+    without_claims: ForecastTable = ForecastTable()
+    """Empty where no pod waits."""
+    fields: tuple[str, ...] = ()
+    """Of the form: what is ticked there keeps from claiming."""
+
+    def table(self, *, is_claim: bool) -> ForecastTable:
+        """The one that holds."""
+        return self.usual if is_claim or not self.without_claims.cells else self.without_claims
+
     def as_json(self) -> str:
-        """For the page's script: each text once, and for every pair which it is."""
-        different = list(dict.fromkeys(self.cells.values()))
+        """For the page's script: each text once, and for every pair which it is; the same without claims, if other."""
+        usual, other = self.usual.cells, self.without_claims.cells
+        if not usual:
+            return ""
+        different = list(dict.fromkeys((*usual.values(), *other.values())))
         numbers = {cell: number for number, cell in enumerate(different)}
-        pairs: dict[str, dict[str, int]] = {}
-        for (environment, hardware), cell in self.cells.items():
-            pairs.setdefault(environment, {})[hardware] = numbers[cell]
-        return json.dumps({"cells": [_as_list(cell) for cell in different], "pairs": pairs}) if pairs else ""
+        told = {"cells": [_as_list(cell) for cell in different], "pairs": _pairs(usual, numbers)}
+        if changed := {pair: cell for pair, cell in other.items() if cell != usual.get(pair)}:
+            told |= {"without_claims": _pairs(changed, numbers), "fields": list(self.fields)}
+        return json.dumps(told)
+
+
+def _pairs(
+    cells: Mapping[tuple[str, str], ForecastCell], numbers: Mapping[ForecastCell, int]
+) -> dict[str, dict[str, int]]:
+    pairs: dict[str, dict[str, int]] = {}
+    for (environment, hardware), cell in cells.items():
+        pairs.setdefault(environment, {})[hardware] = numbers[cell]
+    return pairs
 
 
 def forecast_table(

@@ -10,12 +10,11 @@ from hub.pages.cards import MachineFacts, SoftwareFacts
 from hub.pages.spawn_view import Offer
 from spawner.admission import what_fits
 from spawner.environments import BuildFailed
-from spawner.progress import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from hub.capacity.board import ForecastBoard
+    from hub.capacity.board import ForecastBoard, PlanOf
     from hub.pages.admin_view import Figure
     from spawner.parts import SpawnerParts
     from studiolo.catalog import Environment
@@ -33,7 +32,7 @@ class MachinePlace:
         self.catalogs = parts.catalogs
         self.starts = parts.starts
 
-    def offer_to(self, teams: Collection[str]) -> Offer:
+    def offer_to(self, teams: Collection[str], plan_of: PlanOf | None = None) -> Offer:
         """All that is on offer to people in these teams, and whether it fits now."""
         catalog, machine = self.catalogs.current, self._parts.machine
         state = machine.state()
@@ -51,7 +50,7 @@ class MachinePlace:
             default=catalog.default_choice(teams),
             data=catalog.offered_data(teams),
             knows_estimates=not self.starts.is_away,
-            forecasts=self.forecasts.forecasts(teams),
+            forecasts=self.forecasts.forecasts(teams, plan_of),
             timezone=catalog.timezone,
         )
 
@@ -89,13 +88,8 @@ class MachinePlace:
         store = self._parts.environments
         try:
             is_ready = store.is_ready(environment)
-            expected = self.starts.expected(store.identify(environment).digest)
         except BuildFailed as error:
             return SoftwareFacts(environment=environment, is_ready=False, problem=str(error))
-        known = sum(seconds for phase, seconds in expected.items() if not (is_ready and phase is Phase.SOFTWARE))
         return SoftwareFacts(
-            environment=environment,
-            is_ready=is_ready,
-            missing_programs=store.missing_programs(environment),
-            expected_seconds=known or None,
+            environment=environment, is_ready=is_ready, missing_programs=store.missing_programs(environment)
         )

@@ -9,7 +9,7 @@ from hub.pages.admin_view import CatalogFacts
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from hub.capacity.board import ForecastBoard
+    from hub.capacity.board import ForecastBoard, PlanOf
     from hub.pages.admin_view import EnvironmentFacts, Figure
     from hub.pages.spawn_view import Offer
     from spawner.catalogs import CatalogHolder
@@ -35,8 +35,11 @@ class Place(Protocol):
     def forecasts(self) -> ForecastBoard:
         """Who says how long a start will take."""
 
-    def offer_to(self, teams: Collection[str]) -> Offer:
-        """All that is on offer to people in these teams, with what is known of it at this moment."""
+    def offer_to(self, teams: Collection[str], plan_of: PlanOf | None = None) -> Offer:
+        """All that is on offer to people in these teams, with what is known of it at this moment.
+
+        `plan_of`: what one of them would start. None: as if no pod waited to be claimed.
+        """
 
     def figures(self) -> tuple[Figure, ...]:
         """The numbers that an administrator looks for first."""

@@ -24,6 +24,7 @@ from hub.pages.page import OwnPage
 from hub.pages.spawn_request import NewName, check_room, errors_from_options, name_workspace, typed_wish
 from hub.pages.spawn_view import FieldError, SpawnView, Target, Wish, linked_wish, remembered_wish, spawn_view
 from hub.pages.start_limits import too_many_starts
+from hub.pages.wished_start import fields_without_claim, planned
 from spawner.errors import OptionsError, StartError
 from spawner.opened_package import software_of
 from spawner.options import OPTIONS, check_remembered, options_from_form, options_from_query, parse_options
@@ -210,9 +211,12 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
     ) -> str:
         user = self.owner_named(target.owner)
         known = await self._known_credentials(target.owner)
+        teams = teams_of(user)
+        plan_of = planned(user=user.name, server=target.server, teams=teams, env_text=wish.env_text)
+        offer = self.place.offer_to(teams, plan_of)
         view: SpawnView = spawn_view(
             target,
-            self.place.offer_to(teams_of(user)),
+            offer,
             wish,
             typed_name=typed_name,
             errors=errors,
@@ -220,6 +224,13 @@ class SpawnPage(OwnPage, SpawnHandler):  # type: ignore[misc]  # JupyterHub has 
             lasts=lambda hardware: describe_limits(self.idle.limits_on(hardware)),
             credentials=credential_ticks(known, wish.credentials, is_own=target.owner == target.viewer),
             package=await self._package(user, wish),
+            without_claim=fields_without_claim(
+                offer,
+                plan_of,
+                self.place.forecasts.may_claim,
+                credentials=known.credentials if known else (),
+                package=package_in(wish.model),
+            ),
             now=self.now,
         )
         html: str = await self.render_template("spawn.html", view=view)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from hub.pages.cards import HardwareCard, MachineFacts, SoftwareCard, SoftwareFacts, hardware_card, software_card
 from hub.pages.credential_ticks import NO_TICKS, CredentialTicks
 from hub.pages.data_ticks import DataTick, data_ticks
-from hub.pages.forecast_cards import forecast_table
+from hub.pages.forecast_cards import ForecastTables, forecast_table
 from spawner.admission import DoesNotFit
 from studiolo.choice import EMPTY_HOME
 from studiolo.names import shown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from hub.capacity.forecast import Forecast
     from hub.pages.forecast_cards import ForecastCell
@@ -86,6 +86,8 @@ class Offer:
     knows_estimates: bool = True
     forecasts: tuple[Forecast, ...] = ()
     """One for each environment and hardware; none where nobody makes any."""
+    without_claims: tuple[Forecast, ...] = ()
+    """The same for who claims no warm pod; none where no pod waits."""
     timezone: str = "UTC"
     """In which times of day are told."""
 
@@ -164,11 +166,13 @@ def spawn_view(
     lasts: Callable[[Hardware], str] = lambda _hardware: "",
     credentials: CredentialTicks = NO_TICKS,
     package: PackageTick | None = None,
+    without_claim: Collection[str] = (),
     now: datetime = LONG_AGO,
 ) -> SpawnView:
     """The page: every card, the one that is selected in each row, and what has to be said about it.
 
-    `lasts` says of a hardware how long a workspace on it may last.
+    `lasts` says of a hardware how long a workspace on it may last. `without_claim`: fields in which whatever is ticked
+    keeps a start from claiming a warm pod.
     """
     able_software = tuple(facts.environment.name for facts in offer.software if facts.can_start)
     verdicts = offer.machine.verdicts if offer.machine else {}
@@ -190,7 +194,19 @@ def spawn_view(
         default=default.hardware if default else None,
         is_kept=wish.is_kept,
     )
-    table = forecast_table(offer.forecasts, offer.hardware, timezone=offer.timezone, now=now)
+    ticks = data_ticks(offer.data, wish.data, is_machine=offer.machine is not None)
+    is_ticked = {
+        "data": any(tick.is_ticked for tick in ticks),
+        "credentials": any(tick.is_ticked for tick in credentials.ticks) or any(credentials.hidden),
+        "model": package is not None and package.is_ticked,
+        "home": wish.has_empty_home,
+    }
+    tables = ForecastTables(
+        usual=forecast_table(offer.forecasts, offer.hardware, timezone=offer.timezone, now=now),
+        without_claims=forecast_table(offer.without_claims, offer.hardware, timezone=offer.timezone, now=now),
+        fields=tuple(without_claim),
+    )
+    table = tables.table(is_claim=not any(is_ticked[field] for field in without_claim))
     chosen = table.of(software, hardware)
     software_cards = tuple(
         software_card(
@@ -222,7 +238,7 @@ def spawn_view(
         name=_name_field(target, typed_name),
         software=software_cards,
         hardware=hardware_cards,
-        data=data_ticks(offer.data, wish.data, is_machine=offer.machine is not None),
+        data=ticks,
         credentials=credentials,
         package=package,
         has_empty_home=wish.has_empty_home,
@@ -237,7 +253,7 @@ def spawn_view(
         git=wish.git,
         summary=_summary(software_cards, hardware_cards, chosen),
         instead=Instead(hardware=chosen.instead, words=chosen.instead_words) if chosen else Instead(),
-        forecasts=table.as_json(),
+        forecasts=tables.as_json(),
         missing="" if offer.knows_estimates else SERVICES_AWAY,
         next_url=next_url,
     )

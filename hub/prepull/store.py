@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select
 
-from hub.capacity.store import READY, aware
+from hub.capacity.store import aware
 from hub.capacity.tables import MeasuredStartRow
 from hub.one_at_a_time import one_at_a_time
 from hub.prepull.switch import Switch
 from hub.prepull.tables import FetchedImageRow, OfferedImageRow
 from hub.starts.tables import StartRow
-from spawner.start_report import CLAIMED
+from spawner.start_report import CLAIMED, READY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

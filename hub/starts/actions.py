@@ -1,12 +1,11 @@
-"""What can be done with starts: remember one, and say how long the next will take."""
+"""What can be done with starts: remember one. How long the next will take, `hub/capacity/actions.py` says."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from hub.starts.expect import RECENT_STARTS, expected_seconds
-from hub.starts.store import add_start, forget_before, recent_successes
+from hub.starts.store import add_start, forget_before
 from hub.starts.tables import StartRow
 
 if TYPE_CHECKING:
@@ -40,9 +39,3 @@ async def record_start(database: Database, start: StartRecord, *, now: datetime 
         forget_before(session, oldest)
 
     await database.run(work)
-
-
-async def expectations(database: Database) -> dict[str, dict[str, float]]:
-    """Expected seconds of each phase, for every environment digest that ever became ready."""
-    found = await database.run(lambda session: recent_successes(session, limit=RECENT_STARTS))
-    return {digest: expected_seconds(starts) for digest, starts in found.items()}

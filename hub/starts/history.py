@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from hub.capacity.spreads import from_spreads
 from hub.capacity.stage_times import StageTimes
-from spawner.progress import Phase
 from studiolo.client import ClientError, Refused
 from studiolo.wire import ForecastAccuracy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from logging import Logger
 
     from studiolo.client import Studiolo
@@ -25,14 +24,14 @@ LIMIT = timedelta(milliseconds=300)
 """The longest an answer is waited for, in the background; nobody's page waits at all."""
 
 FRESH = timedelta(seconds=20)
-"""How long an answer is good enough. Expectations are medians: they change slowly."""
+"""How long an answer is good enough. What is known of stages are medians: they change slowly."""
 
 MAX_UNSENT = 200
 """Starts kept while the services process is away; the oldest are dropped, for they only sharpen an estimate."""
 
 
 class StartHistory:
-    """Expected durations at once, from the last answer; starts to remember, sent when there is somebody to listen.
+    """What stages take, at once, from the last answer; starts to remember, sent when there is somebody to listen.
 
     Nothing here raises and nothing waits: a start goes on the same without services.
     """
@@ -48,9 +47,8 @@ class StartHistory:
         self._client = client
         self._log = log
         self._clock = clock
-        self._known: Mapping[str, Mapping[Phase, float]] = {}
         self._stage_times = StageTimes()
-        self._accuracy = ForecastAccuracy()
+        self._accuracy = self._claims_accuracy = ForecastAccuracy()
         self._asked_at: float | None = None
         self._answered_at: float | None = None
         self._unsent: deque[StartRecord] = deque(maxlen=MAX_UNSENT)
@@ -67,11 +65,6 @@ class StartHistory:
         """Since the services process last answered; None where it never did."""
         return None if self._answered_at is None else max(0.0, self._clock() - self._answered_at)
 
-    def expected(self, environment_digest: str) -> Mapping[Phase, float]:
-        """Seconds each phase is expected to take, as far as is known; asks for news in the background."""
-        self._want_news()
-        return self._known.get(environment_digest, {})
-
     @property
     def stage_times(self) -> StageTimes:
         """How long each stage of a start takes, as far as is known; asks for news in the background."""
@@ -83,6 +76,12 @@ class StartHistory:
         """How well starts were forecast, as far as is known; asks for news in the background."""
         self._want_news()
         return self._accuracy
+
+    @property
+    def claims_accuracy(self) -> ForecastAccuracy:
+        """The same of starts that were promised a warm pod."""
+        self._want_news()
+        return self._claims_accuracy
 
     def record(self, start: StartRecord) -> None:
         """Remember a start that ended."""
@@ -99,11 +98,11 @@ class StartHistory:
             # Away: what is unsent is tried again with the next question, which pages and starts ask all the time.
 
     async def talk_once(self) -> None:
-        """Send what is unsent and ask for the expectations; keeps the last answer when that fails."""
+        """Send what is unsent and ask what is known; keeps the last answer when that fails."""
         self._asked_at = self._clock()
         try:
             await self._send()
-            self._known = await self._ask()
+            await self._ask()
         except ClientError as error:
             if not self._is_away:
                 self._log.warning("The services process does not answer (%s): starts go on without estimates.", error)
@@ -130,10 +129,7 @@ class StartHistory:
             if self._unsent and self._unsent[0] is start:
                 self._unsent.popleft()
 
-    async def _ask(self) -> dict[str, dict[Phase, float]]:
+    async def _ask(self) -> None:
         told = await self._client.expectations()
-        self._stage_times, self._accuracy = from_spreads(told.stages), told.accuracy
-        return {
-            digest: {Phase(phase): seconds for phase, seconds in phases.items() if phase in set(Phase)}
-            for digest, phases in told.environments.items()
-        }
+        self._stage_times = from_spreads(told.stages)
+        self._accuracy, self._claims_accuracy = told.accuracy, told.claims

@@ -7,7 +7,7 @@ from tornado import web
 
 from hub.auth import HubOnlyHandler
 from hub.capacity.actions import remember
-from hub.starts.actions import expectations, record_start
+from hub.starts.actions import record_start
 from studiolo.wire import Expectations, StartRecord
 
 
@@ -30,9 +30,7 @@ class ExpectationsHandler(HubOnlyHandler):
     """`GET api/expectations`: how long starts are expected to take."""
 
     async def get(self) -> None:
-        """Seconds by phase, by environment digest; how long each stage took; and how good the forecasts were."""
+        """How long each stage took, and how good the forecasts were."""
         learned = await self.services.lessons.learned()
-        answer = Expectations(
-            environments=await expectations(self.services.database), stages=learned.stages, accuracy=learned.accuracy
-        )
+        answer = Expectations(stages=learned.stages, accuracy=learned.accuracy, claims=learned.claims)
         self.write(answer.model_dump_json())

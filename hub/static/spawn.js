@@ -10,8 +10,14 @@ const text = (id, words) => {
 
 // Forecasts of every pair: each text once, and which of them is whose. Empty where nobody makes any.
 const forecasts = () => JSON.parse(document.getElementById("forecasts").textContent.trim() || "null");
+// Where a workspace waits already, what is ticked in some fields keeps one from getting it: then others hold.
+const claims = (all) =>
+  !all.fields?.some((name) =>
+    form.querySelector(`[name=${name}]:checked, [name=${name}][type=hidden]:not([value=""])`),
+  );
 const cellOf = (all, environment, hardware) => {
-  const cell = all?.cells[all.pairs[environment]?.[hardware]];
+  const without = claims(all) ? undefined : all.without_claims[environment]?.[hardware];
+  const cell = all.cells[without ?? all.pairs[environment]?.[hardware]];
   if (!cell) return null;
   const [hardwareTone, hardwareWords, softwareTone, softwareWords, time, instead, insteadWords] = cell;
   return { hardwareTone, hardwareWords, softwareTone, softwareWords, time, instead, insteadWords };

@@ -192,7 +192,7 @@ async def test_of_hundreds_of_starts_under_changing_load_the_metrics_say_how_goo
         address = f"http://{NODE_ADDRESS}:{hub.settings.metrics.hub_port}/metrics"
         exposed = scrape(httpx.get(address, trust_env=False, timeout=30).text)
         names = ("studiolo_forecast_median_error_ratio", "studiolo_forecast_within_30_percent_ratio")
-        error, close = [value(exposed, name) for name in names]
+        error, close = [value(exposed, name, way="normal") for name in names]
         return error, close
 
     await asyncio.to_thread(

@@ -189,7 +189,7 @@ class FakeHub:
         self.hub_token = "token-hub"
         self.starts: Starts = Starts()
         self.recorded: list[Json] = []
-        self.expected: Json = {}
+        self.accuracy: Json = {}
         self.credentials: dict[tuple[str, str], Json] = {}
         """What was sent, by owner and name."""
         self.requests: list[httpx.Request] = []
@@ -364,7 +364,7 @@ class FakeHub:
             if path == "starts":
                 self.recorded.append(json.loads(request.content))
                 return httpx.Response(201, json={})
-            return httpx.Response(200, json={"environments": self.expected})
+            return httpx.Response(200, json={"accuracy": self.accuracy})
         caller = self._caller(request)
         if caller is None:
             raise Refusal(403, "Sign in, or send a token that has the scope access:services!service=studiolo.")

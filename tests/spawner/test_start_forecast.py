@@ -25,6 +25,13 @@ READY = StartForecast(
     stages=((Stage.SCHEDULING, 1), (Stage.CONTAINERS, 1), (Stage.SERVER, 3)),
     spreads=SPREADS,
 )
+CLAIM = StartForecast(
+    kind="ready",
+    seconds=0.75,
+    stages=((Stage.CLAIM, 0.5), (Stage.LAB, 0.25)),
+    otherwise=READY.stages,
+    spreads={**SPREADS, Stage.CLAIM: Spread(usual=0.5, slow=1, slowest=3)},
+)
 PULL = StartForecast(
     kind="pull",
     seconds=65,
@@ -34,8 +41,15 @@ PULL = StartForecast(
 
 
 def test_phases_of_the_waiting_page_take_what_their_stages_take() -> None:
-    assert PULL.phase_seconds() == {Phase.ROOM: 1, Phase.SOFTWARE: 61, Phase.SERVER: 3}
+    assert PULL.phase_seconds() == {Phase.ROOM: 1, Phase.SOFTWARE: 61, Phase.SERVER: 3, Phase.LAB: 0}
     assert UNKNOWN_FORECAST.phase_seconds() == {}
+
+
+def test_a_start_that_is_to_claim_a_warm_pod_has_other_stages_once_the_claim_has_come_to_nothing() -> None:
+    assert CLAIM.phase_seconds() == {Phase.ROOM: 0.5, Phase.SOFTWARE: 0, Phase.SERVER: 0, Phase.LAB: 0.25}
+    normal = CLAIM.without_claim()
+    assert (normal.stages, normal.is_claim) == (READY.stages, False)
+    assert READY.without_claim() is READY
 
 
 @pytest.mark.parametrize(
@@ -91,8 +105,36 @@ async def test_whoever_waits_is_told_of_a_stage_that_nobody_expected() -> None:
     await asyncio.sleep(1)
     shown.enter(Stage.NODE)
     assert shown.progress.of(Phase.ROOM).expected_seconds == 201
-    left = shown.progress.seconds_left(asyncio.get_running_loop().time())
-    assert left is None  # of the last phase nobody said anything
+    assert shown.progress.seconds_left(asyncio.get_running_loop().time()) == 204
+
+
+@pytest.mark.looptime
+async def test_a_countdown_of_a_claim_that_came_to_nothing_is_put_right_and_the_promise_stays_what_it_was() -> None:
+    shown = board(CLAIM)
+    shown.begin(Phase.ROOM)
+    shown.enter(Stage.CLAIM)
+    loop = asyncio.get_running_loop()
+    assert shown.progress.seconds_left(loop.time()) == 0.75
+    await asyncio.sleep(0.25)
+    assert shown.progress.seconds_left(loop.time()) == 0.5
+    shown.go_normal()
+    assert shown.progress.seconds_left(loop.time()) == 5
+    await asyncio.sleep(1)
+    shown.finish(Phase.ROOM)
+    assert shown.progress.seconds_left(loop.time()) == 4
+    assert shown.forecast is CLAIM
+    assert shown.stage_seconds() == {Stage.CLAIM: 0.25, Stage.SCHEDULING: 1}
+
+
+@pytest.mark.looptime
+async def test_a_claim_that_nobody_promised_changes_no_promise_where_it_comes_to_nothing() -> None:
+    shown = board(READY)
+    shown.begin(Phase.ROOM)
+    shown.enter(Stage.SCHEDULING)
+    shown.enter(Stage.CLAIM)
+    await asyncio.sleep(0.5)
+    shown.go_normal()
+    assert shown.progress.seconds_left(asyncio.get_running_loop().time()) == 5
 
 
 @pytest.mark.looptime

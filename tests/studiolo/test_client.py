@@ -198,7 +198,7 @@ async def test_services_that_are_away_are_told_from_a_hub_that_is() -> None:
 
 async def test_the_hub_reads_what_to_expect_and_records_starts() -> None:
     fake = FakeHub()
-    fake.expected = {"digest": {"room": 0.1, "server": 1.5}}
+    fake.accuracy = {"starts": 3}
     record = StartRecord(
         user="alice",
         server="",
@@ -210,7 +210,7 @@ async def test_the_hub_reads_what_to_expect_and_records_starts() -> None:
         started_at=datetime(2026, 3, 1, tzinfo=UTC),
     )
     async with Studiolo(URL, fake.hub_token, timeout=0.3, transport=fake.transport) as studiolo:
-        assert (await studiolo.expectations()).environments == {"digest": {"room": 0.1, "server": 1.5}}
+        assert (await studiolo.expectations()).accuracy.starts == 3
         await studiolo.record_start(record)
     assert StartRecord.model_validate(fake.recorded[0]) == record
 

@@ -77,9 +77,11 @@ def test_a_start_record_that_makes_no_sense_is_refused(change: dict[str, Any]) -
 
 
 def test_expectations_are_never_negative() -> None:
-    assert Expectations.model_validate({}).environments == {}
+    assert Expectations.model_validate({}).stages == ()
     with pytest.raises(ValidationError):
-        Expectations.model_validate({"environments": {"abc": {"room": -1}}})
+        Expectations.model_validate(
+            {"stages": [{"stage": "server", "usual": -1, "slow": 1, "slowest": 1, "weight": 1}]}
+        )
 
 
 @pytest.mark.parametrize(

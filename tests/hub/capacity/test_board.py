@@ -18,10 +18,9 @@ from hub.capacity.tally import find_room
 from hub.capacity.view import NodeRoom, View
 from spawner.admission import Capacity, Held, MachineState
 from spawner.environments import BuildFailed
+from spawner.plan import Identity, LaunchPlan, Shape
 from spawner.stages import Stage
-from spawner.start_forecast import UNKNOWN_FORECAST
 from studiolo.catalog import Catalog, Environment
-from studiolo.choice import Choice
 from studiolo.wire import StageSpread
 from tests.hub.capacity.shapes import GIB, IMAGE, LARGE, NOW, ONE_GPU, SMALL, amount, node, pod
 
@@ -61,6 +60,26 @@ def cluster(picture: Any, clock: Callable[[], float] = lambda: 0.0, times: Stage
     return ForecastBoard(rooms, catalogs=HOLDERS, times=lambda: times or StageTimes(), wall=lambda: NOW)
 
 
+def plan(hardware: Any = SMALL, environment: Environment = PYTHON) -> LaunchPlan:
+    identity = Identity(user="alice", server="", teams=(), home="alice")
+    return LaunchPlan(shape=Shape(environment=environment, hardware=hardware), identity=identity)
+
+
+class FakeWarm:
+    """One pod waits, of python on small, for everybody but bob."""
+
+    is_there = True
+
+    def look(self) -> FakeWarm:
+        return self
+
+    def is_for(self, plan: LaunchPlan) -> bool:
+        return self.is_there and plan.shape.hardware is SMALL and self.may_claim(plan)
+
+    def may_claim(self, plan: LaunchPlan) -> bool:
+        return plan.identity.user != "bob"
+
+
 def kinds(forecasts: tuple[Forecast, ...]) -> dict[str, Kind]:
     return {each.hardware: each.kind for each in forecasts}
 
@@ -79,7 +98,7 @@ def test_where_nobody_knows_nodes_a_start_takes_what_it_always_took_and_nothing_
         picture.is_known = False
     board = cluster(picture)
     assert set(kinds(board.forecasts(())).values()) == {Kind.READY}
-    assert board.instead(Choice(environment="python", hardware="gpu"), ()) == ()
+    assert board.instead(plan(ONE_GPU)) == ()
 
 
 def test_one_look_at_the_nodes_serves_everybody_for_two_seconds() -> None:
@@ -95,24 +114,43 @@ def test_one_look_at_the_nodes_serves_everybody_for_two_seconds() -> None:
 
 
 def test_at_the_click_a_start_is_told_its_stages_and_how_long_any_stage_takes() -> None:
-    told = cluster(FakePicture(node("a"))).at_click(Choice(environment="python", hardware="small"), ())
+    told = cluster(FakePicture(node("a"))).at_click(plan())
     assert told.kind == "pull"
     assert [stage for stage, _ in told.stages][:2] == [Stage.SCHEDULING, Stage.PULL]
     assert set(told.spreads) == set(Stage)
 
 
-@pytest.mark.parametrize(
-    "choice", [{"environment": "gone", "hardware": "small"}, {"environment": "python", "hardware": "gone"}]
-)
-def test_of_what_has_left_the_catalog_nothing_is_promised(choice: dict[str, str]) -> None:
-    board = cluster(FakePicture(node()))
-    assert board.at_click(Choice(**choice), ()) is UNKNOWN_FORECAST
-    assert board.instead(Choice(**choice), ()) == ()
+def test_a_start_is_told_of_the_very_image_that_it_is_to_run_whatever_the_catalog_names_by_now() -> None:
+    board = cluster(FakePicture(node(images=(IMAGE,))))
+    older = Environment(name="python", title="Python", image=IMAGE.replace("aa", "bb"))
+    assert [board.at_click(plan(environment=each)).kind for each in (PYTHON, older)] == ["ready", "pull"]
 
 
-def test_instead_of_what_does_not_start_comes_what_does_best_first() -> None:
-    board = cluster(FakePicture(node("a", pod(gpus=1), cpu=8, memory=32, gpus=1, images=(IMAGE,))))
-    assert board.instead(Choice(environment="python", hardware="gpu"), ()) == (SMALL, LARGE)
+def test_who_claims_a_warm_pod_is_promised_a_second_and_all_others_what_a_normal_start_takes() -> None:
+    warm = FakeWarm()
+    rooms = ClusterRooms(lambda: FakePicture(node(images=(IMAGE,))), clock=lambda: 0.0)  # type: ignore[arg-type,return-value]
+    board = ForecastBoard(rooms, catalogs=HOLDERS, times=StageTimes, warm=warm, wall=lambda: NOW)
+
+    def claims(user: str) -> list[str]:
+        identity = Identity(user=user, server="", teams=(), home=user)
+        found = board.forecasts((), lambda shape: LaunchPlan(shape=shape, identity=identity))
+        return [each.hardware for each in found if each.is_claim]
+
+    assert (claims("alice"), claims("bob")) == (["small"], [])
+    assert not any(each.is_claim for each in board.forecasts(()))
+    told, normal = board.at_click(plan()), board.at_click(plan(LARGE))
+    assert [stage for stage, _ in told.stages] == [Stage.CLAIM, Stage.LAB]
+    assert (told.otherwise, normal.otherwise) == (normal.stages, ())
+    assert board.may_claim(plan())
+    warm.is_there = False  # somebody took the last, and at once the normal forecast holds
+    assert claims("alice") == []
+    assert not board.at_click(plan()).is_claim
+
+
+def test_where_every_node_is_full_the_hardware_of_a_warm_pod_is_offered_instead() -> None:
+    rooms = ClusterRooms(lambda: FakePicture(node("a", pod(cpu=4))), clock=lambda: 0.0)  # type: ignore[arg-type,return-value]
+    board = ForecastBoard(rooms, catalogs=HOLDERS, times=StageTimes, warm=FakeWarm(), wall=lambda: NOW)
+    assert board.instead(plan(LARGE)) == (SMALL,)
 
 
 def test_what_a_quota_refuses_is_told_before_the_click_and_at_it_and_is_nobody_s_best_offer() -> None:
@@ -121,8 +159,8 @@ def test_what_a_quota_refuses_is_told_before_the_click_and_at_it_and_is_nobody_s
     board = ForecastBoard(rooms, catalogs=HOLDERS, times=StageTimes, quotas=lambda: (quota,), wall=lambda: NOW)
     large = next(each for each in board.forecasts(()) if each.hardware == "large")
     assert (large.kind, large.quota, large.instead) == (Kind.NEVER, 'the quota "people"', "small")
-    assert board.at_click(Choice(environment="python", hardware="large"), ()).kind == "never"
-    assert board.instead(Choice(environment="python", hardware="gpu"), ()) == (SMALL,)
+    assert board.at_click(plan(LARGE)).kind == "never"
+    assert board.instead(plan(ONE_GPU)) == (SMALL,)
 
 
 def parts(state: MachineState, **store: Any) -> Any:

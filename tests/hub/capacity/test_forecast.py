@@ -18,6 +18,7 @@ from hub.capacity.forecast import (
     best_offers,
     cluster_room,
     forecast,
+    normal_stages,
     with_offers,
 )
 from hub.capacity.forecast_words import wait_of, words_of
@@ -26,7 +27,6 @@ from hub.capacity.stage_times import PRIORS, Measured, StageTimes, sum_up
 from hub.capacity.tally import find_room
 from hub.capacity.view import NodeRoom, View
 from spawner.amounts import needs_of
-from spawner.progress import Phase
 from spawner.stages import Stage
 from studiolo.catalog import Hardware
 from tests.hub.capacity.shapes import (
@@ -177,18 +177,46 @@ def test_before_any_history_there_is_a_forecast_that_says_it_is_not_measured() -
     assert forecast(asked(), on(node(images=HAS)), MEASURED).is_measured
 
 
-def test_every_stage_has_its_own_estimate_and_the_waiting_page_its_wider_phases() -> None:
+def test_every_stage_has_its_own_estimate() -> None:
     found = forecast(asked(), on(node()), MEASURED)
     assert [entry.stage for entry in found.stages] == [
         *(Stage.SCHEDULING, Stage.PULL, Stage.CONTAINERS, Stage.SERVER, Stage.LAB)
     ]
-    assert found.phase_seconds() == {
-        Phase.ROOM: 0.2,
-        Phase.SOFTWARE: pytest.approx(170.8),
-        Phase.SERVER: 2.5,
-        Phase.LAB: 0.3,
-    }
     assert found.seconds == pytest.approx(173.8)
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        pytest.param(on(node(images=HAS)), id="also where there is room"),
+        pytest.param(on(node("a", pod(cpu=4))), id="on nodes that are full"),
+        pytest.param(Room(place=Place.UNKNOWN), id="where nobody may look at nodes"),
+    ],
+)
+def test_who_has_a_warm_pod_waiting_is_ready_in_a_second(room: Room) -> None:
+    spent = Quota(title='the quota "people"', left=amount(cpu=0, memory=0))
+    found = forecast(asked(), room, MEASURED, quotas=(spent,), is_awaited=True)  # it has its part of the quota
+    assert said(found) == "ready in about 1 s"
+    assert (found.is_claim, found.is_room_known, found.is_measured) == (True, True, False)
+    assert [entry.stage for entry in found.stages] == [Stage.CLAIM, Stage.LAB]
+
+
+def test_a_claim_takes_what_claims_of_that_shape_took() -> None:
+    claims = [
+        Measured(at=NOW, environment="python", digest=IMAGE, hardware=name, group="", stages=stages)
+        for name, seconds in (("small", 0.2), ("large", 6.0))
+        for stages in [{Stage.CLAIM: seconds, Stage.LAB: 0.1}] * 5
+    ]
+    times = sum_up(claims, now=NOW)
+    seconds = [forecast(asked(entry), on(), times, is_awaited=True).seconds for entry in (SMALL, LARGE)]
+    assert seconds == pytest.approx([0.3, 6.1])
+    assert forecast(asked(), on(), times, is_awaited=True).is_measured
+
+
+def test_what_does_not_start_has_stages_all_the_same_for_who_tries() -> None:
+    assert [stage for stage, _ in normal_stages(asked(), on(node("a", pod(cpu=4))), MEASURED)] == [
+        *(Stage.SCHEDULING, Stage.CONTAINERS, Stage.SERVER, Stage.LAB)
+    ]
 
 
 def test_on_one_machine_software_is_installed() -> None:

@@ -108,6 +108,31 @@ async def test_a_failed_start_is_kept_and_says_nothing_of_how_long_a_good_one_ta
     assert (await Lessons(database).learned(now=NOON)).stages == ()
 
 
+def a_claim(**changes: Any) -> StartRecord:
+    promised = StartForecast(kind="ready", seconds=0.5, stages={"claim": 0.375, "lab": 0.125})
+    facts = {"outcome": "claimed", "stages": {"claim": 0.75, "lab": 0.25}, "forecast": promised}
+    return a_start(**{**facts, **changes})
+
+
+async def test_claimed_starts_are_measured_and_judged_apart_from_normal_ones(database: Database) -> None:
+    await remember(database, a_start(), now=NOON)
+    await remember(database, a_claim(), now=NOON)
+    learned = await Lessons(database).learned(now=NOON)
+    assert usual(learned.stages, "claim", software="d1", hardware="small") == 0.75
+    assert usual(learned.stages, "server") == 3.0
+    assert (learned.accuracy.starts, learned.accuracy.median_error) == (1, 0.25)
+    assert (learned.claims.starts, learned.claims.median_error) == (1, 0.5)
+
+
+async def test_a_promise_of_a_warm_pod_that_came_to_nothing_is_held_against_what_came(database: Database) -> None:
+    stages = {"claim": 0.25, "scheduling": 0.75, "server": 4.0}
+    await remember(database, a_claim(outcome="ready", stages=stages), now=NOON)
+    learned = await Lessons(database).learned(now=NOON)
+    assert (learned.claims.median_error, learned.accuracy.starts) == (0.9, 0)
+    assert usual(learned.stages, "claim") is None
+    assert usual(learned.stages, "server") == 4.0
+
+
 async def test_a_start_of_an_older_hub_has_no_stages_and_is_not_kept(database: Database) -> None:
     await remember(database, a_start(stages={}), now=NOON)
     assert rows(database) == 0

@@ -15,8 +15,10 @@ import pytest
 from hub.capacity.picture import ASK_AGAIN_SECONDS, REMEMBERED_SECONDS, Picture, placed_of
 from hub.capacity.view import View
 from spawner.amounts import Amount
+from spawner.installation import KIND_LABEL, WORKSPACE
 from spawner.kube_feed import Pauses, Persistence
 from spawner.node_watch import NodeWatch
+from spawner.warm_pod import WARM
 from studiolo.catalog_model import Toleration
 from tests.fakes.fake_kubernetes import NAMESPACE, PATIENCE_SECONDS, FakeKubernetes
 from tests.hub.capacity.shapes import GIB, GPU, IMAGE, SMALL, hardware
@@ -277,3 +279,18 @@ def test_a_pod_gives_way_by_its_priority_and_ends_by_its_deadline() -> None:
 def test_an_image_is_there_once_its_container_has_run(state: dict[str, Any], images: tuple[str, ...]) -> None:
     raw = {"spec": {"containers": [{"image": IMAGE}]}, "status": {"containerStatuses": [{"state": state}]}}
     assert placed_of(raw).images == images
+
+
+@pytest.mark.parametrize("gives_way", [True, False])
+async def test_a_warm_pod_counts_as_what_gives_way_for_who_asks_that_until_it_is_somebody_s(*, gives_way: bool) -> None:
+    async with FakeKubernetes() as api:
+        put_node(api, "node1")
+        warm = a_pod("warm", "node1")
+        warm["metadata"]["labels"] = {KIND_LABEL: WARM}
+        api.put_for_test("pods", warm)
+        api.fail_for_test(403, times=1, verb="list pods")
+        async with watching(api, warm_gives_way=gives_way) as picture:
+            view = await until(picture, lambda view: left(view) == [3000])
+            assert [node.could_free.cpu_millis for node in view.nodes] == [4000 if gives_way else 3000]
+            api.change_for_test("pods", "warm", {"metadata": {"labels": {KIND_LABEL: WORKSPACE}}})
+            await until(picture, lambda view: [node.could_free.cpu_millis for node in view.nodes] == [3000])

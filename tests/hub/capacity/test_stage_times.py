@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.capacity.stage_times import HALF_LIFE, PRIORS, Measured, StageTimes, spread_of, sum_up
+from hub.capacity.stage_times import HALF_LIFE, PRIORS, Measured, StageTimes, lesson_of, spread_of, sum_up
 from spawner.stages import Spread, Stage
 from tests.hub.capacity.shapes import IMAGE, NOW
 
@@ -39,6 +39,30 @@ def test_half_of_the_starts_took_less_than_usual() -> None:
     )
     assert spread_of([(1, 1), (2, 1)]).usual == 1.5
     assert spread_of([(3, 0.1)]) == Spread(usual=3, slow=3, slowest=3, weight=0.1)
+
+
+@pytest.mark.parametrize(
+    ("stages", "is_claimed", "lesson"),
+    [
+        pytest.param(
+            {Stage.SCHEDULING: 0.25, Stage.CLAIM: 0.5, Stage.LAB: 0.125},
+            True,
+            {Stage.CLAIM: 0.75, Stage.LAB: 0.125},
+            id="before a claim nothing is done that a normal start does",
+        ),
+        pytest.param(
+            {Stage.CLAIM: 0.5, Stage.SCHEDULING: 1, Stage.SERVER: 2},
+            False,
+            {Stage.SCHEDULING: 1, Stage.SERVER: 2},
+            id="a claim that came to nothing is none",
+        ),
+        pytest.param({Stage.CLAIM: 0.5}, True, {Stage.CLAIM: 0.5}, id="nobody watched the last stage"),
+    ],
+)
+def test_claimed_starts_say_how_long_claims_take_and_nothing_else(
+    stages: dict[Stage, float], lesson: dict[Stage, float], *, is_claimed: bool
+) -> None:
+    assert lesson_of(stages, is_claimed=is_claimed) == lesson
 
 
 def test_one_slow_start_changes_nothing() -> None:

@@ -76,11 +76,15 @@ def every_error(error: type[StartError] = StartError) -> Iterator[type[StartErro
 
 
 def test_claims_are_counted_by_how_they_ended(metrics: WorkspaceMetrics, registry: CollectorRegistry) -> None:
-    metrics.claim_ended(None)
-    metrics.claim_ended(Miss.NO_POD)
+    assert value(exposed(registry), "studiolo_claims_total", outcome="claimed") == 0  # so the first is an increase
+    metrics.claim_ended(None, 0.25)
+    metrics.claim_ended(Miss.AGENT, 0.15)
+    metrics.claim_ended(Miss.DATA, None)
     found = exposed(registry)
-    assert value(found, "studiolo_claims_total", outcome="claimed") == 1
-    assert value(found, "studiolo_claims_total", outcome="no_pod") == 1
+    for outcome in ("claimed", "agent", "data"):
+        assert value(found, "studiolo_claims_total", outcome=outcome) == 1
+    took = {dict(key)["outcome"]: seconds for key, seconds in found["studiolo_claim_seconds_sum"].items()}
+    assert took == {"claimed": 0.25, "agent": 0.15}  # of who tried nothing there is nothing to measure
 
 
 def test_every_way_to_fail_is_told_apart(metrics: WorkspaceMetrics, registry: CollectorRegistry) -> None:

@@ -107,10 +107,7 @@ def test_a_price_is_shown_as_it_was_written(amount: Decimal | None, currency: st
     [
         pytest.param({"is_ready": True}, Tone.OK, "ready", "", True, id="ready, nothing known"),
         pytest.param(
-            {"is_ready": True, "expected_seconds": 1.6}, Tone.OK, "ready in about 2 s", "about 2 s", True, id="ready"
-        ),
-        pytest.param(
-            {"is_ready": False, "expected_seconds": 1.6},
+            {"is_ready": False},
             Tone.SOON,
             "is installed at first use: takes minutes, once",
             "minutes, the first time",

@@ -20,7 +20,7 @@ def place(catalog: Catalog, pods: Any = None) -> ClusterPlace:
             current=catalog, newer_is_coming=lambda name: name == "pytorch"
         ),
         starts=NoHistory(),  # type: ignore[arg-type]  # it knows nothing
-        forecasts=SimpleNamespace(forecasts=lambda _teams: ()),  # type: ignore[arg-type]  # nobody makes any
+        forecasts=SimpleNamespace(forecasts=lambda *_: ()),  # type: ignore[arg-type]  # nobody makes any
         pods=lambda: pods,
         clock=lambda: 1000.0,
     )

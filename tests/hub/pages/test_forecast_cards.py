@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hub.capacity.forecast import Forecast, Kind, Why
-from hub.pages.forecast_cards import ForecastTable, forecast_table
+from hub.pages.forecast_cards import ForecastTable, ForecastTables, forecast_table
 from hub.pages.tones import Tone
 from tests.hub.capacity.shapes import LARGE, NOW, ONE_GPU, SMALL
 
@@ -48,13 +48,28 @@ def test_what_does_not_start_names_what_does() -> None:
 def test_of_a_pair_that_nobody_forecasts_nothing_is_said() -> None:
     assert TABLE.of("python", None) is None
     assert ForecastTable().of("python", "small") is None
-    assert ForecastTable().as_json() == ""
+    assert ForecastTables(usual=ForecastTable()).as_json() == ""
 
 
 def test_a_script_gets_each_text_once_and_every_pair() -> None:
     twice = forecast_table(
         (of("small", Kind.READY, 4), of("large", Kind.READY, 4)), (SMALL, LARGE), timezone="UTC", now=NOW
     )
-    told = json.loads(twice.as_json())
+    told = json.loads(ForecastTables(usual=twice).as_json())
     assert told["pairs"] == {"python": {"small": 0, "large": 0}}
     assert told["cells"] == [["ok", "ready in about 4 s", "ok", "ready in about 4 s", "about 4 s", "", ""]]
+    assert "fields" not in told
+
+
+def test_a_script_also_gets_what_holds_for_who_claims_no_warm_pod_where_that_is_something_else() -> None:
+    usual, normal = (
+        forecast_table((of("small", kind, 1), of("large", Kind.READY, 4)), (SMALL, LARGE), timezone="UTC", now=NOW)
+        for kind in (Kind.READY, Kind.PULL)
+    )
+    tables = ForecastTables(usual=usual, without_claims=normal, fields=("data",))
+    told = json.loads(tables.as_json())
+    assert told["fields"] == ["data"]
+    assert told["without_claims"] == {"python": {"small": 2}}
+    assert told["cells"][2][1] == "about 1 s (the image must be pulled)"
+    assert (tables.table(is_claim=True), tables.table(is_claim=False)) == (usual, normal)
+    assert ForecastTables(usual=usual).table(is_claim=False) is usual

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from hub.capacity.forecast import Forecast, Kind
 from hub.pages.spawn_request import typed_wish
 from hub.pages.spawn_view import SERVICES_AWAY, Offer, SpawnView, Target, Wish, linked_wish, remembered_wish, spawn_view
 from spawner.admission import MachineState
@@ -87,7 +88,8 @@ def test_the_default_is_skipped_where_it_cannot_start(new_workspace: Target, off
 
 
 def test_the_summary_says_what_the_button_will_do(new_workspace: Target, offer: Callable[..., Offer]) -> None:
-    summary = spawn_view(new_workspace, offer(software={"python": {"expected_seconds": 1.2}}), NOTHING).summary
+    ready = Forecast(environment="python", hardware="small", kind=Kind.READY, seconds=1.2)
+    summary = spawn_view(new_workspace, replace(offer(), forecasts=(ready,)), NOTHING).summary
     assert (summary.software, summary.hardware, summary.time) == ("Python", "Small", "about 1 s")
 
 

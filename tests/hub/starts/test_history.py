@@ -7,12 +7,14 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 
+from hub.capacity.stage_times import PRIORS
 from hub.starts.history import FRESH, LIMIT, MAX_UNSENT, StartHistory
-from spawner.progress import Phase
+from spawner.stages import Stage
 from studiolo.client import Studiolo
 from studiolo.wire import StartRecord
 
@@ -32,7 +34,7 @@ class FakeServices:
     """A services process that works, hangs, breaks or talks nonsense."""
 
     def __init__(self) -> None:
-        self.environments: dict[str, dict[str, float]] = {"d1": {"server": 2.0, "of-a-later-version": 1.0}}
+        self.stages: list[Any] = [{"stage": "server", "usual": 2.0, "slow": 2.0, "slowest": 2.0, "weight": 3.0}]
         self.received: list[StartRecord] = []
         self.asked = 0
         self.was_asked = asyncio.Event()
@@ -50,7 +52,7 @@ class FakeServices:
             return httpx.Response(201)
         self.asked += 1
         self.was_asked.set()
-        return httpx.Response(200, json={"environments": self.environments})
+        return httpx.Response(200, json={"stages": self.stages, "claims": {"starts": 7}})
 
 
 class Clock:
@@ -79,6 +81,11 @@ async def history(services_fake: FakeServices, clock: Clock) -> AsyncIterator[St
         yield StartHistory(client, log=logging.getLogger("test"), clock=clock)
 
 
+def usual(history: StartHistory) -> float:
+    """Seconds that a server takes to start, as far as is known."""
+    return history.stage_times.of(Stage.SERVER, digest="d1", environment="python", hardware="small").usual
+
+
 def refuses_connections() -> httpx.Response:
     raise httpx.ConnectError("connection refused")
 
@@ -88,18 +95,18 @@ TROUBLES = [
     pytest.param(lambda: httpx.Response(500), id="broken"),
     pytest.param(lambda: httpx.Response(403), id="refuses our token"),
     pytest.param(lambda: httpx.Response(200, text="<html>"), id="talks nonsense"),
-    pytest.param(lambda: httpx.Response(200, json={"environments": {"d1": {"server": "x"}}}), id="talks other words"),
+    pytest.param(lambda: httpx.Response(200, json={"stages": "x"}), id="talks other words"),
 ]
 
 
 async def test_the_first_question_is_answered_at_once_with_nothing(history: StartHistory) -> None:
-    assert history.expected("d1") == {}
+    assert usual(history) == PRIORS[Stage.SERVER].usual
 
 
 async def test_the_answer_is_there_for_the_next_who_ask(history: StartHistory) -> None:
     await history.talk_once()
-    assert history.expected("d1") == {Phase.SERVER: 2.0}
-    assert history.expected("unknown") == {}
+    assert usual(history) == 2.0
+    assert (history.accuracy.starts, history.claims_accuracy.starts) == (0, 7)
     assert not history.is_away
 
 
@@ -111,7 +118,7 @@ async def test_in_trouble_the_last_answer_stays_and_pages_can_say_so(
     services_fake.trouble = trouble
     await history.talk_once()
     assert history.is_away
-    assert history.expected("d1") == {Phase.SERVER: 2.0}
+    assert usual(history) == 2.0
     services_fake.trouble = None
     await history.talk_once()
     assert not history.is_away
@@ -187,11 +194,11 @@ async def test_the_background_asks_when_somebody_wants_to_know_and_not_more_ofte
     running = asyncio.create_task(history.run())
     await until_asked(1)
     for _ in range(100):
-        history.expected("d1")
+        assert history.stage_times
         await asyncio.sleep(0)
     assert services_fake.asked == 1
     clock.now += FRESH.total_seconds()
-    history.expected("d1")
+    assert history.stage_times
     await until_asked(2)
     running.cancel()
 

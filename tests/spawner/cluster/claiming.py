@@ -46,6 +46,9 @@ class FakeAgents:
     had: dict[str, str] = field(default_factory=dict)
     """By uid of a pod, whose identity it got: also where nobody was told so."""
 
+    def is_on(self, node: str) -> bool:
+        return node == "node1"
+
     async def give(self, order: Order, node: str) -> Given:
         assert node == "node1"
         await asyncio.sleep(0)

@@ -49,9 +49,11 @@ class Counted(NoMeter):
 
     def __init__(self) -> None:
         self.claims: list[Miss | None] = []
+        self.seconds: list[float | None] = []
 
-    def claim_ended(self, miss: Miss | None) -> None:
+    def claim_ended(self, miss: Miss | None, seconds: float | None) -> None:
         self.claims.append(miss)
+        self.seconds.append(seconds)
 
 
 class HubDied(BaseException):

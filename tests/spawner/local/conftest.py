@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +24,6 @@ from spawner.machine import Machine, running_records
 from spawner.parked_servers import NothingParked, ParkedServers
 from spawner.parts import SpawnerParts, StartRecord
 from spawner.processes import kill_all, started_as
-from spawner.progress import Phase
 from spawner.record import read_record
 from studiolo.catalog import Catalog
 from tests.fakes.hub_objects import HubObjects
@@ -195,9 +194,6 @@ class RememberedStarts:
 
     def __init__(self) -> None:
         self.told: list[StartRecord] = []
-
-    def expected(self, environment_digest: str) -> Mapping[Phase, float]:
-        return {Phase.SERVER: 2.0} if environment_digest == "digest-of-python" else {}
 
     def record(self, start: StartRecord) -> None:
         self.told.append(start)

@@ -35,7 +35,7 @@ class FakeMeter:
     def orphans_ended(self, count: int) -> None:
         raise AssertionError("there were none")
 
-    def claim_ended(self, miss: Miss | None) -> None:
+    def claim_ended(self, miss: Miss | None, seconds: float | None) -> None:
         raise AssertionError("there are no warm pods")
 
 

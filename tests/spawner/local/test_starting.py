@@ -193,7 +193,6 @@ async def test_start_goes_through_its_phases_and_is_remembered(hub: Any) -> None
     progress = spawner.progress_now()
     assert progress is not None
     assert progress.is_done
-    assert progress.of(Phase.SERVER).expected_seconds == 2.0
     (told,) = hub.starts.told
     assert (told.outcome, told.environment_digest, told.hardware) == ("ready", "digest-of-python", "small")
     assert set(told.stages) == {"scheduling", "server", "lab"}

@@ -1,0 +1,65 @@
+"""Rules that wake somebody, as Prometheus reads them: of what no page shows, because starts go on without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One rule."""
+
+    name: str
+    expression: str
+    lasts: str
+    """How long it has to hold, in Prometheus' words."""
+    summary: str
+    todo: str
+
+
+FAULTS: Final = 'outcome=~"agent|late|pod"'
+"""Of claims: what no person chose and no pool can help."""
+
+ALERTS: Final = (
+    Alert(
+        name="StudioloClaimsFail",
+        expression=f"sum(increase(studiolo_claims_total{{{FAULTS}}}[30m])) > 3 and"
+        f" sum(increase(studiolo_claims_total{{{FAULTS}}}[30m]))"
+        f' > 0.2 * sum(increase(studiolo_claims_total{{outcome=~"claimed|agent|late|pod"}}[30m]))',
+        lasts="5m",
+        summary="More than a fifth of the claims of warm pods come to nothing",
+        todo="Starts go the normal way and are slower. Look at the agents of the nodes: kubectl get pods in their"
+        " namespace, and the hub's log.",
+    ),
+    Alert(
+        name="StudioloNoWarmPods",
+        expression='sum by (environment, hardware) (studiolo_warm_pods{state="wanted"}) > 0 and'
+        ' sum by (environment, hardware) (studiolo_warm_pods{state="ready"}) == 0',
+        lasts="10m",
+        summary="No pod of {{ $labels.environment }} on {{ $labels.hardware }} waits, and some are wanted",
+        todo="The nodes are full, or pods do not park: kubectl get pods -l studiolo.dev/kind=warm, and their logs.",
+    ),
+    Alert(
+        name="StudioloWarmPodsForgotten",
+        expression="time() - max(studiolo_warm_pods_looked_timestamp_seconds) > 300",
+        lasts="5m",
+        summary="Nobody has looked after warm pods for five minutes",
+        todo="The log of the services process says why; it asks again every 15 seconds.",
+    ),
+)
+
+
+def render() -> dict[str, Any]:
+    """The file of rules."""
+    rules = [
+        {
+            "alert": alert.name,
+            "expr": alert.expression,
+            "for": alert.lasts,
+            "labels": {"severity": "warning"},
+            "annotations": {"summary": alert.summary, "description": alert.todo},
+        }
+        for alert in ALERTS
+    ]
+    return {"groups": [{"name": "studiolo", "rules": rules}]}
