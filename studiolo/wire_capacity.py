@@ -78,10 +78,26 @@ class SlotsView(Received):
     cost_per_hour: Decimal | None = None
 
 
+class WarmPodsView(Received):
+    """How many pods of one environment on one hardware wait to be claimed. Each stands in the place of a slot."""
+
+    environment: str
+    title: str
+    hardware: str
+    hardware_title: str
+    wanted: int
+    ready: int
+    parking: int
+    """About to wait."""
+    cost_per_hour: Decimal | None = None
+
+
 class SlotsViews(Received):
     """Of every hardware that holds room."""
 
     slots: tuple[SlotsView, ...]
+    warm: tuple[WarmPodsView, ...] | None = None
+    """None: no pods wait to be claimed in this installation."""
     currency: str = ""
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from hub.bookings.errors import BookingRefused
 from hub.bookings.routes import STATUS, CallerOfCapacity
-from hub.bookings.views import BECAUSE, BECAUSE_IMAGE, booking_lines, slots_views
+from hub.bookings.views import BECAUSE, BECAUSE_IMAGE, booking_lines, slots_views, warm_views
 from hub.prepull.views import image_views
 from hub.roles import SERVICE_PREFIX
 from hub.service_pages import ServicePage
@@ -80,7 +80,7 @@ class CapacityPage(CallerOfCapacity, ServicePage):
                 raise
             self.show("capacity.html", **names, note=f"{error} {error.hint}".strip())
             return
-        teams = who.changeable_teams
+        teams, pool = who.changeable_teams, self.capacity.pool
         self.show(
             "capacity.html",
             **names,
@@ -95,6 +95,7 @@ class CapacityPage(CallerOfCapacity, ServicePage):
             zone=catalog.timezone,
             currency=catalog.currency or "",
             slots=slots_views(self.capacity.slots.planned, catalog) if who.is_admin else None,
+            warm=warm_views(pool.kept, catalog) if who.is_admin and pool is not None else None,
             images=image_views(self.capacity.images.seen) if who.is_admin and self.capacity.images else None,
         )
 

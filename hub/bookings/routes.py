@@ -11,7 +11,7 @@ from tornado import web
 
 from hub.auth import PersonHandler
 from hub.bookings.errors import BookingRefused, NoSuchBooking, NothingToBook, NotTheirsToBook
-from hub.bookings.views import booking_views, slots_views
+from hub.bookings.views import booking_views, slots_views, warm_views
 from hub.credentials.credential import Owner
 from hub.credentials.errors import NoSuchTeam, StandingUnknown
 from hub.credentials.rights import Action, Answer, may
@@ -144,11 +144,12 @@ class OneBookingHandler(CapacityHandler):
 
 
 class SlotsHandler(CapacityHandler):
-    """`api/capacity/slots`: how much room is held for each hardware, for administrators."""
+    """`api/capacity/slots`: how much room is held for each hardware, and which pods wait in it, for administrators."""
 
     async def get(self) -> None:
         """As the last look planned it."""
         await self.check_is_admin()
         catalog = self.capacity.catalog
-        found = slots_views(self.capacity.slots.planned, catalog)
-        self.write(SlotsViews(slots=found, currency=catalog.currency or "").model_dump_json())
+        found, pool = slots_views(self.capacity.slots.planned, catalog), self.capacity.pool
+        warm = None if pool is None else warm_views(pool.kept, catalog)
+        self.write(SlotsViews(slots=found, warm=warm, currency=catalog.currency or "").model_dump_json())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from hub.bookings.booking import BEFORE, State, left_of, shown, state_of
-from studiolo.wire_capacity import BookingView, SlotsView
+from studiolo.wire_capacity import BookingView, SlotsView, WarmPodsView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from hub.bookings.booking import Booking
     from hub.capacity.plan import Slots
+    from hub.capacity.pool import Kept
+    from hub.capacity.pool_plan import Pool
     from studiolo.catalog_model import Catalog
 
 HOUR_SECONDS = 3600
@@ -83,6 +85,29 @@ def slots_views(planned: Iterable[Slots], catalog: Catalog) -> tuple[SlotsView, 
                 at_most=hardware.warm.at_most if hardware and hardware.warm else 0,
                 because=slots.because.value,
                 cost_per_hour=slots.per_hour,
+            )
+        )
+    return tuple(found)
+
+
+def warm_views(kept: Mapping[Pool, Kept], catalog: Catalog) -> tuple[WarmPodsView, ...]:
+    """Which pods wait, as the last look found them, in the order of the catalog's hardware."""
+    order = {entry.name: number for number, entry in enumerate(catalog.hardware)}
+    found = []
+    for (name, on), pods in sorted(kept.items(), key=lambda item: (order.get(item[0][1], len(order)), item[0])):
+        if pods.is_nothing:
+            continue
+        environment, hardware = catalog.environment(name), catalog.hardware_named(on)
+        found.append(
+            WarmPodsView(
+                environment=name,
+                title=environment.title if environment else name,
+                hardware=on,
+                hardware_title=hardware.title if hardware else on,
+                wanted=pods.wanted,
+                ready=pods.ready,
+                parking=pods.parking,
+                cost_per_hour=pods.per_hour(hardware),
             )
         )
     return tuple(found)

@@ -16,6 +16,7 @@ from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from studiolo.client import Studiolo
     from studiolo.wire_capacity import BookingViews
@@ -72,7 +73,7 @@ def bookings(*, as_json: bool) -> None:
                 _shown(one.begins, zone),
                 _shown(one.ends, zone),
                 f"{one.state} {one.note}".strip(),
-                "" if one.cost is None else f"{found.currency} {one.cost}".strip(),
+                _cost(one.cost, found.currency),
             )
             for one in found.bookings
         ),
@@ -115,7 +116,7 @@ def cancel(number: int, *, as_json: bool) -> None:
 @capacity.command()
 @json_option
 def slots(*, as_json: bool) -> None:
-    """Show how much room is held for each hardware, and why (administrators)."""
+    """Show how much room is held for each hardware, and which pods wait in it to be claimed (administrators)."""
     found = ask(lambda studiolo: studiolo.slots())
     if as_json:
         print_json(found.model_dump(mode="json"))
@@ -130,9 +131,29 @@ def slots(*, as_json: bool) -> None:
                 str(one.at_most),
                 str(one.fitting),
                 one.because,
-                "" if one.cost_per_hour is None else f"{found.currency} {one.cost_per_hour}".strip(),
+                _cost(one.cost_per_hour, found.currency),
             )
             for one in found.slots
+        ),
+    )
+    if found.warm is None:
+        return
+    note("")
+    if not found.warm:
+        note("No pod waits to be claimed.")
+        return
+    print_table(
+        ("environment", "hardware", "ready", "parking", "wanted", "cost an hour"),
+        (
+            (
+                one.environment,
+                one.hardware,
+                str(one.ready),
+                str(one.parking),
+                str(one.wanted),
+                _cost(one.cost_per_hour, found.currency),
+            )
+            for one in found.warm
         ),
     )
 
@@ -166,6 +187,10 @@ def images(*, as_json: bool) -> None:
     for one in found.images:
         for failed in one.failed:
             note(f"{failed.node} could not fetch {one.environment} ({failed.tries} times): {failed.reason}")
+
+
+def _cost(amount: Decimal | None, currency: str) -> str:
+    return "" if amount is None else f"{currency} {amount}".strip()
 
 
 def _shown(moment: datetime, zone: ZoneInfo) -> str:
