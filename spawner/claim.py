@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from spawner.claim_rules import Answer, Do, Miss, Step, after, choose, claim_patch, seen
 from spawner.cluster_pods import delete_pod, pod_url, pods_path
-from spawner.identity import USER_LABEL, HomeFolder, Order, TeamFolder
+from spawner.identity import USER_LABEL, GivenCredentials, HomeFolder, Order, TeamFolder
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
 from spawner.probe import wait_for_answer
 
@@ -83,6 +83,7 @@ class Wanted:
     identity: Identity = field(repr=False)
     teams: tuple[str, ...]
     """Folders."""
+    credentials: GivenCredentials = field(default_factory=GivenCredentials)
     probe_path: str
 
     def order(self, pod: PodFacts) -> Order:
@@ -96,6 +97,7 @@ class Wanted:
             user=self.manifest["metadata"]["labels"][USER_LABEL],
             home=self.home,
             teams=tuple(TeamFolder(name=folder) for folder in self.teams),
+            credentials=self.credentials,
             identity=self.identity,
         )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from spawner.credential_mounts import VOLUME as CREDENTIALS_VOLUME
 from spawner.identity import CLAIMED, ORDER_ANNOTATION, PARKED, SEAT_LABEL, SEAT_VOLUME, USER_LABEL, Why
 from spawner.installation import KIND_LABEL, WORKSPACE
 from spawner.late_bound import binds_late
@@ -18,7 +19,7 @@ from spawner.pod_facts import ContainerState
 from spawner.warm_pod import TEMPLATE_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from spawner.identity import Order
     from spawner.plan import LaunchPlan
@@ -41,6 +42,7 @@ class Miss(StrEnum):
     SCRATCH = "scratch"
     MODEL = "model"
     CREDENTIALS = "credentials"
+    """The person has some, and they could not be brought into the pod: the credential broker is away."""
     OTHER_USER = "other_user"
     """The home's owner has a number of their own, and no node with a warm pod shows it as another."""
     EARLY_VARIABLE = "early_variable"
@@ -67,10 +69,16 @@ def why_normal(plan: LaunchPlan, *, keeps_homes: bool) -> Miss | None:
         (bool(plan.data), Miss.DATA),
         (bool(plan.shape.hardware.scratch_bytes), Miss.SCRATCH),
         (plan.model is not None or plan.opened is not None, Miss.MODEL),
-        (bool(plan.identity.credentials), Miss.CREDENTIALS),
-        (not binds_late(name for name, _ in plan.env), Miss.EARLY_VARIABLE),
+        (not binds_late(_variables(plan)), Miss.EARLY_VARIABLE),
     )
     return next((miss for applies, miss in checks if applies), None)
+
+
+def _variables(plan: LaunchPlan) -> Iterator[str]:
+    """The names of those that are the person's, typed or kept as credentials."""
+    yield from (name for name, _ in plan.env)
+    for credential in plan.identity.credentials:
+        yield from credential.env
 
 
 def can_become(warm: Mapping[str, Any], normal: Mapping[str, Any]) -> bool:
@@ -91,7 +99,7 @@ def can_become(warm: Mapping[str, Any], normal: Mapping[str, Any]) -> bool:
 
 _OF_PODS: Final = frozenset({"containers", "volumes"})
 _OF_CONTAINERS: Final = frozenset({"env", "args", "workingDir", "startupProbe", "volumeMounts", "ports"})
-_OF_PEOPLE: Final = frozenset({SEAT_VOLUME, "home"})
+_OF_PEOPLE: Final = frozenset({SEAT_VOLUME, "home", CREDENTIALS_VOLUME})
 
 
 def _rest(part: Mapping[str, Any], but: Collection[str]) -> dict[str, Any]:
@@ -186,6 +194,8 @@ class Answer(StrEnum):
     """No connection to the agent came about: it has not seen the order."""
     REFUSED = "refused"
     """It has, and nothing was sent to the pod."""
+    NO_CREDENTIALS = "no_credentials"
+    """The same, because the person's credentials could not be had."""
     UNSURE = "unsure"
     """The order went out, and nobody knows what became of it."""
     SERVES = "serves"
@@ -202,6 +212,8 @@ agent says it also where its disk fails after the sending."""
 
 def answer_of(why: Why | None) -> Answer:
     """What a refusal of an order that was given once says of the pod. None: the agent did not even read it."""
+    if why is Why.CREDENTIALS:
+        return Answer.NO_CREDENTIALS
     if why is None:
         return Answer.REFUSED
     return Answer.REFUSED if why in NOTHING_SENT else Answer.UNSURE
@@ -248,6 +260,7 @@ _NEXT: Final = {
     Answer.DELIVERED: Step(do=Do.PROBE),
     Answer.UNREACHED: Step(do=Do.NORMAL, ends=True, miss=Miss.AGENT),
     Answer.REFUSED: Step(do=Do.NORMAL, ends=True, miss=Miss.AGENT),
+    Answer.NO_CREDENTIALS: Step(do=Do.NORMAL, ends=True, miss=Miss.CREDENTIALS),
     Answer.UNSURE: Step(do=Do.NORMAL, ends=True, waits=True, miss=Miss.AGENT),
     Answer.SERVES: Step(do=Do.SERVE),
     Answer.SILENT: Step(do=Do.NORMAL, ends=True, waits=True, miss=Miss.POD),

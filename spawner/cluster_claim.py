@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spawner.claim import ClusterClaim, Wanted
 from spawner.claim_rules import Miss, can_become, variables_in, why_normal
+from spawner.credential_mounts import given_credentials
 from spawner.identity import HomeFolder, Identity
 from spawner.manifest import HOME, owner_in
 from spawner.stand_in import stand_in, standing_in
@@ -85,6 +86,7 @@ class ClaimMaker:
                 is_renumbered=is_renumbered(plan, parts),
                 identity=Identity(env=variables_in(manifest, self.secrets), cwd=HOME),
                 teams=folders,
+                credentials=given_credentials(plan.identity.credentials, plan.identity.teams),
                 probe_path=self.probe_path,
             ),
             save=self.save,

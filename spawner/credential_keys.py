@@ -1,4 +1,7 @@
-"""Under which key a file of a credential lies in its Secret. A variable's key is its own name, which has no hyphen."""
+"""What the Secret of a credential is like: its labels, and under which key a file lies in it.
+
+A variable's key is its own name, which has no hyphen.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,18 @@ CREDENTIALS_FOLDER: Final = "/run/credentials"
 
 BELOW_HOME: Final = "~/"
 """Begins the path of a file that appears in the home: `~/.aws/credentials`. Others lie below `/run/credentials`."""
+
+CREDENTIAL: Final = "credential"
+"""The kind, in the labels of a Secret."""
+
+OWNER_LABEL: Final = "studiolo.dev/owner"
+"""Whose it is, by the name of their home, or of the team's folder."""
+
+OWNER_KIND_LABEL: Final = "studiolo.dev/owner-kind"
+"""`person` or `team`: a person and a team of the same name are two."""
+
+PERSON: Final = "person"
+TEAM: Final = "team"
 
 _HASH_LENGTH: Final = 16
 

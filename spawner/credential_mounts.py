@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from spawner.credential_choice import variables_of
 from spawner.credential_keys import CREDENTIALS_FOLDER, secret_key
 from spawner.credential_places import placed_files, pointers
+from spawner.identity import CredentialSecret, GivenCredentials
+from studiolo.names import team_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from spawner.credentials import MountedCredential
 
@@ -57,6 +59,25 @@ def credential_mounts(credentials: Sequence[MountedCredential]) -> list[dict[str
     if not placed_files(_kept(credentials)):
         return []
     return [{"name": VOLUME, "mountPath": CREDENTIALS_FOLDER, "readOnly": True}]
+
+
+def given_credentials(credentials: Sequence[MountedCredential], teams: Collection[str]) -> GivenCredentials:
+    """The same for a pod that runs already: what the agent of its node brings there. `teams`: all of the person's."""
+    kept = _kept(credentials)
+    env: dict[str, list[str]] = {}
+    files: dict[str, dict[str, str]] = {}
+    for name, credential in variables_of(kept).items():
+        env.setdefault(credential.secret, []).append(name)
+    for place, (credential, path) in placed_files(kept).items():
+        files.setdefault(credential.secret, {})[place] = secret_key(path)
+    names = dict.fromkeys((*env, *files))
+    giving = {credential.team for credential in kept}
+    return GivenCredentials(
+        teams=tuple(team_folder(team) for team in sorted(giving & {*teams})),
+        secrets=tuple(
+            CredentialSecret(name=name, env=tuple(env.get(name, ())), files=files.get(name, {})) for name in names
+        ),
+    )
 
 
 def _kept(credentials: Sequence[MountedCredential]) -> tuple[MountedCredential, ...]:

@@ -34,6 +34,9 @@ HOME_ANNOTATION: Final = "studiolo.dev/home"
 TEAMS_ANNOTATION: Final = "studiolo.dev/teams"
 """Of which teams: their folders with a space between them, `FOLDER` or `FOLDER:ro`."""
 
+CREDENTIALS_ANNOTATION: Final = "studiolo.dev/credentials"
+"""Which Secrets it gets, and what of them where: names and places (`GivenCredentials`), never a value."""
+
 SEAT_VOLUME: Final = "seat"
 """The `emptyDir` of a warm pod with `medium: Memory`, mounted at /home with `HostToContainer`. Never on a disk: the
 kubelet empties those when the pod goes, and would walk through a home that is mounted there."""
@@ -53,19 +56,33 @@ AGENT_AUDIENCE: Final = "studiolo-node-agent"
 
 ORDERS_PATH: Final = "/orders"
 
+MOST_SECRETS: Final = 500
+"""Of one workspace. A person and each of their teams have fifty at most."""
+
 MOST_BYTES: Final = 4 << 20
 """Of an order. The kernel takes about 2 MiB as the environment of a process."""
+
+LONGEST_PLACE: Final = 255
+"""As `credential_places` has it."""
 
 # These are read by the regular expressions of Rust, where `$` is the end of the text and of no line.
 _POD_UID: Final = r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _NAME: Final = r"^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$"
 _VARIABLE: Final = re.compile(r"[^=\0]+")
+_PART: Final = re.compile(r"(?!\.\.)[^/\0]+")
+"""Of the place of a file. What begins with two dots is the agent's own, or leads upwards."""
 
 
 def _is_home(name: str) -> str:
     if not is_home_name(name):
         raise ValueError("no home is called so")
     return name
+
+
+def _is_place(place: str) -> str:
+    if len(place) > LONGEST_PLACE or not all(_PART.fullmatch(part) and part != "." for part in place.split("/")):
+        raise ValueError("no file lies there")
+    return place
 
 
 def _has_variables(env: dict[str, str]) -> dict[str, str]:
@@ -77,6 +94,8 @@ def _has_variables(env: dict[str, str]) -> dict[str, str]:
 
 
 Folder = Annotated[str, AfterValidator(_is_home)]
+Place = Annotated[str, AfterValidator(_is_place)]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 Number = Annotated[int, Interval(ge=1, le=2**31 - 1)]
 """Of a user or a group, never root's."""
@@ -127,6 +146,38 @@ class TeamFolder(Message):
         return f"{self.name}:ro" if self.read_only else self.name
 
 
+class CredentialSecret(Message):
+    """What of one Secret appears in the workspace."""
+
+    name: Annotated[str, StringConstraints(pattern=_NAME)]
+    env: tuple[Variable, ...] = ()
+    """Variables; their keys in the Secret have the same names."""
+    files: dict[Place, str] = Field(default_factory=dict)
+    """Keys in the Secret, by the place of the file below /run/credentials."""
+
+
+class GivenCredentials(Message):
+    """What the person gets of their credentials and their teams'. The values come from the credential broker."""
+
+    teams: tuple[Folder, ...] = ()
+    """Whose Secrets may be among them beside the person's own, by the names of their folders."""
+    secrets: Annotated[tuple[CredentialSecret, ...], MaxLen(MOST_SECRETS)] = ()
+
+    @property
+    def has_files(self) -> bool:
+        """Whether there is anything to write below /run/credentials."""
+        return any(secret.files for secret in self.secrets)
+
+    def mark(self) -> str:
+        """As the claim's patch writes it on the pod; "" where there are none."""
+        return self.model_dump_json() if self.secrets else ""
+
+
+def marked_credentials(mark: str) -> GivenCredentials:
+    """What a pod's mark says. Raises pydantic's ValidationError."""
+    return GivenCredentials.model_validate_json(mark) if mark else GivenCredentials()
+
+
 class Order(Message):
     """`POST /orders`: this pod becomes that person's."""
 
@@ -140,6 +191,7 @@ class Order(Message):
     """As the pod's label has it (`USER_LABEL`)."""
     home: HomeFolder
     teams: Annotated[tuple[TeamFolder, ...], MaxLen(100)] = ()
+    credentials: GivenCredentials = GivenCredentials()
     identity: Identity
 
     def marks(self) -> dict[str, str]:
@@ -148,6 +200,7 @@ class Order(Message):
             ORDER_ANNOTATION: self.id,
             HOME_ANNOTATION: self.home.mark(),
             TEAMS_ANNOTATION: teams_mark(self.teams),
+            CREDENTIALS_ANNOTATION: self.credentials.mark(),
         }
 
 
@@ -175,6 +228,8 @@ class Why(StrEnum):
     """The pod has had an order. Whether it got its identity is not known any more: end it."""
     ENDED = "ended"
     """The pod ends, or has ended."""
+    CREDENTIALS = "credentials"
+    """The credential broker is away or refuses, or what it gave cannot be put there. Nothing was sent."""
     SEAT = "seat"
     """What is in its seat is not as it should be, or the home could not be mounted."""
     NOT_PARKED = "not_parked"

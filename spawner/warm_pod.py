@@ -1,7 +1,8 @@
 """A warm pod: a workspace of nobody, made from its shape alone, which waits to be claimed. Pure.
 
-It has what a workspace of this software on this hardware has, and a seat in memory where that has a home. Nothing of a
-person is in it: no name, no token, no Secret, no variable of theirs. `claim_rules.py` says how it becomes somebody's.
+It has what a workspace of this software on this hardware has, and a seat in memory where that has a home, and another
+where that has files of credentials. Nothing of a person is in it: no name, no token, no Secret, no variable of theirs.
+`claim_rules.py` says how it becomes somebody's.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from spawner.credential_keys import CREDENTIALS_FOLDER
+from spawner.credential_mounts import VOLUME as CREDENTIALS_VOLUME
 from spawner.file_owner import account_mounts, account_volumes
 from spawner.identity import PARKED, SEAT_LABEL, SEAT_VOLUME, SOCKET
 from spawner.installation import KIND_LABEL, RELEASE_LABEL
@@ -39,6 +42,10 @@ TOP: Final = "/home"
 
 SEAT_BYTES: Final = 4 << 20
 """For a socket and what the agent remembers. It counts as memory, and a home that is mounted in it does not."""
+
+CREDENTIALS_BYTES: Final = 4 << 20
+"""For files of credentials, twice: those that are there and those that take their place. Whoever has more starts the
+normal way. They count as memory of the agent, which writes them."""
 
 PROGRAM: Final = ("/opt/environment/bin/python", "-P", "/opt/studiolo/start_parked.py")
 """In every image of an environment, after the image's own first process."""
@@ -94,6 +101,7 @@ def _spec(shape: Shape, installation: Installation) -> dict[str, Any]:
         "containers": [_container(shape, owner, installation)],
         "volumes": [
             {"name": SEAT_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": str(SEAT_BYTES)}},
+            {"name": CREDENTIALS_VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": str(CREDENTIALS_BYTES)}},
             *shape_volumes(hardware),
             *account_volumes(has_own_numbers=installation.has_own_numbers),
         ],
@@ -159,6 +167,8 @@ def _container(shape: Shape, owner: FileOwner, installation: Installation) -> di
         "volumeMounts": [
             # The agent mounts on the node what has to appear here.
             {"name": SEAT_VOLUME, "mountPath": TOP, "mountPropagation": "HostToContainer"},
+            # And writes what is to lie here; nobody in the pod does.
+            {"name": CREDENTIALS_VOLUME, "mountPath": CREDENTIALS_FOLDER, "readOnly": True},
             *SHAPE_MOUNTS,
             *account_mounts(has_own_numbers=installation.has_own_numbers),
         ],

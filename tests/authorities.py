@@ -40,6 +40,14 @@ class Authority:
         path.with_suffix(".key").write_bytes(key.private_bytes(_PEM, pkcs8, plain))
         return path
 
+    def certificate_folder(self, folder: Path, address: str) -> Path:
+        """A folder with such a certificate and its key, as a Secret of type TLS is mounted."""
+        folder.mkdir(parents=True)
+        certificate = self.certificate(address)
+        certificate.rename(folder / "tls.crt")
+        certificate.with_suffix(".key").rename(folder / "tls.key")
+        return folder
+
     def _certificate(
         self,
         subject: x509.Name,

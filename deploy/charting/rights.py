@@ -25,6 +25,8 @@ class Account(StrEnum):
     SERVICES = "services"
     AGENT = "agent"
     """Of the agents of nodes, in a namespace of their own."""
+    BROKER = "broker"
+    """Of the credential broker: the only one that reads Secrets of people."""
 
 
 class Feature(StrEnum):
@@ -221,6 +223,23 @@ RIGHTS: Final = (
         resources=("tokenreviews",),
         verbs=("create",),
         why="Whether it is the hub that gives an order.",
+        only_with=Feature.CLAIMS,
+    ),
+    Right(
+        account=Account.BROKER,
+        place=Place.WORKSPACES,
+        resources=("secrets",),
+        verbs=("get",),
+        why="What a claimed pod's person keeps goes to the agent of its node, one Secret by its name after another. "
+        "Nobody else of ours reads one; and no `list` or `watch`, which show those of everybody.",
+        only_with=Feature.CLAIMS,
+    ),
+    Right(
+        account=Account.BROKER,
+        place=Place.WORKSPACES,
+        resources=("pods",),
+        verbs=("get",),
+        why="Whose a claimed pod is, and on which node: what the broker believes, and not who asks.",
         only_with=Feature.CLAIMS,
     ),
     Right(

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from annotated_types import Interval
 from pydantic import Field
 
+from deploy.charting.values_claims import ClaimsValues, FreeForm
 from hub.settings_types import Port, Section
 
 CHART_DECIDES: Final = (
@@ -46,9 +47,6 @@ CHART_DECIDES: Final = (
 )
 """Settings that are no values: the chart knows them, they are about one machine, or they hold a password, which has its
 place in a Secret and not in a ConfigMap."""
-
-FreeForm = dict[str, Any]
-"""Handed to Kubernetes as it is, which checks it."""
 
 
 class ImageValues(Section):
@@ -341,31 +339,6 @@ class MetricsValues(Section):
 
     from_: list[FreeForm] = Field(default_factory=list, alias="from")
     """Peers of a NetworkPolicy: where your Prometheus runs. Empty: nobody."""
-
-
-class AgentValues(Section):
-    """The agents of nodes: a DaemonSet in a namespace of its own (docs/node-agent.md)."""
-
-    existing_claim: str = ""
-    """A claim of yours in the namespace `RELEASE-nodes` for the volume with the homes. Not needed with `homes.nfs`."""
-    existing_secret: str = ""
-    """A Secret of yours with `tls.crt`, `tls.key` and `ca.crt` for the name `studiolo-node-agent`, in the release's
-    namespace and in that of the agents. Empty: one is made once and kept. Needed where the chart is rendered without a
-    cluster."""
-    kubelet_directory: str = "/var/lib/kubelet"
-    """The kubelet's own folder on every node."""
-    resources: FreeForm = Field(default_factory=dict)
-    """Requests and limits."""
-    node_selector: dict[str, str] = Field(default_factory=dict)
-    """Labels of the nodes where workspaces may be claimed."""
-    tolerations: list[FreeForm] = Field(default_factory=list)
-    """Taints it may run in spite of: those of nodes for workspaces."""
-
-
-class ClaimsValues(Section):
-    """Warm workspaces that are claimed."""
-
-    agent: AgentValues = AgentValues()
 
 
 class MaintenanceValues(Section):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from spawner.credential_keys import PERSON, TEAM
 from spawner.credentials import CredentialKind, MountedCredential, team_credential
 from studiolo.names import home_name, team_folder
 
@@ -20,8 +21,8 @@ MOST_CREDENTIALS: Final = 50
 class OwnerKind(StrEnum):
     """Who may own a credential."""
 
-    PERSON = "person"
-    TEAM = "team"
+    PERSON = PERSON
+    TEAM = TEAM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from hub.credentials.errors import VaultAway
-from spawner.credential_keys import secret_key
+from spawner.credential_keys import CREDENTIAL, OWNER_KIND_LABEL, OWNER_LABEL, secret_key
 from spawner.installation import KIND_LABEL, RELEASE_LABEL
 from spawner.kube import Kube, KubeConflict, KubeError, KubeNotFound
 
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
     from hub.credentials.credential import Content, Credential
     from spawner.installation import Installation
-
-CREDENTIAL: Final = "credential"
-"""The kind, in the labels of a Secret."""
-
-OWNER_LABEL: Final = "studiolo.dev/owner"
-"""Whose it is, by the name of their home, or of the team's folder."""
-
-OWNER_KIND_LABEL: Final = "studiolo.dev/owner-kind"
-"""`person` or `team`: a person and a team of the same name are two."""
 
 log = structlog.get_logger()
 

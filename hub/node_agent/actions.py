@@ -10,7 +10,10 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from hub.credential_broker.question import Held
 from hub.node_agent.accounts import write_accounts
+from hub.node_agent.broker import NO_BROKER, NoCredentials, files_of, with_variables
+from hub.node_agent.credential_files import write_credentials
 from hub.node_agent.deliver import NotParked, connect, deliver
 from hub.node_agent.mounts import BadSeat, close_seat, mount_home, opened_seat, unmount
 from hub.node_agent.numbers import swap_of
@@ -19,8 +22,9 @@ from hub.node_agent.record import Step, load_record, record_of, save_record
 from spawner.identity import Delivered, Refusal, Why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
+    from hub.node_agent.broker import Broker
     from hub.node_agent.mounts import Places
     from hub.node_agent.pods import SeatPod
     from hub.node_agent.record import Record
@@ -46,6 +50,7 @@ class Agent:
         pods: NodePods,
         *,
         shows_others: bool = True,
+        broker: Broker = NO_BROKER,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         latest_seconds: float = LATEST_SECONDS,
@@ -54,6 +59,7 @@ class Agent:
         self._places = places
         self._pods = pods
         self._shows_others = shows_others
+        self._broker = broker
         self._clock = clock
         self._now = now
         self._latest_seconds = latest_seconds
@@ -66,12 +72,24 @@ class Agent:
     async def carry_out(self, order: Order) -> Delivered | Refusal:
         """What became of an order. It goes on to its end, also where nobody waits for the answer any more."""
         began = self._clock()
-        pod = await self._until_claimed(order)
-        if isinstance(pod, Refusal):
-            return pod
-        verified = self._clock()
-        async with self.turn(order.pod_uid):
-            return await self._fill(order, pod, began, verified)
+        asking = asyncio.ensure_future(self._held(order))  # while the claim is seen, and the home mounted
+        try:
+            pod = await self._until_claimed(order)
+            if isinstance(pod, Refusal):
+                return pod
+            verified = self._clock()
+            async with self.turn(order.pod_uid):
+                return await self._fill(order, pod, began, verified, asking)
+        finally:
+            asking.cancel()
+
+    async def _held(self, order: Order) -> Held | NoCredentials:
+        if not order.credentials.secrets:
+            return Held(secrets={})
+        try:
+            return await self._broker.held(namespace=order.namespace, pod=order.pod, pod_uid=order.pod_uid)
+        except NoCredentials as error:
+            return error
 
     async def _until_claimed(self, order: Order) -> SeatPod | Refusal:
         pod = await self._pods.until(
@@ -84,7 +102,9 @@ class Agent:
     def _check(self, order: Order, pod: SeatPod | None) -> Refusal | None:
         return check_pod(order, pod, now=self._now(), shows_others=self._shows_others)
 
-    async def _fill(self, order: Order, pod: SeatPod, began: float, verified: float) -> Delivered | Refusal:
+    async def _fill(
+        self, order: Order, pod: SeatPod, began: float, verified: float, asking: Awaitable[Held | NoCredentials]
+    ) -> Delivered | Refusal:
         try:
             with opened_seat(self._places, order.pod_uid) as seat:
                 close_seat(seat)
@@ -95,13 +115,13 @@ class Agent:
                     return refusal
                 left_out = await asyncio.to_thread(self._mount, seat, order, pod)
                 mounted = self._clock()
+                held = _had(await asking)
                 if refusal := self._too_late(order, began):
                     return await self._give_up(order, refusal)
-                record = await self._hand_over(order, pod, seat, left_out)
-        except (BadSeat, OSError) as error:
-            return await self._give_up(order, Refusal(why=Why.SEAT, message=f"{error}."))
-        except NotParked as error:
-            return await self._give_up(order, Refusal(why=Why.NOT_PARKED, message=f"{error}."))
+                record = await self._hand_over(order, pod, seat, left_out, held)
+        except (BadSeat, OSError, NoCredentials, NotParked) as error:
+            why = next(why for kind, why in _WHY.items() if isinstance(error, kind))
+            return await self._give_up(order, Refusal(why=why, message=f"{error}."))
         times = (round((then - began) * 1000, 3) for then in (verified, mounted, self._clock()))
         verified_ms, mounted_ms, delivered_ms = times
         return Delivered(
@@ -124,14 +144,26 @@ class Agent:
             return Refusal(why=Why.TOO_OLD, message="Mounting the home took so long that nobody waits for it any more.")
         return self._check(order, (self._pods.pods or {}).get(order.pod_uid))
 
-    async def _hand_over(self, order: Order, pod: SeatPod, seat: int, left_out: tuple[str, ...]) -> Record:
+    async def _hand_over(self, order: Order, pod: SeatPod, seat: int, left_out: tuple[str, ...], held: Held) -> Record:
+        identity = with_variables(order.identity, order.credentials, held)
         connection = await connect(seat, uid=pod.runs_as[0])
         with connection:
+            await self._put_files(order, held)
             save_record(seat, record_of(order, Step.SENT, left_out=left_out))
-            await deliver(connection, order.identity)
+            await deliver(connection, identity)
         record = record_of(order, Step.DELIVERED, left_out=left_out)
         save_record(seat, record)
         return record
+
+    async def _put_files(self, order: Order, held: Held) -> None:
+        """The last thing before the identity: what is refused until then has left no credential in the pod."""
+        if not order.credentials.has_files:
+            return
+        files = files_of(order.credentials, held)
+        try:
+            await asyncio.to_thread(write_credentials, self._places, order.pod_uid, files)
+        except (BadSeat, OSError) as error:
+            raise NoCredentials(f"their files cannot be written: {error}") from None
 
     async def _give_up(self, order: Order, refusal: Refusal) -> Refusal:
         """The pod ends soon, by whoever gave the order. Its home goes now: nobody works in it."""
@@ -140,6 +172,15 @@ class Agent:
         except OSError as error:
             log.warning("A home could not be taken away; it is tried again", pod=order.pod, error=str(error))
         return refusal
+
+
+_WHY: Final = {NoCredentials: Why.CREDENTIALS, NotParked: Why.NOT_PARKED, BadSeat: Why.SEAT, OSError: Why.SEAT}
+
+
+def _had(answer: Held | NoCredentials) -> Held:
+    if isinstance(answer, NoCredentials):
+        raise answer
+    return answer
 
 
 def _done(record: Record) -> Delivered:

@@ -28,6 +28,7 @@ from hub.node_agent.syscalls import (
     is_tmpfs,
     open_inside,
 )
+from spawner.credential_mounts import VOLUME as CREDENTIALS_VOLUME
 from spawner.identity import SEAT_PLACE, SEAT_VOLUME
 from spawner.installation import TEAMS
 from spawner.team_mounts import SHARED
@@ -38,8 +39,11 @@ if TYPE_CHECKING:
     from hub.node_agent.numbers import Swap
     from spawner.identity import HomeFolder, TeamFolder
 
-SEAT_PATH: Final = f"volumes/kubernetes.io~empty-dir/{SEAT_VOLUME}"
+_EMPTY: Final = "volumes/kubernetes.io~empty-dir"
 """Below the kubelet's folder of a pod."""
+
+SEAT_PATH: Final = f"{_EMPTY}/{SEAT_VOLUME}"
+CREDENTIALS_PATH: Final = f"{_EMPTY}/{CREDENTIALS_VOLUME}"
 
 _FOLDER: Final = os.O_PATH | os.O_DIRECTORY
 _NO_PLACE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV})
@@ -65,22 +69,25 @@ class Places:
 
 
 @contextlib.contextmanager
-def opened_seat(places: Places, pod_uid: str) -> Iterator[int]:
-    """The top folder of a pod's seat. Raises BadSeat where that is not a tmpfs of its own."""
+def opened_seat(places: Places, pod_uid: str, path: str = SEAT_PATH) -> Iterator[int]:
+    """The top folder of a pod's seat, or of its place for credentials. Raises BadSeat where it is no tmpfs of its own.
+
+    On a disk, the kubelet would delete what is mounted in a seat, and secrets would lie on it.
+    """
     try:
-        seat = open_inside(places.pods, f"{pod_uid}/{SEAT_PATH}", os.O_RDONLY | os.O_DIRECTORY)
+        seat = open_inside(places.pods, f"{pod_uid}/{path}", os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise BadSeat(f"the seat cannot be opened: {error.strerror}") from error
+        raise BadSeat(f"{Path(path).name} of the pod cannot be opened: {error.strerror}") from error
     try:
         if not is_tmpfs(seat) or os.fstat(seat).st_dev == os.fstat(places.pods).st_dev:
-            raise BadSeat("the seat is not a tmpfs of its own: the kubelet would delete what is mounted in it")
+            raise BadSeat(f"{Path(path).name} of the pod is not a tmpfs of its own")
         yield seat
     finally:
         os.close(seat)
 
 
 def close_seat(seat: int) -> None:
-    """From now on nobody but root makes, renames or removes anything in the top folder of the seat."""
+    """From now on nobody but root makes, renames or removes anything in the top folder."""
     os.fchown(seat, 0, 0)
     os.fchmod(seat, 0o755)
 

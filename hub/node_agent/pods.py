@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spawner.file_owner import ANNOTATION, FILES, VOLUME
 from spawner.identity import (
     CLAIMED,
+    CREDENTIALS_ANNOTATION,
     HOME_ANNOTATION,
     ORDER_ANNOTATION,
     SEAT_LABEL,
@@ -19,7 +20,7 @@ from spawner.identity import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MARKS: Final = (ORDER_ANNOTATION, HOME_ANNOTATION, TEAMS_ANNOTATION)
+MARKS: Final = (ORDER_ANNOTATION, HOME_ANNOTATION, TEAMS_ANNOTATION, CREDENTIALS_ANNOTATION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,8 @@ class SeatPod:
     uid: str
     is_claimed: bool = False
     user: str = ""
-    marks: tuple[str, str, str] = ("", "", "")
-    """Of the order, of the home, of the teams: what the claim wrote on it."""
+    marks: tuple[str, str, str, str] = ("", "", "", "")
+    """Of the order, of the home, of the teams, of the credentials: what the claim wrote on it."""
     runs_as: tuple[int | None, int | None] = (None, None)
     """User and group of its processes."""
     accounts: tuple[tuple[str, str], ...] = ()
@@ -51,7 +52,7 @@ def seat_pod(raw: Mapping[str, Any]) -> SeatPod:
     """The facts of a pod. What is not there is as if it forbade: nothing is concluded from an answer with holes."""
     metadata, spec, status = (raw.get(part) or {} for part in ("metadata", "spec", "status"))
     labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
-    order, home, teams = (str(annotations.get(mark) or "") for mark in MARKS)
+    order, home, teams, credentials = (str(annotations.get(mark) or "") for mark in MARKS)
     is_ending = bool(metadata.get("deletionTimestamp"))
     starts_again = spec.get("restartPolicy") != "Never"
     return SeatPod(
@@ -60,7 +61,7 @@ def seat_pod(raw: Mapping[str, Any]) -> SeatPod:
         uid=str(metadata.get("uid") or ""),
         is_claimed=labels.get(SEAT_LABEL) == CLAIMED,
         user=str(labels.get(USER_LABEL) or ""),
-        marks=(order, home, teams),
+        marks=(order, home, teams, credentials),
         runs_as=_runs_as(spec),
         accounts=_accounts(spec, annotations),
         has_seat_in_memory=_has_seat_in_memory(spec),

@@ -13,10 +13,12 @@ import structlog
 from tornado.httpserver import HTTPServer
 
 from hub.node_agent.actions import Agent
+from hub.node_agent.broker import NO_BROKER, BrokerDoor, NoBroker
 from hub.node_agent.callers import Callers
 from hub.node_agent.keeper import Keeper
 from hub.node_agent.mounts import Places
 from hub.node_agent.numbers import can_show_others
+from hub.node_agent.refresh import Refreshing
 from hub.node_agent.routes import make_app
 from hub.node_agent.watch import NodePods
 from spawner.identity import MOST_BYTES
@@ -41,12 +43,14 @@ async def serve_until_stopped(settings: AgentSettings) -> None:
     shows_others = await asyncio.to_thread(can_show_others, places.homes)
     if not shows_others:
         log.info("The disk with the homes shows no other numbers here: people with their own start the normal way")
-    agent = Agent(places, pods, shows_others=shows_others)
+    broker = broker_of(settings)
+    agent = Agent(places, pods, broker=broker, shows_others=shows_others)
     keeper = Keeper(places, pods, agent, gone_seconds=settings.gone_seconds)
     app = make_app(agent, pods, Callers(kube, account=settings.account))
     server = HTTPServer(app, ssl_options=tls_context(settings), max_body_size=MOST_BYTES)
     server.listen(settings.port)
-    tasks = [asyncio.create_task(pods.run()), asyncio.create_task(keeper.run())]
+    refreshing = Refreshing(places, pods, agent, broker)
+    tasks = [asyncio.create_task(one.run()) for one in (pods, keeper, refreshing)]
     log.info("The agent of this node listens", node=settings.node, port=settings.port)
     await stopped.wait()
     server.stop()
@@ -54,6 +58,7 @@ async def serve_until_stopped(settings: AgentSettings) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await server.close_all_connections()
+    await broker.close()
     await kube.close()
     log.info("The agent of this node has stopped")
 
@@ -65,6 +70,15 @@ def open_places(settings: AgentSettings) -> Places:
         pods=os.open(settings.pods, flags),
         pods_path=os.path.realpath(settings.pods),
         homes=os.open(settings.homes, flags),
+    )
+
+
+def broker_of(settings: AgentSettings) -> BrokerDoor | NoBroker:
+    """Who knows what pods get. Raises OSError."""
+    if not settings.broker or settings.broker_authority is None:
+        return NO_BROKER
+    return BrokerDoor(
+        settings.broker, node=settings.node, certificate=settings.certificate, authority=settings.broker_authority
     )
 
 

@@ -32,6 +32,10 @@ class AgentSettings:
     """Where the homes lie, in the volume with everybody's."""
     certificate: Path
     """With its key beside it: `tls.crt`, `tls.key`."""
+    broker: str = ""
+    """The address of the credential broker. Empty: there is none, and who has credentials starts the normal way."""
+    broker_authority: Path | None = None
+    """By which it is known: a file."""
     port: int = AGENT_PORT
     gone_seconds: float = GONE_SECONDS
     """See `hub/node_agent/reconcile.py`."""
@@ -42,7 +46,8 @@ class AgentSettings:
 def settings_in(environ: Mapping[str, str]) -> AgentSettings:
     """The settings that the variables give. Raises StudioloError naming all that are missing."""
     needed = ("NODE", "NAMESPACE", "ACCOUNT", "PODS", "HOMES", "CERTIFICATE")
-    found = {name: environ.get(PREFIX + name, "") for name in (*needed, "PORT", "GONE_SECONDS", "KUBECONFIG")}
+    others = ("BROKER", "BROKER_AUTHORITY", "PORT", "GONE_SECONDS", "KUBECONFIG")
+    found = {name: environ.get(PREFIX + name, "") for name in (*needed, *others)}
     if missing := [PREFIX + name for name in needed if not found[name]]:
         raise StudioloError(
             f"The agent of a node lacks {', '.join(missing)}.", hint="The chart sets them: claims.enabled."
@@ -54,6 +59,8 @@ def settings_in(environ: Mapping[str, str]) -> AgentSettings:
         pods=Path(found["PODS"]),
         homes=Path(found["HOMES"]),
         certificate=Path(found["CERTIFICATE"]),
+        broker=found["BROKER"],
+        broker_authority=Path(found["BROKER_AUTHORITY"]) if found["BROKER_AUTHORITY"] else None,
         port=int(found["PORT"] or AGENT_PORT),
         gone_seconds=float(found["GONE_SECONDS"] or GONE_SECONDS),
         kubeconfig=Path(found["KUBECONFIG"]) if found["KUBECONFIG"] else None,

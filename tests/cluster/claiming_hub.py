@@ -1,6 +1,7 @@
 """A real hub, its services and an agent of the node, with pods that wait to be claimed: all in namespaces of one test.
 
-Hub and services are processes of this machine, as in `real_hub.py`; the agent is the pod that the chart makes.
+Hub and services are processes of this machine, as in `real_hub.py`; agent and credential broker are pods that the chart
+makes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from spawner.installation import KIND_LABEL, WORKSPACE
 from studiolo.names import pod_name
 from tests.cluster.cluster_commands import kubectl
 from tests.cluster.conftest import run_apart
+from tests.cluster.credential_brokers import credential_broker
 from tests.cluster.kube import connect
 from tests.cluster.namespaces import create_namespace
 from tests.cluster.node_agents import Agents, agents_for_test
@@ -172,6 +174,7 @@ def claiming_hub(
         stack.enter_context(_there(*hub.storage(), hub.below_all()))
         stack.enter_context(hub.home_service())
         agents.homes.mkdir(mode=0o711, exist_ok=True)
+        stack.enter_context(credential_broker(agents, release=hub.release))
         stack.enter_context(agents.pod())
         stack.enter_context(hub)
         hub.invite()

@@ -22,6 +22,7 @@ import httpx
 
 from deploy.cluster.layout import CHECKOUT
 from deploy.local.ports import free_port
+from hub.credential_broker.question import BROKER_PORT
 from hub.node_agent.mounts import SEAT_PATH
 from spawner.identity import (
     AGENT_AUDIENCE,
@@ -107,16 +108,16 @@ class Agents:
     """Of warm pods."""
     own: str
     """Of the agent and of the hub's account."""
+    of_broker: str
+    """Of the credential broker, where a test has one."""
     image: str
     node: int = 1
 
     def __post_init__(self) -> None:
         self.authority = Authority(self.folder)
-        certificate = self.authority.certificate(AGENT_HOST)
-        self.certificate = self.folder / "certificate"
-        self.certificate.mkdir()
-        certificate.rename(self.certificate / "tls.crt")
-        certificate.with_suffix(".key").rename(self.certificate / "tls.key")
+        self.certificate = self.authority.certificate_folder(self.folder / "certificate", AGENT_HOST)
+        self.brokers = Authority(self.folder / "brokers")
+        """By which agents know the credential broker, where a test has one (`credential_brokers.py`)."""
         for account in ("hub", "agent", "somebody"):
             kubectl("-n", self.own, "create", "serviceaccount", account)
         self.token = self.token_of("hub")
@@ -310,6 +311,7 @@ class Agents:
         files = {
             name: base64.b64encode((self.certificate / name).read_bytes()).decode() for name in ("tls.crt", "tls.key")
         }
+        known_by = {"ca.crt": base64.b64encode(self.brokers.file.read_bytes()).decode()}
         cluster, inside = {"name": self.own}, {"name": "agent", "namespace": self.namespace}
         return [
             {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": cluster, "rules": [reviews]},
@@ -334,6 +336,12 @@ class Agents:
                 "metadata": {"name": "certificate", "namespace": self.own},
                 "data": files,
             },
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "broker-certificate", "namespace": self.own},
+                "data": known_by,
+            },
             *(
                 one | {"metadata": one["metadata"] | {"namespace": self.own}}
                 for one in rendered
@@ -347,18 +355,18 @@ class Agents:
 def agents_for_test(folder: Path, kubeconfig: Path, image: str, *, node: int = 1) -> Iterator[Agents]:
     """For one file of tests. At the end no home is mounted anywhere: only then the folder with them is removed."""
 
-    async def make() -> tuple[str, str]:
+    async def make() -> list[str]:
         async with connect(kubeconfig) as kube:
             name = secrets.token_hex(3)
-            warm = await create_namespace(kube, f"warm-{name}", labels=RESTRICTED)
-            return warm, await create_namespace(kube, f"nodes-{name}", labels=PRIVILEGED)
+            wanted = {f"warm-{name}": RESTRICTED, f"nodes-{name}": PRIVILEGED, f"broker-{name}": PRIVILEGED}
+            return [await create_namespace(kube, one, labels=labels) for one, labels in wanted.items()]
 
-    warm, own = run_apart(make())
+    warm, own, of_broker = run_apart(make())
     homes = LAYOUT.homes.resolve() / f"test-agent-{secrets.token_hex(3)}"
     homes.mkdir(mode=0o711)
     (homes / ".teams" / "vision").mkdir(parents=True)
     (homes / ".teams" / "vision" / "plan.txt").write_text("of vision")
-    made = Agents(folder=folder, homes=homes, namespace=warm, own=own, image=image, node=node)
+    made = Agents(folder=folder, homes=homes, namespace=warm, own=own, of_broker=of_broker, image=image, node=node)
     yield made
     with made.process():
         made.end_pods()
@@ -369,24 +377,28 @@ def agents_for_test(folder: Path, kubeconfig: Path, image: str, *, node: int = 1
 
 def chart_objects(agents: Agents) -> list[Manifest]:
     """What the chart makes of agents, with the release in the namespace of warm pods."""
+    theirs = f"{agents.namespace}-nodes"
+    return [one for one in chart_with_claims(agents.namespace) if one["metadata"].get("namespace") == theirs]
+
+
+def chart_with_claims(namespace: str) -> list[Manifest]:
+    """The whole chart with claims, with the release in that namespace."""
     values = {
         "homes": {
             "nfs": {"server": "nfs.example.org", "path": "/homes"},
             "service": {"enabled": True, "existingSecret": "homes-key"},
         },
-        "claims": {"enabled": True, "agent": {"existingSecret": "certificate"}},
+        "claims": {
+            "enabled": True,
+            "agent": {"existingSecret": "certificate"},
+            "broker": {"existingSecret": "broker-certificate"},
+        },
     }
-    theirs = f"{agents.namespace}-nodes"
-    found = render(merged(LEAST, values), namespace=agents.namespace)
-    return [one for one in found if one["metadata"].get("namespace") == theirs]
+    return render(merged(LEAST, values), namespace=namespace)
 
 
 def agent_pod(agents: Agents, rendered: list[Manifest]) -> dict[str, Any]:
     """A pod of the chart's DaemonSet, with a folder of the node as homes and this checkout's code in the image."""
-    code = [
-        {"name": name, "hostPath": {"path": str(CHECKOUT / name), "type": "Directory"}}
-        for name in ("hub", "spawner", "studiolo")
-    ]
     (template,) = (one["spec"]["template"] for one in rendered if one["kind"] == "DaemonSet")
     spec: dict[str, Any] = template["spec"]
     (container,) = spec["containers"]
@@ -394,6 +406,7 @@ def agent_pod(agents: Agents, rendered: list[Manifest]) -> dict[str, Any]:
         "NAMESPACE": agents.namespace,
         "ACCOUNT": agents.account,
         "HOMES": "/homes",
+        "BROKER": f"https://studiolo-broker.{agents.of_broker}.svc:{BROKER_PORT}",
         "GONE_SECONDS": str(GONE_SECONDS),
     }
     variables = {f"STUDIOLO_AGENT_{name}": value for name, value in changed.items()}
@@ -414,15 +427,18 @@ def agent_pod(agents: Agents, rendered: list[Manifest]) -> dict[str, Any]:
                         *(one for one in container["env"] if one["name"] not in variables),
                         *({"name": name, "value": value} for name, value in variables.items()),
                     ],
-                    "volumeMounts": [
-                        *container["volumeMounts"],
-                        *({"name": one["name"], "mountPath": f"/srv/studiolo/{one['name']}"} for one in code),
-                    ],
+                    "volumeMounts": [*container["volumeMounts"], *CODE_MOUNTS],
                 }
             ],
-            "volumes": [*(one for one in spec["volumes"] if one["name"] != "homes"), homes, *code],
+            "volumes": [*(one for one in spec["volumes"] if one["name"] != "homes"), homes, *CODE_VOLUMES],
         },
     }
+
+
+CODE = ("hub", "spawner", "studiolo")
+CODE_VOLUMES = [{"name": name, "hostPath": {"path": str(CHECKOUT / name), "type": "Directory"}} for name in CODE]
+"""This checkout's code, for a pod of the hub's image."""
+CODE_MOUNTS = [{"name": name, "mountPath": f"/srv/studiolo/{name}"} for name in CODE]
 
 
 def asking_pod(name: str, *, namespace: str, image: str, labels: Mapping[str, str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.cluster.errors import ProgramFailedError
+from hub.credential_broker.question import BROKER_PORT
 from hub.node_agent.settings import settings_in
 from spawner.identity import AGENT_AUDIENCE, AGENT_PORT
 from tests.cluster.charts import LEAST, Manifest, find, merged, pod_specs, render
@@ -19,9 +20,11 @@ HOMES = {
         "service": {"enabled": True, "existingSecret": "homes-key"},
     }
 }
-WITH_AGENTS = merged(
-    merged(LEAST, HOMES), {"claims": {"enabled": True, "agent": {"existingSecret": "agent-certificate"}}}
-)
+CERTIFICATES = {
+    "agent": {"existingSecret": "agent-certificate"},
+    "broker": {"existingSecret": "broker-certificate"},
+}
+WITH_AGENTS = merged(merged(LEAST, HOMES), {"claims": {"enabled": True, **CERTIFICATES}})
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,12 @@ def test_they_are_told_all_that_they_need(agent: dict[str, Any]) -> None:
     assert settings.port == AGENT_PORT
     assert (settings.namespace, str(settings.homes)) == ("lab-workspaces", "/homes/people")
     assert settings.account == "system:serviceaccount:lab:studiolo-hub"
+    assert settings.broker == f"https://studiolo-broker.lab.svc:{BROKER_PORT}"
+    (volume,) = (one for one in agent["volumes"] if one["name"] == "broker")
+    assert volume["secret"] == {
+        "secretName": "broker-certificate",
+        "items": [{"key": "ca.crt", "path": "ca.crt"}],
+    }
 
 
 def test_only_they_are_privileged_and_alone_in_their_namespace(rendered: list[Manifest]) -> None:
@@ -87,7 +96,9 @@ def test_what_they_mount_reaches_pods_and_nothing_else_does(agent: dict[str, Any
     assert not agent.get("hostPID")
 
 
-def test_only_the_hub_reaches_them_and_they_reach_the_api_server_alone(rendered: list[Manifest]) -> None:
+def test_only_the_hub_reaches_them_and_they_reach_the_api_server_names_and_the_broker_alone(
+    rendered: list[Manifest],
+) -> None:
     deny = find(rendered, "NetworkPolicy", "studiolo-default-deny", "lab-nodes")
     assert deny["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     (entry,) = find(rendered, "NetworkPolicy", "studiolo-agent", "lab-nodes")["spec"]["ingress"]
@@ -95,6 +106,8 @@ def test_only_the_hub_reaches_them_and_they_reach_the_api_server_alone(rendered:
     assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "hub"
     assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "lab"}
     assert entry["ports"] == [{"port": AGENT_PORT}]
+    egress = find(rendered, "NetworkPolicy", "studiolo-agent", "lab-nodes")["spec"]["egress"]
+    assert [[port["port"] for port in rule["ports"]] for rule in egress] == [[443, 6443], [53, 53], [BROKER_PORT]]
     workspaces = find(rendered, "NetworkPolicy", "studiolo-workspaces", "lab-workspaces")
     assert "agent" not in str(workspaces["spec"])
 
@@ -110,7 +123,7 @@ def test_the_hub_has_a_token_for_them_that_opens_nothing_else(rendered: list[Man
 
 
 def test_they_need_the_home_service_a_claim_and_a_certificate() -> None:
-    claims = {"claims": {"enabled": True, "agent": {"existingSecret": "agent-certificate"}}}
+    claims = {"claims": {"enabled": True, **CERTIFICATES}}
     assert "homes.service.enabled" in refusal(merged(LEAST, claims))
     without_nfs = {
         "homes": {

@@ -97,6 +97,10 @@ class FakeKubernetes:
     def page_for_test(self, size: int) -> None:
         self._store.most_of_page = size
 
+    def let_secrets_be_read_for_test(self) -> None:
+        """From now on values are kept, and had by their names, as by the credential broker. Lists stay nobody's."""
+        self._store.secrets_are_read = True
+
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**22)
         app.router.add_route("*", "/api/v1/{resource}", self._answer)
@@ -265,7 +269,8 @@ class FakeKubernetes:
     async def _do(self, request: web.Request, verb: str, resource: str, name: str) -> web.StreamResponse:
         if resource not in KINDS:
             return web.Response(status=404, text="404 page not found")
-        if resource == WRITE_ONLY and verb not in {"create", "update", "delete"}:
+        may = {"create", "update", "delete", *(("get",) if self._store.secrets_are_read else ())}
+        if resource == WRITE_ONLY and verb not in may:
             raise Refusal(403, "Forbidden", f'secrets is forbidden: cannot {verb} resource "secrets"')
         if verb == "watch":
             return await self._watch(request, resource)

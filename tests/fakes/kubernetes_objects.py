@@ -98,6 +98,8 @@ class ObjectStore:
         self._changes: deque[Change] = deque(maxlen=REMEMBERED)
         self._rest: dict[str, tuple[int, list[Json]]] = {}
         """By continue token: what is left of a list, and its version."""
+        self.secrets_are_read = False
+        """Whether values of Secrets are kept at all: only where a test is about who reads them."""
         self._uids = itertools.count(1)
 
     def named(self, resource: str, namespace: str) -> dict[str, Json]:
@@ -117,7 +119,7 @@ class ObjectStore:
             "creationTimestamp": kept.get("creationTimestamp") or datetime.now(UTC).strftime(TIME),
             "resourceVersion": str(self.version),
         }
-        if resource == WRITE_ONLY:
+        if resource == WRITE_ONLY and not self.secrets_are_read:
             for values in ("data", "stringData"):
                 after.pop(values, None)
         self._objects[key] = after

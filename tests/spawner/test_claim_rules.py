@@ -158,6 +158,8 @@ def test_a_refusal_is_unsure_unless_it_comes_before_the_sending() -> None:
     unsure = {why for why in Why if answer_of(why) is Answer.UNSURE}
     assert unsure == {Why.USED, Why.SEAT, Why.NOT_PARKED}
     assert answer_of(None) is Answer.REFUSED
+    assert answer_of(Why.CREDENTIALS) is Answer.NO_CREDENTIALS
+    assert after(Answer.NO_CREDENTIALS, tries=1, is_late=False).miss is Miss.CREDENTIALS
 
 
 def test_a_claim_that_takes_too_long_aims_at_no_other_pod_and_keeps_the_one_that_it_has() -> None:

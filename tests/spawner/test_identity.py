@@ -9,7 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from park.message import parse_identity
-from spawner.identity import HOME_ANNOTATION, ORDER_ANNOTATION, TEAMS_ANNOTATION, Identity, Order
+from spawner.identity import (
+    CREDENTIALS_ANNOTATION,
+    HOME_ANNOTATION,
+    ORDER_ANNOTATION,
+    TEAMS_ANNOTATION,
+    Identity,
+    Order,
+)
 
 IDENTITY: dict[str, Any] = {
     "env": {"HOME": "/home/jovyan", "JUPYTERHUB_API_TOKEN": "of-alice", "LINES": "a\nb"},
@@ -58,6 +65,7 @@ def test_an_order_says_what_the_patch_of_its_claim_writes_on_the_pod() -> None:
         ORDER_ANNOTATION: "0" * 32,
         HOME_ANNOTATION: "alice 1000 1000",
         TEAMS_ANNOTATION: "vision library:ro",
+        CREDENTIALS_ANNOTATION: "",
     }
 
 

@@ -25,6 +25,11 @@
 {{ .Values.claims.agent.existingSecret | default (printf "%s-agent" (include "studiolo.name" .)) }}
 {{- end }}
 
+{{- /* The Secret with the broker's certificate, and what agents know it by. */ -}}
+{{- define "studiolo.broker.certificate" -}}
+{{ .Values.claims.broker.existingSecret | default (printf "%s-broker" (include "studiolo.name" .)) }}
+{{- end }}
+
 {{- define "studiolo.keys" -}}
 {{ .Values.hub.existingSecret | default (printf "%s-keys" (include "studiolo.name" .)) }}
 {{- end }}
@@ -83,6 +88,10 @@ http://{{ include "studiolo.name" . }}-hub.{{ .Release.Namespace }}.svc:8081
 
 {{- define "studiolo.url.services" -}}
 http://{{ include "studiolo.name" . }}-services.{{ .Release.Namespace }}.svc:8083
+{{- end }}
+
+{{- define "studiolo.url.broker" -}}
+https://{{ include "studiolo.name" . }}-broker.{{ .Release.Namespace }}.svc:8086
 {{- end }}
 
 {{- define "studiolo.url.proxy-api" -}}

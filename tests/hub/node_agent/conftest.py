@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from hub.node_agent.mounts import SEAT_PATH, Places
+from hub.node_agent.mounts import CREDENTIALS_PATH, SEAT_PATH, Places
 
 T = TypeVar("T")
 CLONE_NEWNS = 0x20000
@@ -55,6 +55,16 @@ class Node:
         self.seat(pod).mkdir(parents=True)
         if in_memory:
             checked(libc.mount(b"tmpfs", bytes(self.seat(pod)), b"tmpfs", 0, b"size=4m,mode=1777"))
+
+    def credentials(self, pod: str = POD) -> Path:
+        """Where the pod has files of credentials."""
+        return self.folder / "pods" / pod / CREDENTIALS_PATH
+
+    def make_place_for_credentials(self, pod: str = POD, *, in_memory: bool = True, size: str = "1m") -> None:
+        self.credentials(pod).mkdir(parents=True)
+        if in_memory:
+            options = f"size={size},mode=0777".encode()
+            checked(libc.mount(b"tmpfs", bytes(self.credentials(pod)), b"tmpfs", 0, options))
 
     def make_home(self, name: str, uid: int = 1000) -> Path:
         home = self.homes / name

@@ -1,0 +1,141 @@
+"""The agent's way to the credential broker: TLS with certificates on both sides, and two short tries."""
+
+from __future__ import annotations
+
+import ssl
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, Protocol
+
+import aiohttp
+from pydantic import ValidationError
+
+from hub.credential_broker.question import BROKER_HOST, CREDENTIALS_PATH, Denied, Held, Question
+from spawner.identity import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from spawner.identity import GivenCredentials
+
+CONNECT_SECONDS: Final = 0.15
+"""A broker that does not take a connection in this time is not there: the start goes the normal way, unharmed."""
+
+ANSWER_SECONDS: Final = 1.5
+"""For the whole answer. It takes some milliseconds, and more where ten people start at the same moment."""
+
+KEPT_SECONDS: Final = 300.0
+"""A connection stays open for as long, and a name is known: no claim waits for either."""
+
+
+class NoCredentials(Exception):
+    """They cannot be had, or put where they belong. Its text names no value."""
+
+
+class Broker(Protocol):
+    """Whoever knows what a pod gets."""
+
+    async def held(self, *, namespace: str, pod: str, pod_uid: str) -> Held:
+        """What its Secrets hold now. Raises NoCredentials."""
+
+
+class NoBroker:
+    """An agent that was told of none."""
+
+    async def held(self, *, namespace: str, pod: str, pod_uid: str) -> Held:  # noqa: ARG002 - the protocol's
+        """Nothing, ever."""
+        raise NoCredentials("this agent was told of no credential broker")
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+NO_BROKER: Final = NoBroker()
+
+
+class BrokerDoor:
+    """The one broker of an installation."""
+
+    def __init__(self, url: str, *, node: str, certificate: Path, authority: Path) -> None:
+        """`certificate`: the agent's own, a folder. `authority`: by which it knows the broker. Raises OSError."""
+        self._url = url.rstrip("/")
+        self._node = node
+        self._tls = ssl.create_default_context(cafile=str(authority))
+        self._tls.load_cert_chain(certificate / "tls.crt", certificate / "tls.key")
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def held(self, *, namespace: str, pod: str, pod_uid: str) -> Held:
+        """See `Broker`. A connection that had ended meanwhile is made anew; a question changes nothing."""
+        question = Question(node=self._node, namespace=namespace, pod=pod, pod_uid=pod_uid)
+        try:
+            return await self._ask(question)
+        except aiohttp.ServerDisconnectedError:
+            pass
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _away(error) from None
+        try:
+            return await self._ask(question)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _away(error) from None
+
+    async def _ask(self, question: Question) -> Held:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS),
+                connector=aiohttp.TCPConnector(keepalive_timeout=KEPT_SECONDS, ttl_dns_cache=int(KEPT_SECONDS)),
+            )
+        async with self._session.post(
+            self._url + CREDENTIALS_PATH,
+            data=question.model_dump_json().encode(),
+            headers={"Content-Type": "application/json"},
+            ssl=self._tls,
+            server_hostname=BROKER_HOST,
+        ) as response:
+            return _read(response.status, await response.read())
+
+
+def _away(error: Exception) -> NoCredentials:
+    return NoCredentials(f"the credential broker does not answer: {type(error).__name__}")
+
+
+def _read(status: int, body: bytes) -> Held:
+    try:
+        if status == HTTPStatus.OK:
+            return Held.model_validate_json(body)
+        if status in {HTTPStatus.FORBIDDEN, HTTPStatus.BAD_REQUEST}:
+            raise NoCredentials(f"the credential broker gives nothing: {Denied.model_validate_json(body).why}")
+    except ValidationError:
+        raise NoCredentials(f"the credential broker's answer is none (status {status})") from None
+    raise NoCredentials(f"the credential broker answers with status {status}")
+
+
+def with_variables(identity: Identity, given: GivenCredentials, held: Held) -> Identity:
+    """The identity with the variables that come from Secrets. Raises NoCredentials where one cannot be a variable.
+
+    A Secret that is gone, or lacks a key, leaves its variables out: as in any pod, whose references are optional.
+    """
+    try:
+        added = {
+            name: held.secrets[secret.name][name].decode()
+            for secret in given.secrets
+            for name in secret.env
+            if name in held.secrets.get(secret.name, {})
+        }
+        return Identity.model_validate({**identity.model_dump(), "env": {**identity.env, **added}})
+    except ValueError:  # of pydantic, too
+        raise NoCredentials("what a Secret holds cannot be a variable") from None
+
+
+def files_of(given: GivenCredentials, held: Held) -> Mapping[str, bytes]:
+    """What is in each file, by its place below /run/credentials; without those whose Secret is gone."""
+    return {
+        place: held.secrets[secret.name][key]
+        for secret in given.secrets
+        for place, key in secret.files.items()
+        if key in held.secrets.get(secret.name, {})
+    }
