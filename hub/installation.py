@@ -21,4 +21,5 @@ def installation_of(settings: Settings, kubernetes: KubernetesSettings) -> Insta
         package_index=settings.packages.index_url,
         has_own_numbers=numbers is not None,
         has_own_groups=numbers is not None and bool(numbers.gid_claim),
+        parks_kernels=settings.workspaces.parked_kernels,
     )

@@ -125,7 +125,7 @@ class WorkspacesSettings(Section):
     """On one machine: keep a server waiting for each software that somebody used, so that the next start is a claim.
     Each takes about 60 MiB."""
     parked_kernels: bool = True
-    """And a Python kernel beside each, for the first cell: about 40 MiB more."""
+    """And a Python kernel beside each, for the first cell: about 40 MiB more. In warm pods, too."""
 
 
 class GpuSettings(Section):

@@ -60,6 +60,8 @@ class Installation:
     """Where pip and uv in a workspace find packages. None: where they always do."""
     has_read_only_root: bool = True
     """Whether only home, /tmp and the folders of the run can be written. Off for images that write elsewhere."""
+    parks_kernels: bool = False
+    """Whether a kernel waits in warm pods, too, for the first cell."""
 
     @property
     def labels(self) -> dict[str, str]:

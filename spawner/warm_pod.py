@@ -50,6 +50,9 @@ normal way. They count as memory of the agent, which writes them."""
 PROGRAM: Final = ("/opt/environment/bin/python", "-P", "/opt/studiolo/start_parked.py")
 """In every image of an environment, after the image's own first process."""
 
+KERNEL_FROM_BYTES: Final = 512 << 20
+"""Of memory that a hardware has, for a kernel to wait beside the server: it takes a tenth of that."""
+
 PARK_SECONDS: Final = 300
 """For a server to park. One that does not is ended, and another made."""
 
@@ -125,6 +128,11 @@ def _place(hardware: Hardware, installation: Installation) -> dict[str, Any]:
     }
 
 
+def may_park_kernel(hardware: Hardware, installation: Installation) -> bool:
+    """Whether a kernel waits beside the server."""
+    return installation.parks_kernels and hardware.memory_bytes >= KERNEL_FROM_BYTES
+
+
 def _container(shape: Shape, owner: FileOwner, installation: Installation) -> dict[str, Any]:
     hardware, secured = shape.hardware, security(owner, installation)
     asks = resources(hardware, installation)
@@ -132,6 +140,7 @@ def _container(shape: Shape, owner: FileOwner, installation: Installation) -> di
         "STUDIOLO_PARK_SOCKET": f"{TOP}/{SOCKET}",
         "STUDIOLO_PARK_PORT": str(PORT),
         "STUDIOLO_PARK_KEEP": "1",
+        **({"STUDIOLO_PARK_KERNEL": "1"} if may_park_kernel(hardware, installation) else {}),
         **({} if hardware.gpu else {"NVIDIA_VISIBLE_DEVICES": "void"}),
     }
     return {

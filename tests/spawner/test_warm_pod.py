@@ -46,6 +46,16 @@ async def test_only_home_variables_and_program_differ_from_the_pod_of_a_person(
     ]
 
 
+@pytest.mark.parametrize(
+    ("mebibytes", "parks", "has_kernel"), [(512, True, True), (511, True, False), (512, False, False)]
+)
+def test_a_kernel_waits_where_it_is_wanted_and_memory_allows(mebibytes: int, parks: bool, has_kernel: bool) -> None:
+    hardware = HARDWARE["small"].model_copy(update={"memory_bytes": mebibytes << 20})
+    shape = Shape(environment=ENVIRONMENT, hardware=hardware)
+    [container] = warm_pod("warm-1", shape, replace(INSTALLATION, parks_kernels=parks))["spec"]["containers"]
+    assert ({"name": "STUDIOLO_PARK_KERNEL", "value": "1"} in container["env"]) is has_kernel
+
+
 def test_nothing_of_anybody_and_no_secret_is_in_it() -> None:
     text = json.dumps(warm_pod("warm-1", SHAPES["small"], INSTALLATION))
     assert not any(word in text for word in ("ecretKeyRef", "persistentVolumeClaim", "JUPYTERHUB", "username", '"ada'))
@@ -66,6 +76,7 @@ CHANGES: dict[str, tuple[Shape, Installation]] = {
     "other hardware": (SHAPES["gpu"], INSTALLATION),
     "another user number": (SHAPES["small"], replace(INSTALLATION, uid=2000)),
     "another time to save": (SHAPES["small"], replace(INSTALLATION, stop_seconds=7)),
+    "a kernel beside it": (SHAPES["small"], replace(INSTALLATION, parks_kernels=True)),
     "another priority": (SHAPES["small"], replace(INSTALLATION, priority_class="higher")),
 }
 
