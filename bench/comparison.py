@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
 RESULTS = Path(__file__).parent / "results"
 """One JSON file per benchmark, not committed: figures go into the docs with their date."""
+
+
+def percentile(ordered: Sequence[float], percent: int) -> float:
+    """The value that so many in a hundred do not exceed."""
+    return ordered[min(len(ordered) - 1, -(-len(ordered) * percent // 100) - 1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,10 @@ class Samples:
     def median(self) -> float:
         """Median seconds of a run."""
         return statistics.median(self.seconds)
+
+    def percentile(self, percent: int) -> float:
+        """Seconds that so many runs in a hundred do not exceed."""
+        return percentile(sorted(self.seconds), percent)
 
     @property
     def minimum(self) -> float:
@@ -48,6 +57,8 @@ class Samples:
             "samples": [round(value, 4) for value in self.seconds],
             "median": round(self.median, 4),
             "min": round(self.minimum, 4),
+            "p50": round(self.percentile(50), 4),
+            "p99": round(self.percentile(99), 4),
             "stages": {name: round(value, 4) for name, value in self.stage_medians().items()},
         }
 

@@ -6,13 +6,13 @@ import asyncio
 import json
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 START_DEADLINE_SECONDS: Final = 300.0
 STOP_DEADLINE_SECONDS: Final = 300.0
@@ -38,6 +38,8 @@ class Crowd:
     url: str
     token: str
     users: tuple[str, ...]
+    options: Mapping[str, object] = field(default_factory=dict)
+    """What each of them chooses."""
 
     def _http(self, *, token: str = "") -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -60,7 +62,7 @@ class Crowd:
         async with AsyncExitStack() as clients:
             people = [await clients.enter_async_context(self._http(token=token)) for token in tokens]
             begin = time.perf_counter()
-            starts = (_start(http, user, begin) for http, user in zip(people, self.users, strict=True))
+            starts = (_start(http, user, self.options, begin) for http, user in zip(people, self.users, strict=True))
             return tuple(await asyncio.gather(*starts))
 
     async def running(self) -> int:
@@ -85,8 +87,8 @@ class Crowd:
             return len(tuple(left))
 
 
-async def _start(http: httpx.AsyncClient, user: str, begin: float) -> Outcome:
-    answer = await http.post(f"users/{user}/server", json={})
+async def _start(http: httpx.AsyncClient, user: str, options: Mapping[str, object], begin: float) -> Outcome:
+    answer = await http.post(f"users/{user}/server", json={"user_options": dict(options)} if options else {})
     accepted = time.perf_counter() - begin
     if answer.status_code == httpx.codes.CREATED:
         return Outcome(user=user, accepted_seconds=accepted, ready_seconds=accepted)

@@ -19,7 +19,7 @@ def first_cell(hub_url: str, token: str, server: str) -> float:
         begin = time.perf_counter()
         kernel = api.post("kernels", json={"name": "python3"}).raise_for_status().json()["id"]
         address = f"{hub_url}{server}/api/kernels/{kernel}/channels".replace("http://", "ws://", 1)
-        with connect(address, additional_headers=headers, proxy=None) as socket:
+        with connect(address, additional_headers=headers, proxy=None, open_timeout=ANSWER_SECONDS) as socket:
             socket.send(json.dumps(_request("1 + 1")))
             while json.loads(socket.recv(timeout=ANSWER_SECONDS))["msg_type"] != "execute_result":
                 pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,3 +47,34 @@ def phases_from_log(lines: Iterable[str]) -> dict[str, float]:
         if ready := _READY.search(line):
             found = {phase["name"]: float(phase["seconds"]) for phase in _PHASE.finditer(ready["phases"])}
     return found
+
+
+_CLAIMED = re.compile(
+    r"^\[\w (?P<at>\S+) .* is claimed: patch (?P<patch>[\d.]+) ms, order (?P<order>[\d.]+) ms \(verified "
+    r"(?P<verified>[\d.]+) ms, mounted (?P<mounted>[\d.]+) ms, delivered (?P<delivered>[\d.]+) ms\), "
+    r"answer (?P<answer>[\d.]+) ms"
+)
+
+
+def stages_of_claim(lines: Iterable[str], *, asked: datetime, ready: datetime) -> dict[str, float]:
+    """Seconds of each stage of the last claim that the hub's log tells of; {} when it tells of none.
+
+    `asked`: when the request was sent; `ready`: when the hub's word was there. Both by the clock of the hub's machine.
+    """
+    found = None
+    for line in lines:
+        found = _CLAIMED.search(line) or found
+    if found is None:
+        return {}
+    answered = datetime.fromisoformat(found["at"])
+    told = {name: float(value) / 1000 for name, value in found.groupdict().items() if name != "at"}
+    request = (answered - asked).total_seconds() - told["patch"] - told["order"] - told["answer"]
+    return {
+        "request": request,
+        "patch": told["patch"],
+        "order": told["order"] - told["delivered"] + told["verified"],
+        "mount": told["mounted"] - told["verified"],
+        "deliver": told["delivered"] - told["mounted"],
+        "answer": told["answer"],
+        "route": (ready - answered).total_seconds(),
+    }

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cluster_hub import ClusterHub
-from bench.comparison import RESULTS
+from bench.comparison import RESULTS, percentile
 from bench.crowd import Crowd, Outcome
 from bench.hub_client import wait_until_up
 from bench.start_cluster import RESTRICTED, kubectl
@@ -94,11 +94,6 @@ class Crowded:
             ),
             "reasons": sorted({one.reason for one in self._each() if one.reason})[:10],
         }
-
-
-def percentile(ordered: list[float], percent: int) -> float:
-    """The value that so many in a hundred do not exceed."""
-    return ordered[min(len(ordered) - 1, -(-len(ordered) * percent // 100) - 1)]
 
 
 @click.command()

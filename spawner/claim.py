@@ -109,6 +109,17 @@ class Aim:
     pod: PodFacts
     order: Order
     left_out: tuple[str, ...] = ()
+    seconds: dict[Do, float] = field(default_factory=dict)
+    """What each step with it took."""
+    agent_ms: tuple[float, float, float] = (0, 0, 0)
+    """See `Given`."""
+
+    def __str__(self) -> str:
+        """Where the time went, for the log."""
+        patch, order, answer = (1000 * self.seconds.get(step, 0) for step in (Do.AIM, Do.ORDER, Do.PROBE))
+        verified, mounted, delivered = self.agent_ms
+        agent = f"verified {verified:.1f} ms, mounted {mounted:.1f} ms, delivered {delivered:.1f} ms"
+        return f"patch {patch:.1f} ms, order {order:.1f} ms ({agent}), answer {answer:.1f} ms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +161,8 @@ class ClusterClaim:
 
     async def _run(self) -> Claimed | Miss:
         aim: Aim | None = None
-        began = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         acts = {
             Do.AIM: self._patch,
             Do.LOOK: self._look,
@@ -167,8 +179,10 @@ class ClusterClaim:
                     if self._tried:
                         self.save("", "")
                     return step.miss or (Miss.LOST if self._tried else self._none())
-                answer = await acts[step.do](aim)
-                is_late = asyncio.get_running_loop().time() - began > self.claims.claim_seconds
+                doing, since = step.do, clock()
+                answer = await acts[doing](aim)
+                aim.seconds[doing] = clock() - since
+                is_late = clock() - began > self.claims.claim_seconds
                 step = after(answer, tries=len(self._tried), is_late=is_late)
                 if step.waits:
                     await self._end_wholly(aim)
@@ -183,6 +197,7 @@ class ClusterClaim:
             self.claims.aimed -= self._tried
         if aim is None:
             return self._none()
+        self.log.info("The warm pod %s is claimed: %s", aim.pod.name, aim)
         return Claimed(url=pod_url(aim.pod), left_out=aim.left_out)
 
     def _next(self) -> Aim | None:
@@ -251,7 +266,7 @@ class ClusterClaim:
             self.log.info("The agent of %s, of the warm pod %s: %s", aim.pod.node, aim.pod.name, given.said)
         if given.shows_no_numbers:
             self.claims.plain[aim.pod.node] = asyncio.get_running_loop().time() + ASK_AGAIN_SECONDS
-        aim.left_out = given.left_out
+        aim.left_out, aim.agent_ms = given.left_out, given.agent_ms
         return given.answer
 
     async def _probe(self, aim: Aim) -> Answer:

@@ -39,6 +39,8 @@ class Given:
     """Folders of teams that are not there."""
     shows_no_numbers: bool = False
     """That node cannot show a home's numbers as others: it needs no such order again."""
+    agent_ms: tuple[float, float, float] = (0, 0, 0)
+    """Since the agent had the order: it was verified, mounted, delivered."""
 
 
 class NodeAgents(Protocol):
@@ -119,7 +121,9 @@ DISCONNECTED: Final = "the connection was lost"
 def _read(status: int, body: bytes, meaning: Callable[[Why | None], Answer]) -> Given:
     try:
         if status == HTTPStatus.OK:
-            return Given(answer=Answer.DELIVERED, left_out=Delivered.model_validate_json(body).left_out)
+            told = Delivered.model_validate_json(body)
+            agent_ms = (told.verified_ms, told.mounted_ms, told.delivered_ms)
+            return Given(answer=Answer.DELIVERED, left_out=told.left_out, agent_ms=agent_ms)
         if status in {HTTPStatus.CONFLICT, HTTPStatus.BAD_REQUEST}:
             refusal = Refusal.model_validate_json(body)
             said = f"{refusal.why}: {refusal.message}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bench.comparison import percentile
 from bench.crowd import Outcome
-from bench.start_many import Crowded, Round, is_good, percentile
+from bench.start_many import Crowded, Round, is_good
 
 
 def outcome(seconds: float | None, *, accepted: float = 1.0) -> Outcome:
