@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy.local.ports import free_port
 from tests.fakes.hub_of_servers import HubOfServers
 from tests.images.conftest import CHECKOUT, RunningServer, StartServer
 from tests.images.parking import Park, parking
@@ -241,14 +242,17 @@ import sys
 sys.path.append({str(BASE)!r})
 from jupyter_server.serverapp import ServerApp
 from park.orders import orders_in
-from park.program import listen
-orders = orders_in({{"STUDIOLO_PARK_PORT": "18765"}})
+from park.program import adopted, listen
+orders = orders_in({{"STUDIOLO_PARK_PORT": "{free_port()}"}})
+listening = listen(orders)
+print(adopted(listening) == listening)
 del ServerApp._bind_http_server_tcp
-print(listen(orders))
+print(adopted(listening))
+listen(orders)
 """
     env = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
     finished = subprocess.run([minimal, "-P", "-c", program], capture_output=True, text=True, check=True, env=env)
-    assert finished.stdout == "None\n"
+    assert finished.stdout == "True\nNone\n"
 
 
 # The message

@@ -38,10 +38,10 @@ def main() -> None:
     set_by_imports = _rehearse(prepared) if orders.rehearses else {}
     if kernel is not None:
         kernel.wait()
-    listen_fd = listen(orders)
     gc.collect()
     gc.freeze()  # what was imported is never looked at again, nor copied for that: kernels share it
     door = Door(orders)
+    listen_fd = listen(orders)  # last of all: in a pod this says that it waits
     if orders.ready_fd is not None:
         os.write(orders.ready_fd, b"parked\n")
     try:
@@ -51,7 +51,7 @@ def main() -> None:
         sys.exit(f"studiolo: this parked server ends, because what it was sent is no identity: {error}.")
     with answer, contextlib.suppress(OSError):  # whoever sent it has gone; it is ours all the same
         answer.sendall(ACCEPTED)
-    become(identity, listen_fd=listen_fd, before={**kept, **set_by_imports})
+    become(identity, listen_fd=adopted(listen_fd), before={**kept, **set_by_imports})
     if kernel is not None:
         kernel.take_its_place()
     serve(prepared, identity.arguments)
@@ -70,10 +70,6 @@ def _rehearse(prepared: Prepared) -> dict[str, str]:
 
 def listen(orders: Orders) -> int | None:
     """The socket to serve later, listening already: who connects waits for the answer instead of being refused."""
-    from jupyter_server.serverapp import ServerApp  # noqa: PLC0415 - imported by then
-
-    if not all(hasattr(ServerApp, name) for name in NEEDED_TO_ADOPT):
-        return None  # it binds its own, as usual
     if orders.listen_fd is not None:
         return orders.listen_fd
     if not orders.port:
@@ -81,3 +77,13 @@ def listen(orders: Orders) -> int | None:
     family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
     both = family == socket.AF_INET6
     return socket.create_server(("", orders.port), family=family, backlog=BACKLOG, dualstack_ipv6=both).detach()
+
+
+def adopted(listen_fd: int | None) -> int | None:
+    """The same, where this Jupyter serves a socket that it is given; else it is closed, and Jupyter binds its own."""
+    from jupyter_server.serverapp import ServerApp  # noqa: PLC0415 - imported by then
+
+    if listen_fd is None or all(hasattr(ServerApp, name) for name in NEEDED_TO_ADOPT):
+        return listen_fd
+    os.close(listen_fd)
+    return None
