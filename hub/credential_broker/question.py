@@ -16,6 +16,8 @@ BROKER_HOST: Final = "studiolo-credential-broker"
 
 CREDENTIALS_PATH: Final = "/credentials"
 
+HEALTH_PATH: Final = "/health"
+
 MOST_BYTES: Final = 4096
 """Of a question."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from tornado import web
 
-from hub.credential_broker.question import CREDENTIALS_PATH, Denial, Denied, Question
+from hub.credential_broker.question import CREDENTIALS_PATH, HEALTH_PATH, Denial, Denied, Question
 from spawner.identity import AGENT_HOST
 from spawner.kube import KubeError
 
@@ -67,6 +67,14 @@ class CredentialsHandler(ForAgents):
         self.finish(denied.model_dump_json())
 
 
+class HealthHandler(ForAgents):
+    """`GET /health`: for an agent that keeps its connection open, so that no claim waits for one."""
+
+    def get(self) -> None:
+        """It is here."""
+        self.finish({"status": "ok"})
+
+
 class UnknownHandler(ForAgents):
     """Everything that is not a route."""
 
@@ -79,7 +87,7 @@ class UnknownHandler(ForAgents):
 def make_app(broker: Broker) -> web.Application:
     """All routes."""
     return web.Application(
-        [(CREDENTIALS_PATH, CredentialsHandler, {"broker": broker})],
+        [(CREDENTIALS_PATH, CredentialsHandler, {"broker": broker}), (HEALTH_PATH, HealthHandler)],
         default_handler_class=UnknownHandler,
         log_function=_log,
     )
@@ -88,5 +96,6 @@ def make_app(broker: Broker) -> web.Application:
 def _log(handler: web.RequestHandler) -> None:
     """One line about an answer, and nothing of what was asked but its place."""
     status, milliseconds = handler.get_status(), handler.request.request_time() * 1000
-    level = logging.INFO if status < HTTPStatus.BAD_REQUEST else logging.WARNING
+    is_well = status < HTTPStatus.BAD_REQUEST
+    level = logging.WARNING if not is_well else logging.DEBUG if isinstance(handler, HealthHandler) else logging.INFO
     log.log(level, "%s %s %d %.0f ms", handler.request.method, (handler.request.path or "")[:100], status, milliseconds)

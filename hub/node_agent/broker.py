@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import aiohttp
 from pydantic import ValidationError
 
-from hub.credential_broker.question import BROKER_HOST, CREDENTIALS_PATH, Denied, Held, Question
+from hub.credential_broker.question import BROKER_HOST, CREDENTIALS_PATH, HEALTH_PATH, Denied, Held, Question
 from spawner.identity import Identity
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from spawner.identity import GivenCredentials
 
-CONNECT_SECONDS: Final = 0.15
-"""A broker that does not take a connection in this time is not there: the start goes the normal way, unharmed."""
+CONNECT_SECONDS: Final = 0.5
+"""A broker that does not take a connection in this time is not there. One that is away mostly says so at once."""
 
 ANSWER_SECONDS: Final = 1.5
 """For the whole answer. It takes some milliseconds, and more where ten people start at the same moment."""
 
-KEPT_SECONDS: Final = 300.0
-"""A connection stays open for as long, and a name is known: no claim waits for either."""
+KEPT_SECONDS: Final = 300
+"""A connection stays open for as long, and a name is known: no claim waits for either, as agents greet each minute."""
 
 
 class NoCredentials(Exception):
@@ -38,6 +38,9 @@ class Broker(Protocol):
     async def held(self, *, namespace: str, pod: str, pod_uid: str) -> Held:
         """What its Secrets hold now. Raises NoCredentials."""
 
+    async def greet(self) -> None:
+        """Keeps a connection open. Raises NoCredentials."""
+
 
 class NoBroker:
     """An agent that was told of none."""
@@ -45,6 +48,9 @@ class NoBroker:
     async def held(self, *, namespace: str, pod: str, pod_uid: str) -> Held:  # noqa: ARG002 - the protocol's
         """Nothing, ever."""
         raise NoCredentials("this agent was told of no credential broker")
+
+    async def greet(self) -> None:
+        """There is nobody."""
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -72,35 +78,35 @@ class BrokerDoor:
     async def held(self, *, namespace: str, pod: str, pod_uid: str) -> Held:
         """See `Broker`. A connection that had ended meanwhile is made anew; a question changes nothing."""
         question = Question(node=self._node, namespace=namespace, pod=pod, pod_uid=pod_uid)
-        try:
-            return await self._ask(question)
-        except aiohttp.ServerDisconnectedError:
-            pass
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _away(error) from None
-        try:
-            return await self._ask(question)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _away(error) from None
+        status, body = await self._insist("POST", CREDENTIALS_PATH, question.model_dump_json().encode())
+        return _read(status, body)
 
-    async def _ask(self, question: Question) -> Held:
+    async def greet(self) -> None:
+        """See `Broker`."""
+        status, _ = await self._insist("GET", HEALTH_PATH)
+        if status != HTTPStatus.OK:
+            raise NoCredentials(f"the credential broker answers with status {status}")
+
+    async def _insist(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        try:
+            try:
+                return await self._ask(method, path, body)
+            except aiohttp.ServerDisconnectedError:
+                return await self._ask(method, path, body)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise NoCredentials(f"the credential broker does not answer: {type(error).__name__}") from None
+
+    async def _ask(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS),
-                connector=aiohttp.TCPConnector(keepalive_timeout=KEPT_SECONDS, ttl_dns_cache=int(KEPT_SECONDS)),
+                connector=aiohttp.TCPConnector(keepalive_timeout=KEPT_SECONDS, ttl_dns_cache=KEPT_SECONDS),
+                headers={"Content-Type": "application/json"},
             )
-        async with self._session.post(
-            self._url + CREDENTIALS_PATH,
-            data=question.model_dump_json().encode(),
-            headers={"Content-Type": "application/json"},
-            ssl=self._tls,
-            server_hostname=BROKER_HOST,
+        async with self._session.request(
+            method, self._url + path, data=body, ssl=self._tls, server_hostname=BROKER_HOST
         ) as response:
-            return _read(response.status, await response.read())
-
-
-def _away(error: Exception) -> NoCredentials:
-    return NoCredentials(f"the credential broker does not answer: {type(error).__name__}")
+            return response.status, await response.read()
 
 
 def _read(status: int, body: bytes) -> Held:

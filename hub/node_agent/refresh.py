@@ -54,6 +54,10 @@ class Refreshing:
 
     async def look_once(self) -> None:
         """Where nobody answers, files stay as they are."""
+        try:
+            await self._broker.greet()
+        except NoCredentials as error:
+            log.warning("Whoever has credentials starts the normal way", error=str(error))
         for pod in tuple((self._pods.pods or {}).values()):
             if not may_change(pod):
                 continue

@@ -45,7 +45,7 @@ cat ~/.kaggle/kaggle.json; if [ -e /run/credentials/git/forge ]; then echo " the
 
 VARIABLES = """
 import json, os
-told = ("WANDB", "STUDIOLO_CREDENTIALS", "GIT_", "TEAM_", "PIP_", "AWS_")
+told = ("WANDB", "STUDIOLO_CREDENTIALS", "GIT_CONFIG", "GIT_SSH", "TEAM_", "PIP_CONFIG", "AWS_")
 print(json.dumps({name: value for name, value in sorted(os.environ.items()) if name.startswith(told)}))
 """
 """What credentials set."""

@@ -98,6 +98,10 @@ async def test_an_api_server_that_does_not_answer_is_told_as_that(brokers: Broke
 
 async def test_who_shows_a_certificate_of_another_name_or_signer_gets_nothing(brokers: Brokers, tmp_path: Path) -> None:
     assert "403" in await refused(brokers.door(name="studiolo-hub"))
+    other = brokers.door(name="studiolo-hub")
+    with pytest.raises(NoCredentials, match="403"):
+        await other.greet()
+    await other.close()
     stranger = Authority(tmp_path / "stranger", name="stranger")
     assert "does not answer" in await refused(brokers.door(signed_by=stranger))
 
@@ -138,10 +142,16 @@ async def test_a_broker_with_another_name_is_none(brokers: Brokers, tmp_path: Pa
 async def test_a_broker_that_is_away_is_told_at_once_and_one_that_came_back_is_asked(brokers: Brokers) -> None:
     door = brokers.door()
     await door.held(namespace="lab", pod="warm-1", pod_uid=POD)
+    await door.greet()
     await brokers.server.close_all_connections()  # it was started anew between two questions
     await door.held(namespace="lab", pod="warm-1", pod_uid=POD)
     await brokers.end()
     assert "does not answer" in await refused(door)
+    later = brokers.door()
+    with pytest.raises(NoCredentials, match="does not answer"):
+        await later.greet()
+    await later.close()
+    await NO_BROKER.greet()
     with pytest.raises(NoCredentials):
         await NO_BROKER.held(namespace="lab", pod="warm-1", pod_uid=POD)
     await NO_BROKER.close()
