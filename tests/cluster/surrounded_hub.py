@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from deploy.local.plans import HUB
+from deploy.local.throwaway import ThrowawayHub
 from hub.passwords import ADMIN
 from tests.cluster.in_between import InBetween, before, in_between
 from tests.cluster.kube import Kube
@@ -21,7 +22,7 @@ from tests.cluster.kube_faults import Kills
 from tests.cluster.real_hub import SMALL, RealHub
 
 PATIENCE_SECONDS = 180.0
-DYING_HUB = Path(__file__).parent / "dying_hub.py"
+DYING = Path(__file__).parent / "dying_process.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +169,14 @@ class SurroundedHub:
             return browser.get(f"/hub/spawn-pending/{ADMIN}")
 
 
+def dies_as_told(hub: ThrowawayHub, name: str, orders: Path) -> None:
+    """From its next start on, that process dies where `orders` says so."""
+    plan = hub._plans[name]
+    module = plan.argv.index("-m")
+    argv = (*plan.argv[:module], str(DYING), str(orders), *plan.argv[module + 1 :])
+    hub._plans[name] = replace(plan, argv=argv)
+
+
 @asynccontextmanager
 async def surrounded_hub(
     folder: Path, *, kubeconfig: Path, namespace: str, images: Mapping[str, str], kube: Kube
@@ -180,10 +189,8 @@ async def surrounded_hub(
         async with before(hub.settings.proxy.api_url, beside) as proxy:
             for_hub = hub.settings.proxy.model_copy(update={"api_url": proxy.url})
             hub.settings.model_copy(update={"proxy": for_hub}).write(hub.data.effective_settings)
-            plan, orders = hub._plans[HUB], folder / "orders"
-            module = plan.argv.index("-m")
-            argv = (*plan.argv[:module], str(DYING_HUB), str(orders), *plan.argv[module + 2 :])
-            hub._plans[HUB] = replace(plan, argv=argv)
+            orders = folder / "orders"
+            dies_as_told(hub, HUB, orders)
             found = SurroundedHub(hub, kube, {"kubernetes": kubernetes, "proxy": proxy}, orders)
             try:
                 await found.begin()
