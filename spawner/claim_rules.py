@@ -16,7 +16,7 @@ from spawner.identity import CLAIMED, ORDER_ANNOTATION, PARKED, SEAT_LABEL, SEAT
 from spawner.installation import KIND_LABEL, WORKSPACE
 from spawner.late_bound import binds_late
 from spawner.pod_facts import ContainerState
-from spawner.warm_pod import TEMPLATE_LABEL
+from spawner.warm_pod import HARDWARE_LABEL, TEMPLATE_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -140,6 +140,28 @@ def choose(pods: Iterable[PodFacts], template: str, *, tried: Collection[str], d
     fitting = [pod for pod in pods if may_be_claimed(pod, template) and pod.uid not in tried]
     oldest = sorted(fitting, key=lambda pod: (pod.created_at is None, pod.created_at or 0, pod.uid))[:OLDEST_FEW]
     return oldest[draw % len(oldest)] if oldest else None
+
+
+def in_the_way(
+    pods: Iterable[PodFacts], hardware: str, resources: Iterable[str], *, aimed: Collection[str]
+) -> list[PodFacts]:
+    """Those that may go so that a start on this hardware is within a quota: first its own hardware's, and of those such
+    as have not parked.
+
+    `resources`: of which too much was asked for; a device only pods of the same hardware give back. `aimed`: uids of
+    those that somebody claims.
+    """
+    is_scarce = any("/" in name.removeprefix("count/") for name in resources)
+    found = [
+        pod
+        for pod in pods
+        if pod.label(SEAT_LABEL) == PARKED
+        and not pod.is_deleting
+        and not pod.has_ended
+        and pod.uid not in aimed
+        and (not is_scarce or pod.label(HARDWARE_LABEL) == hardware)
+    ]
+    return sorted(found, key=lambda pod: (pod.label(HARDWARE_LABEL) != hardware, pod.container.is_ready, pod.uid))
 
 
 def claim_patch(

@@ -285,22 +285,26 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             was_installed=False,
             started_at=datetime.now(UTC),
         )
+        manifest = self.parts.kube.as_json(await self.get_pod_manifest())
+        secrets = secret_values(self._hub_env)  # which is known now
+        maker = ClaimMaker(
+            parts=self.parts,
+            plan=plan,
+            secrets=secrets,
+            probe_path=f"{self.server.base_url}api",
+            save=self._take_and_save,
+            ended=self.meter.claim_ended,
+            log=self.log,
+        )
         start = ClusterStart(
             kube=self.parts.kube,
             pods=self.parts.pods,
             plan=plan,
             installation=self.parts.installation,
-            manifest=self.parts.kube.as_json(await self.get_pod_manifest()),
-            secrets=secret_values(self._hub_env),
-            claim=ClaimMaker(
-                parts=self.parts,
-                plan=plan,
-                secrets=secret_values(self._hub_env),
-                probe_path=f"{self.server.base_url}api",
-                save=self._take_and_save,
-                ended=self.meter.claim_ended,
-                log=self.log,
-            ).claim,
+            manifest=manifest,
+            secrets=secrets,
+            claim=maker.claim,
+            make_room=maker.make_room,
             board=self._board,
             probe_path=f"{self.server.base_url}api",
             seconds=self.start_timeout * OUR_SHARE,

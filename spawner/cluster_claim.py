@@ -13,6 +13,7 @@ from spawner.manifest import HOME, owner_in
 from spawner.stand_in import stand_in, standing_in
 from spawner.verdicts.node_fits import takes_new
 from spawner.warm_pod import template, warm_pod
+from spawner.warm_room import WarmRoom
 
 if TYPE_CHECKING:
     import logging
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from spawner.cluster_parts import ClusterParts
     from spawner.kube import Json
     from spawner.plan import LaunchPlan
+    from spawner.verdicts.create_refusals import QuotaExceeded
 
 
 def why_normal_here(plan: LaunchPlan, parts: ClusterParts) -> Miss | None:
@@ -94,3 +96,17 @@ class ClaimMaker:
             ended=self.ended,
             log=self.log,
         )
+
+    async def make_room(self, exceeded: QuotaExceeded) -> bool:
+        """Ends a pod of nobody for a start that a quota refuses; whether one is gone. Raises KubeAway."""
+        parts = self.parts
+        if parts.claims is None:
+            return False
+        room = WarmRoom(
+            claims=parts.claims,
+            kube=parts.kube,
+            installation=parts.installation,
+            hardware=self.plan.shape.hardware.name,
+            log=self.log,
+        )
+        return await room.give(exceeded)

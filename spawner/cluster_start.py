@@ -32,7 +32,7 @@ from spawner.notices import notices_variable, with_variables
 from spawner.progress import Phase, PhaseState
 from spawner.stages import Stage, stage_of
 from spawner.team_mounts import SHARED, shared_folders, without_shared
-from spawner.verdicts.create_refusals import judge_refusal
+from spawner.verdicts.create_refusals import QuotaExceeded, judge_refusal
 from spawner.verdicts.errors import error_of
 from spawner.verdicts.judge import DEFAULT_PATIENCE, judge
 from spawner.verdicts.outcomes import NeverFits, Running, Waiting
@@ -75,6 +75,11 @@ START_ANNOTATION: Final = "studiolo.dev/start"
 Answer = TypeVar("Answer")
 
 
+async def nothing_gives_way(_: QuotaExceeded) -> bool:
+    """Where all that is there is somebody's."""
+    return False
+
+
 def new_mark() -> str:
     """A name for one start, that no other has."""
     return secrets.token_hex(8)
@@ -98,6 +103,8 @@ class ClusterStart:
     """How long all of it may take."""
     claim: Callable[[Json, tuple[str, ...]], ClusterClaim | None] = lambda *_: None
     """Gives the claim of a warm pod, if one may be tried, for the pod that would be made and the folders of teams."""
+    make_room: Callable[[QuotaExceeded], Awaitable[bool]] = nothing_gives_way
+    """Ends something that is nobody's, for a start that a quota refuses; whether asking again may be right."""
     homes: HomeService | None = None
     """Who makes the home before the pod; None where the node does, which knows no owner."""
     node_of: Callable[[str], NodeFacts | None] = lambda _: None
@@ -211,7 +218,7 @@ class ClusterStart:
     async def _post_pod(self, manifest: Json) -> PodFacts:
         path, marked = pods_path(self.installation), marked_with(manifest, self.mark)
         try:
-            return self.pods.learn(await self.kube.create(path, marked))
+            return self.pods.learn(await self._post(path, marked))
         except KubeConflict as conflict:
             if conflict.reason != "AlreadyExists":
                 raise  # a quota that two starts asked at the same moment; asking again is right
@@ -228,7 +235,16 @@ class ClusterStart:
             # With the time to save that it was made with: what runs in it may be somebody's work.
             async with asyncio.timeout(self.installation.stop_seconds + LEFT_OVER_SECONDS):
                 await remove_pod(self.kube, self.pods, self.installation, self._name)
-            return self.pods.learn(await self.kube.create(path, marked))
+            return self.pods.learn(await self._post(path, marked))
+
+    async def _post(self, path: str, manifest: Json) -> Json:
+        while True:
+            try:
+                return await self.kube.create(path, manifest)
+            except KubeRefused as refused:
+                verdict = judge_refusal(refused.status, refused.reason, str(refused))
+                if not isinstance(verdict, QuotaExceeded) or not await self.make_room(verdict):
+                    raise
 
     async def _post_secret(self, secret: Json) -> Json:
         path = f"/api/v1/namespaces/{self.installation.namespace}/secrets"

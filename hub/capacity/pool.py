@@ -108,6 +108,7 @@ class PoolKeeper:
         self._before: frozenset[str] = frozenset()
         self._claims: tuple[datetime, ...] = ()
         self._short_since: datetime | None = None
+        self._refused_at: datetime | None = None
         self.parked: Mapping[str, int] = {}
         """By hardware, how many wait or are about to: each stands in the place of a slot."""
         self.kept: Mapping[Pool, Kept] = {}
@@ -162,7 +163,8 @@ class PoolKeeper:
             now=moment,
             give_up=way.give_up,
             held_back=way.held_back,
-            may_create=may_refill(self._claims, short_since=self._short_since, now=moment),
+            may_create=not self._was_refused(moment)
+            and may_refill(self._claims, short_since=self._short_since, now=moment),
         )
         refused: KubeError | None = None
         for pod in todo.delete:
@@ -170,8 +172,15 @@ class PoolKeeper:
         for pool in todo.create:
             refused = await self._tried(self._create(shapes[pool])) or refused
         if refused is not None:
-            raise refused
-        self.looked_at = moment
+            # Such as by a quota: none is made for a while, and starts that wait for room are seen all the same.
+            self._log.warning("Not all warm pods can be made: %s", refused)
+            self._refused_at = moment
+        elif not self._was_refused(moment):
+            self.looked_at = moment
+
+    def _was_refused(self, moment: datetime) -> bool:
+        """A moment ago."""
+        return self._refused_at is not None and moment - self._refused_at < PAUSE_WHEN_AWAY
 
     def _note(self, pods: Sequence[ParkedPod], wanted: Mapping[Pool, int], moment: datetime) -> None:
         """What is told of it, and which were claimed since the last look."""

@@ -145,6 +145,21 @@ def exists(hub: ClaimingHub, name: str) -> bool:
     return bool(kubectl("-n", hub.namespace, "get", "pod", name, "--ignore-not-found", "-o", "name").strip())
 
 
+def test_a_start_that_a_quota_refuses_gets_what_a_warm_pod_has_of_it(hub: ClaimingHub) -> None:
+    (old,) = hub.until_parked(1)
+    name = {"name": "memory", "namespace": hub.namespace}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": name}
+    kubectl("create", "-f", "-", text=json.dumps(quota | {"spec": {"hard": {"requests.memory": "1536Mi"}}}))
+    words = ("-n", hub.namespace, "get", "resourcequota", "memory", "-o", "jsonpath={.status.used.requests\\.memory}")
+    hub.until(lambda: kubectl(*words) == str(2**30), what="what the warm pod has is counted")
+    hub.start_for("bob", hardware="bare")
+    assert old["metadata"]["name"] not in names(hub.pods(PARKED))
+    hub.until(lambda: "Not all warm pods can be made" in hub.log(SERVICES), what="no other may be made")
+    hub.stop_for("bob")
+    hub.until_parked(1)
+    kubectl("-n", hub.namespace, "delete", "resourcequota", "memory")
+
+
 @pytest.fixture
 def seats(hub: ClaimingHub) -> Iterator[str]:
     """A device of which the node has two, and hardware with one each; its owner lets one of them wait."""

@@ -21,6 +21,7 @@ from spawner.claim_rules import (
     answer_of,
     choose,
     claim_patch,
+    in_the_way,
     may_be_claimed,
     seen,
     why_normal,
@@ -30,7 +31,7 @@ from spawner.identity import CLAIMED, ORDER_ANNOTATION, PARKED, SEAT_LABEL, USER
 from spawner.installation import KIND_LABEL
 from spawner.plan import LaunchPlan, make_plan
 from spawner.pod_facts import ContainerFacts, ContainerState, PodFacts
-from spawner.warm_pod import TEMPLATE_LABEL
+from spawner.warm_pod import HARDWARE_LABEL, TEMPLATE_LABEL
 from studiolo.choice import Choice
 from tests.hub.node_agent.samples import order
 from tests.spawner.claim_world import World
@@ -184,3 +185,31 @@ def test_whatever_is_lost_or_dies_no_identity_is_in_two_pods_that_live(seed: int
     world.run()  # looks after each step
     assert len(world.served) == 8
     assert world.left_over() == set()
+
+
+def on(number: int, hardware: str, **changed: object) -> PodFacts:
+    return parked(number, labels=((SEAT_LABEL, PARKED), (HARDWARE_LABEL, hardware)), **changed)
+
+
+def test_pods_of_a_starts_own_hardware_that_have_not_parked_go_first_where_a_quota_is_used_up() -> None:
+    pods = [on(1, "large"), on(2, "small"), on(3, "small", container=ready(is_ready=False))]
+    found = in_the_way(pods, "small", ["requests.memory", "count/pods"], aimed=())
+    assert [pod.uid for pod in found] == ["uid-3", "uid-2", "uid-1"]
+
+
+def test_a_device_is_given_back_by_pods_of_the_same_hardware_alone() -> None:
+    found = in_the_way([on(1, "large"), on(2, "gpu")], "gpu", ["requests.nvidia.com/gpu"], aimed=())
+    assert [pod.uid for pod in found] == ["uid-2"]
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(parked(labels=((SEAT_LABEL, CLAIMED),)), id="somebody's"),
+        pytest.param(parked(is_deleting=True), id="ending"),
+        pytest.param(parked(phase="Failed"), id="ended"),
+        pytest.param(parked(9), id="about to be claimed"),
+    ],
+)
+def test_what_is_not_nobodys_gives_way_to_no_quota(pod: PodFacts) -> None:
+    assert in_the_way([pod], "", ["pods"], aimed={"uid-9"}) == []

@@ -269,6 +269,29 @@ async def test_what_is_refused_for_one_keeps_no_other_from_coming(situation: Sit
         return await real(path, body)
 
     situation.kube.create = first_refused
-    with pytest.raises(KubeRefused):
-        await situation.keeper.look()
+    await situation.keeper.look()
+    assert len(situation.pods()) == 2
+
+
+async def test_after_a_refusal_none_is_made_for_a_while_and_starts_that_wait_are_seen(situation: Situation) -> None:
+    real, asked = situation.kube.create, 0
+
+    async def refused(_path: str, _body: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        raise KubeRefused("exceeded quota", status=403)
+
+    situation.room = {"small": 1}
+    await situation.keeper.look()
+    situation.place()
+    situation.room = {"small": 2}
+    situation.kube.create = refused
+    await situation.looks(14)
+    assert asked == 1
+    situation.start()
+    await situation.looks(1)
+    assert situation.pods() == {}
+    situation.kubernetes.remove_for_test("pods", "ws-ada", namespace=NAMESPACE)
+    situation.kube.create = real
+    await situation.looks(10)
     assert len(situation.pods()) == 2

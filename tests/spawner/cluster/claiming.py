@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,13 +15,14 @@ from spawner.claim_rules import Answer, Miss
 from spawner.identity import CLAIMED, SEAT_LABEL, USER_LABEL, HomeFolder, Identity, Order
 from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
 from spawner.kube import Kube
+from spawner.kube_feed import Pauses, Persistence
 from spawner.node_agents import Given
 from spawner.plan import Shape
 from spawner.pod_watch import PodWatch
 from spawner.warm_pod import template, warm_pod
 from studiolo.catalog import CpuShare, Environment, Hardware
-from tests.fakes.fake_kubernetes import FakeKubernetes
-from tests.spawner.cluster.conftest import INSTALLATION, PATIENCE_SECONDS
+from tests.fakes.fake_kubernetes import NAMESPACE, FakeKubernetes
+from tests.spawner.cluster.conftest import INSTALLATION, PATIENCE_SECONDS, Cluster
 
 SHAPE = Shape(
     environment=Environment(name="python", title="Python", image="example.org/python@sha256:" + "0" * 64),
@@ -144,6 +147,23 @@ class Warmth:
 
 
 WARM_LABELS = {RELEASE_LABEL: INSTALLATION.release, KIND_LABEL: "warm"}
+
+
+@asynccontextmanager
+async def warmth_of(cluster: Cluster, *, claim_seconds: float) -> AsyncIterator[Warmth]:
+    """Where no pod waits yet."""
+    quick = Persistence(log=logging.getLogger(__name__), pauses=Pauses(first_seconds=0.01, most_seconds=0.05))
+    warm = PodWatch(cluster.kube, namespace=NAMESPACE, labels=WARM_LABELS, persistence=quick)
+    watching = asyncio.create_task(warm.run())
+    assert await warm.wait_synced(PATIENCE_SECONDS)
+    agents = FakeAgents(cluster.api)
+    claims = Claims(warm=warm, agents=agents, claim_seconds=claim_seconds)
+    made = Warmth(api=cluster.api, kube=cluster.kube, pods=cluster.pods, claims=claims, agents=agents)
+    kubelet = asyncio.create_task(made.kubelet())
+    yield made
+    for task in (watching, kubelet):
+        task.cancel()
+    await asyncio.gather(watching, kubelet, return_exceptions=True)
 
 
 async def until(holds: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -15,10 +14,7 @@ from spawner.claim import Claimed, Claims
 from spawner.claim_rules import Answer, Miss
 from spawner.identity import ORDER_ANNOTATION, USER_LABEL
 from spawner.kube import Kube, KubeAway
-from spawner.kube_feed import Pauses, Persistence
-from spawner.pod_watch import PodWatch
-from tests.fakes.fake_kubernetes import NAMESPACE
-from tests.spawner.cluster.claiming import WARM_LABELS, FakeAgents, Warmth, until
+from tests.spawner.cluster.claiming import FakeAgents, Warmth, until, warmth_of
 from tests.spawner.cluster.conftest import PATIENCE_SECONDS, Cluster
 
 LONG_SECONDS = 30.0
@@ -28,18 +24,8 @@ LONG_SECONDS = 30.0
 @pytest.fixture
 async def warmth(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Warmth]:
     monkeypatch.setattr("spawner.claim.PAUSE_SECONDS", 0.01)
-    quick = Persistence(log=logging.getLogger(__name__), pauses=Pauses(first_seconds=0.01, most_seconds=0.05))
-    warm = PodWatch(cluster.kube, namespace=NAMESPACE, labels=WARM_LABELS, persistence=quick)
-    watching = asyncio.create_task(warm.run())
-    assert await warm.wait_synced(PATIENCE_SECONDS)
-    agents = FakeAgents(cluster.api)
-    claims = Claims(warm=warm, agents=agents, claim_seconds=LONG_SECONDS)
-    made = Warmth(api=cluster.api, kube=cluster.kube, pods=cluster.pods, claims=claims, agents=agents)
-    kubelet = asyncio.create_task(made.kubelet())
-    yield made
-    for task in (watching, kubelet):
-        task.cancel()
-    await asyncio.gather(watching, kubelet, return_exceptions=True)
+    async with warmth_of(cluster, claim_seconds=LONG_SECONDS) as made:
+        yield made
 
 
 async def test_a_warm_pod_becomes_the_workspace_of_its_person(warmth: Warmth) -> None:
