@@ -12,6 +12,7 @@ import kubespawner.spawner
 from hub.capacity.board import ForecastBoard
 from hub.capacity.picture import Picture
 from hub.capacity.quota_watch import QuotaWatch
+from hub.capacity.quotas import without
 from hub.capacity.rooms import ClusterRooms
 from hub.capacity.warm_pods import ClusterWarmPods
 from hub.homes.wiring import home_service
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Awaitable, Callable, Mapping
 
+    from hub.capacity.quotas import Quota
     from hub.settings import Settings
     from hub.settings_cluster import KubernetesSettings
     from hub.starts.history import StartHistory
@@ -89,12 +91,13 @@ class ClusterBackend:
         self._quotas: QuotaWatch | None = None
         self._likely_ends: Callable[[], Mapping[str, datetime]] = dict
         self._parts: ClusterParts | None = None
+        self._warm_pods = ClusterWarmPods(lambda: self._parts)
         self._forecasts = ForecastBoard(
             ClusterRooms(lambda: self._picture, clock=time.monotonic),
-            warm=ClusterWarmPods(lambda: self._parts),
+            warm=self._warm_pods,
             catalogs=self._catalogs,
             times=lambda: starts.stage_times,
-            quotas=lambda: () if self._quotas is None else self._quotas.quotas(),
+            quotas=self._quotas_now,
         )
         self._watching: asyncio.Task[Any] | None = None
         self._told = ""
@@ -178,6 +181,14 @@ class ClusterBackend:
         if self._picture is not None:
             catalog = self._catalogs.current
             self._picture.keep_only(catalog.hardware, {entry.image or "" for entry in catalog.environments})
+
+    def _quotas_now(self) -> tuple[Quota, ...]:
+        """What they leave to a start, which warm pods give way to."""
+        if self._quotas is None:
+            return ()
+        known = {entry.name: entry for entry in self._catalogs.current.hardware}
+        warm = [known[name] for name in self._warm_pods.hardware() if name in known]
+        return without(self._quotas.quotas(), warm)
 
     def _ends_now(self) -> Mapping[str, datetime]:
         return self._likely_ends()

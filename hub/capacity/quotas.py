@@ -7,14 +7,14 @@ ephemeral storage, is left to Kubernetes' refusal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from spawner.amounts import Amount
+from spawner.amounts import Amount, needs_of
 from studiolo.quantities import QuantityError, cpu_cores, memory_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from studiolo.catalog_model import Hardware
 
@@ -81,6 +81,30 @@ class Quota:
             and max(hardware.cpu.limit, self.start_cores) * 1000 <= self.cpu_limit_millis
             and all(count <= left.get(name, count) for name, count in asked.devices)
         )
+
+    def given_back(self, hardware: Hardware, needs: Amount) -> Quota:
+        """Once a pod of this hardware is gone."""
+        name = hardware.priority_class or self.priority_class
+        if not all(rule.holds_for(name) for rule in self.classes):
+            return self
+        left = Amount(
+            cpu_millis=self.left.cpu_millis + needs.cpu_millis,
+            memory_bytes=self.left.memory_bytes + needs.memory_bytes,
+            devices=tuple((device, count + needs.count_of(device)) for device, count in self.left.devices),
+            pods=self.left.pods + needs.pods,
+        )
+        cores = round(max(hardware.cpu.limit, self.start_cores) * 1000)
+        return replace(self, left=left, cpu_limit_millis=self.cpu_limit_millis + cores)
+
+
+def without(quotas: Iterable[Quota], hardware: Sequence[Hardware]) -> tuple[Quota, ...]:
+    """Once pods of these are gone: warm pods go where a quota would refuse a start for their sake."""
+    found = []
+    for quota in quotas:
+        for entry in hardware:
+            quota = quota.given_back(entry, needs_of(entry))  # noqa: PLW2901 - one after the other
+        found.append(quota)
+    return tuple(found)
 
 
 def quota_of(raw: Mapping[str, Any], *, priority_class: str, start_cores: float) -> Quota | None:

@@ -50,6 +50,14 @@ class ClusterWarmPods:
                 waiting[pod.label(ENVIRONMENT_LABEL), pod.label(HARDWARE_LABEL)].add((made_from, pod.node))
         return _Look(waiting=waiting, parts=parts, claims=claims, now=self._clock())
 
+    def hardware(self) -> tuple[str, ...]:
+        """Of each that is nobody's, by name; whether it waits already or not."""
+        parts = self._parts()
+        if parts is None or parts.claims is None:
+            return ()
+        pods = parts.claims.warm.pods()
+        return tuple(pod.label(HARDWARE_LABEL) for pod in pods if not pod.is_deleting and not pod.has_ended)
+
     def may_claim(self, plan: LaunchPlan) -> bool:
         """By the one rule for it."""
         parts = self._parts()

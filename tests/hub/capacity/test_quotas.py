@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.capacity.quotas import Quota, quota_of
+from hub.capacity.quotas import Quota, quota_of, without
 from spawner.amounts import needs_of
 from studiolo.catalog import Hardware
 from tests.hub.capacity.shapes import ONE_GPU, SMALL, hardware
@@ -52,6 +52,24 @@ def test_devices_are_counted_each_by_its_kind() -> None:
     assert not allows(read(gpus, {"requests.nvidia.com/gpu": "4"}), ONE_GPU)
     assert allows(read(gpus, {"requests.nvidia.com/gpu": "4"}), SMALL)
     assert allows(read({"requests.other.example/gpu": "0"}), ONE_GPU)
+
+
+@pytest.mark.parametrize("name", ["requests.cpu", "requests.memory", "pods", "limits.cpu", "requests.nvidia.com/gpu"])
+def test_what_a_warm_pod_has_is_left_to_a_start(name: str) -> None:
+    whole = {"requests.cpu": "1", "requests.memory": "4Gi", "limits.cpu": "2"}.get(name, "1")
+    full = read({name: whole}, {name: whole})
+    assert not allows(full, ONE_GPU)
+    (left,) = without([full], [ONE_GPU])
+    assert allows(left, ONE_GPU)
+    assert without([full], []) == (full,)
+
+
+def test_a_quota_of_other_pods_gets_nothing_back_and_one_that_is_silent_about_devices_stays_so() -> None:
+    urgent = {"scopeName": "PriorityClass", "operator": "In", "values": ["urgent"]}
+    other = read({"pods": "1"}, {"pods": "1"}, scopeSelector={"matchExpressions": [urgent]})
+    assert without([other], [SMALL]) == (other,)
+    (left,) = without([read({"pods": "1"}, {"pods": "1"})], [ONE_GPU])
+    assert left.left.devices == ()
 
 
 def test_what_is_no_matter_of_workspaces_or_cannot_be_read_limits_nothing() -> None:

@@ -56,6 +56,13 @@ def is_awaited(found: Any, plan: LaunchPlan = PLAN) -> bool:
     return ClusterWarmPods(lambda: found, clock=lambda: NOW).look().is_for(plan)
 
 
+def test_the_hardware_of_all_that_are_nobodys_is_known() -> None:
+    found = parts(pod(), pod(is_deleting=True), pod(phase="Failed"), pod(container=ContainerFacts()))
+    assert ClusterWarmPods(lambda: found).hardware() == ("small", "small")
+    assert ClusterWarmPods(lambda: None).hardware() == ()
+    assert ClusterWarmPods(lambda: replaced(found, claims=None)).hardware() == ()
+
+
 def test_a_pod_of_the_shape_that_waits_is_for_whoever_would_claim_it() -> None:
     assert is_awaited(parts(pod()))
     assert not is_awaited(parts())
