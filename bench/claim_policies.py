@@ -23,7 +23,11 @@ def apply_policies(hub: ClaimingHub) -> None:
             "nfs": {"server": "nfs.example.org", "path": "/homes"},
             "service": {"enabled": True, "existingSecret": "homes-key"},
         },
-        "claims": {"enabled": True, "agent": {"existingSecret": "certificate"}},
+        "claims": {
+            "enabled": True,
+            "agent": {"existingSecret": "certificate"},
+            "broker": {"existingSecret": "broker-certificate"},
+        },
     }
     ports = {8081: hub.settings.hub.port}
     for one in render(merged(LEAST, values), release=hub.release, namespace="bench"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
 from pydantic import ValidationError
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
     from spawner.identity import GivenCredentials
 
-CONNECT_SECONDS: Final = 0.5
+CONNECT_SECONDS: Final = 1.0
 """A broker that does not take a connection in this time is not there. One that is away mostly says so at once."""
 
-ANSWER_SECONDS: Final = 1.5
-"""For the whole answer. It takes some milliseconds, and more where ten people start at the same moment."""
+ANSWER_SECONDS: Final = 2.0
+"""For the whole answer. It takes some milliseconds, and more where ten people start at the same moment. The hub waits
+for three seconds, and then has to see the pod dead first."""
+
+GREETING_SECONDS: Final = 10.0
+"""For a greeting: nobody waits for it, and the connection that it makes is there for those who wait."""
 
 KEPT_SECONDS: Final = 300
 """A connection stays open for as long, and a name is known: no claim waits for either, as agents greet each minute."""
@@ -78,33 +82,34 @@ class BrokerDoor:
     async def held(self, *, namespace: str, pod: str, pod_uid: str) -> Held:
         """See `Broker`. A connection that had ended meanwhile is made anew; a question changes nothing."""
         question = Question(node=self._node, namespace=namespace, pod=pod, pod_uid=pod_uid)
-        status, body = await self._insist("POST", CREDENTIALS_PATH, question.model_dump_json().encode())
-        return _read(status, body)
+        body = question.model_dump_json().encode()
+        short = aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS)
+        return _read(*await self._insist("POST", CREDENTIALS_PATH, data=body, timeout=short))
 
     async def greet(self) -> None:
         """See `Broker`."""
-        status, _ = await self._insist("GET", HEALTH_PATH)
+        patient = aiohttp.ClientTimeout(total=GREETING_SECONDS)
+        status, _ = await self._insist("GET", HEALTH_PATH, timeout=patient)
         if status != HTTPStatus.OK:
             raise NoCredentials(f"the credential broker answers with status {status}")
 
-    async def _insist(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    async def _insist(self, method: str, path: str, **asked: Any) -> tuple[int, bytes]:
         try:
             try:
-                return await self._ask(method, path, body)
+                return await self._ask(method, path, **asked)
             except aiohttp.ServerDisconnectedError:
-                return await self._ask(method, path, body)
+                return await self._ask(method, path, **asked)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise NoCredentials(f"the credential broker does not answer: {type(error).__name__}") from None
 
-    async def _ask(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+    async def _ask(self, method: str, path: str, **asked: Any) -> tuple[int, bytes]:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS),
                 connector=aiohttp.TCPConnector(keepalive_timeout=KEPT_SECONDS, ttl_dns_cache=KEPT_SECONDS),
                 headers={"Content-Type": "application/json"},
             )
         async with self._session.request(
-            method, self._url + path, data=body, ssl=self._tls, server_hostname=BROKER_HOST
+            method, self._url + path, ssl=self._tls, server_hostname=BROKER_HOST, **asked
         ) as response:
             return response.status, await response.read()
 

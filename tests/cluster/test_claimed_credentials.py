@@ -30,6 +30,8 @@ pytestmark = pytest.mark.usefixtures("on_this_machine")
 CHANGE_SECONDS = 270
 """A change reaches running pods within 90 seconds; here on a machine that is busy with other tests."""
 
+TRIES = 3
+
 LISTED = """
 cd /run/credentials && ls -1 | sort
 find -L . -type f ! -path './..*' | sort | while read -r file; do
@@ -117,6 +119,17 @@ def start(hub: ClaimingHub, person: str, hardware: str) -> None:
     hub.start_for(person, hardware=hardware)
 
 
+def claim(hub: ClaimingHub, person: str) -> None:
+    """On a machine that is busy with other tests a claim may turn away; then once more."""
+    for _ in range(TRIES):
+        hub.until_parked(1)
+        start(hub, person, "small")
+        if hub.is_claimed(person):
+            return
+        hub.stop_for(person)
+    raise AssertionError(f"{person} claims no pod:\n{kubectl('-n', hub.agents.own, 'logs', 'agent')[-3000:]}")
+
+
 def test_a_claimed_pod_has_them_exactly_where_and_how_a_normal_one_has_them(
     hub: ClaimingHub, canaries: Mapping[str, str]
 ) -> None:
@@ -124,9 +137,7 @@ def test_a_claimed_pod_has_them_exactly_where_and_how_a_normal_one_has_them(
     assert not hub.is_claimed("alice")
     normal = seen_in(hub, "alice")
     hub.stop_for("alice")
-    hub.until_parked(1)
-    start(hub, "alice", "small")
-    assert hub.is_claimed("alice")
+    claim(hub, "alice")
     assert seen_in(hub, "alice") == normal
     listed, variables = normal
     assert variables["WANDB_API_KEY"] == canaries["wandb"]
@@ -153,9 +164,7 @@ def test_what_is_rotated_or_removed_changes_in_it_while_it_runs(hub: ClaimingHub
 
 
 def test_somebody_else_s_pod_has_nothing_of_them(hub: ClaimingHub, canaries: Mapping[str, str]) -> None:
-    hub.until_parked(1)
-    start(hub, "bob", "small")
-    assert hub.is_claimed("bob")
+    claim(hub, "bob")
     assert variables_of(hub, "bob") == {"WANDB_API_KEY": canaries["of-bob"]}
     assert hub.inside("bob", "ls -A /run/credentials") == ""
 
