@@ -225,7 +225,8 @@ class Why(StrEnum):
     NUMBERS = "numbers"
     """The home belongs to another user number than the pod's, and this node cannot show the one as the other."""
     USED = "used"
-    """The pod has had an order. Whether it got its identity is not known any more: end it."""
+    """The pod has had an order, and may have its identity: end it, and wait for its death. The only one of these that
+    is said once something was sent."""
     ENDED = "ended"
     """The pod ends, or has ended."""
     CREDENTIALS = "credentials"

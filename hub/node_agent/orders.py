@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from hub.node_agent.numbers import FIRST_OF_PEOPLE
 from hub.node_agent.pods import MARKS
 from hub.node_agent.record import Step
-from spawner.identity import Refusal, Why
+from spawner.identity import Delivered, Refusal, Why
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,16 +68,25 @@ def _check_numbers(order: Order, pod: SeatPod, *, shows_others: bool) -> Refusal
     return None
 
 
+def answered_before(order: Order, record: Record | None) -> Delivered | Refusal | None:
+    """The answer to an order that was given before, whatever has become of its pod. None: to be carried out, or begun
+    again, if it fits the pod.
+    """
+    if record is None or record.order != order.id or record.step is Step.BEGUN:
+        return None
+    return Delivered(order=record.order, left_out=record.left_out) if record.step is Step.DELIVERED else may_have_it()
+
+
 def check_record(order: Order, record: Record | None) -> Refusal | None:
-    """Why a seat with this memory is given nothing more; None: it may be. See also `is_done`."""
+    """Why a seat with this memory is given nothing more; None: it may be. See also `answered_before`."""
     if record is None or (record.order == order.id and record.step is Step.BEGUN):
         return None
     return _no(Why.USED, "This pod has had an order, and gets no second one.")
 
 
-def is_done(order: Order, record: Record | None) -> bool:
-    """Whether this very order has been carried out, and only its answer was lost."""
-    return record is not None and record.order == order.id and record.step is Step.DELIVERED
+def may_have_it() -> Refusal:
+    """Of an order whose identity was on its way: nobody knows whether it arrived."""
+    return _no(Why.USED, "The server may have its identity, or not: that is not known any more.")
 
 
 def _no(why: Why, message: str) -> Refusal:

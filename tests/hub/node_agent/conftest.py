@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import pytest
 
 from hub.node_agent.mounts import CREDENTIALS_PATH, SEAT_PATH, Places
+from tests.hub.node_agent.on_a_node import Body, runner
 
 T = TypeVar("T")
 CLONE_NEWNS = 0x20000
@@ -112,6 +113,12 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
         node.inside(begin)
         yield node
+
+
+@pytest.fixture
+def on_a_node(node: Node) -> Callable[[Body], None]:
+    """See `runner`."""
+    return runner(node)
 
 
 WAITS = """

@@ -26,10 +26,9 @@ from tests.authorities import Authority
 from tests.hub.credential_broker.conftest import listening
 from tests.hub.credential_broker.samples import GIT, GIVEN, HF, RELEASE, TEAM, all_secrets, claimed_pod, secret
 from tests.hub.node_agent.conftest import Node, Park
+from tests.hub.node_agent.on_a_node import Claims, refused
 from tests.hub.node_agent.samples import NOW
-from tests.hub.node_agent.test_carrying_out import Claims, on_a_node, refused
 
-__all__ = ("on_a_node",)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="not run: only root mounts")
 pytestmark = needs_root
 

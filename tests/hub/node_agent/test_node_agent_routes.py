@@ -62,9 +62,12 @@ class Node:
     orders: list[Order] = field(default_factory=list)
     pods: Any = None
     answer: Delivered | Refusal = field(default_factory=lambda: Delivered(order="a" * 32))
+    bug: Exception | None = None
 
     async def carry_out(self, given: Order) -> Delivered | Refusal:
         self.orders.append(given)
+        if self.bug is not None:
+            raise self.bug
         return self.answer
 
 
@@ -161,6 +164,20 @@ async def test_what_is_no_order_is_refused_by_the_place_of_what_is_wrong(
     assert node.orders == []
     assert "of-alice" not in caplog.text
     assert "of the hub" not in caplog.text
+
+
+async def test_a_bug_is_no_refusal_and_shows_nothing_of_what_was_sent(
+    agent: httpx.AsyncClient, node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever gave the order takes the pod to have its identity, as it may."""
+    caplog.set_level(logging.DEBUG)
+    node.bug = RuntimeError("a bug")
+    answer = await agent.post(ORDERS_PATH, content=order().model_dump_json(), headers=shown("of the hub"))
+    assert answer.status_code == 500
+    assert "a bug" in caplog.text
+    for text in (answer.text, caplog.text):
+        assert "of-alice" not in text
+        assert "of the hub" not in text
 
 
 async def test_it_is_ready_once_it_knows_the_pods_of_its_node(agent: httpx.AsyncClient, node: Node) -> None:

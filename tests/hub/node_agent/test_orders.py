@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.node_agent.orders import OLDEST, check_pod, check_record, is_done
+from hub.node_agent.orders import OLDEST, answered_before, check_pod, check_record
 from hub.node_agent.pods import SeatPod, seat_pod
 from hub.node_agent.record import Record, Step, record_of
-from spawner.identity import HomeFolder, Order, TeamFolder, Why
+from spawner.identity import Delivered, HomeFolder, Order, Refusal, TeamFolder, Why
 from tests.hub.node_agent.samples import NOW, order, raw_pod
 
 ORDER = order()
@@ -84,21 +84,29 @@ def test_an_order_of_another_time_is_not_carried_out(late: timedelta) -> None:
     assert refusal.why is Why.TOO_OLD
 
 
-RECORDS: dict[str, tuple[Record | None, Why | None, bool]] = {
-    "no order yet": (None, None, False),
-    "this one begun": (record_of(ORDER, Step.BEGUN), None, False),
-    "this one sent": (record_of(ORDER, Step.SENT), Why.USED, False),
-    "this one delivered": (record_of(ORDER, Step.DELIVERED), Why.USED, True),
-    "another one begun": (record_of(order(id="b" * 32), Step.BEGUN), Why.USED, False),
-    "another one delivered": (record_of(order(id="b" * 32), Step.DELIVERED), Why.USED, False),
+ANOTHER = order(id="b" * 32)
+RECORDS: dict[str, tuple[Record | None, Why | None, Why | None]] = {
+    # record, why nothing more is given, what is answered without a look at the pod
+    "no order yet": (None, None, None),
+    "this one begun": (record_of(ORDER, Step.BEGUN), None, None),
+    "this one sent": (record_of(ORDER, Step.SENT), Why.USED, Why.USED),
+    "another one begun": (record_of(ANOTHER, Step.BEGUN), Why.USED, None),
+    "another one sent": (record_of(ANOTHER, Step.SENT), Why.USED, None),
+    "another one delivered": (record_of(ANOTHER, Step.DELIVERED), Why.USED, None),
 }
 
 
-@pytest.mark.parametrize(("record", "why", "done"), RECORDS.values(), ids=RECORDS.keys())
-def test_a_seat_takes_one_order_and_no_second(record: Record | None, why: Why | None, done: bool) -> None:
-    refusal = check_record(ORDER, record)
+@pytest.mark.parametrize(("record", "why", "before"), RECORDS.values(), ids=RECORDS.keys())
+def test_a_seat_takes_one_order_and_no_second(record: Record | None, why: Why | None, before: Why | None) -> None:
+    refusal, answer = check_record(ORDER, record), answered_before(ORDER, record)
     assert (refusal.why if refusal else None) is why
-    assert is_done(ORDER, record) is done
+    assert (answer.why if isinstance(answer, Refusal) else answer) is before
+
+
+def test_an_order_that_was_delivered_has_the_same_answer_again() -> None:
+    record = record_of(ORDER, Step.DELIVERED, left_out=("vision",))
+    assert answered_before(ORDER, record) == Delivered(order=ORDER.id, left_out=("vision",))
+    assert check_record(ORDER, record) is not None
 
 
 NAMES = st.sampled_from(["alice", "bob"])
