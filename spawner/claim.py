@@ -14,7 +14,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from spawner.claim_rules import Answer, Do, Miss, Step, after, choose, claim_patch, seen
+from spawner.claim_rules import (
+    Answer,
+    Do,
+    Miss,
+    Step,
+    after,
+    choose,
+    claim_patch,
+    may_be_claimed,
+    says_to_fit,
+    seen,
+)
 from spawner.cluster_pods import delete_pod, pod_url, pods_path
 from spawner.identity import USER_LABEL, GivenCredentials, HomeFolder, Order, TeamFolder
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
@@ -27,6 +38,7 @@ if TYPE_CHECKING:
     from spawner.identity import Identity
     from spawner.installation import Installation
     from spawner.kube import Json, Kube
+    from spawner.made_of import Make
     from spawner.node_agents import NodeAgents
     from spawner.pod_facts import PodFacts
     from spawner.pod_watch import PodWatch
@@ -74,7 +86,7 @@ class Claims:
 class Wanted:
     """What a pod is claimed for."""
 
-    template: str
+    make: Make
     manifest: Json
     """The pod that the start would make: its labels and annotations are put on the claimed one."""
     home: HomeFolder
@@ -204,7 +216,7 @@ class ClusterClaim:
         busy = self._tried | self.claims.aimed
         warm = self.claims.warm.pods()
         pods = [pod for pod in warm if self.takes_new(pod.node) and not self._is_plain(pod.node)]
-        pod = choose(pods, self.wanted.template, tried=busy, draw=secrets.randbelow(1 << 16))
+        pod = choose(pods, self.wanted.make, tried=busy, draw=secrets.randbelow(1 << 16))
         if pod is None:
             return None
         self._tried.add(pod.uid)
@@ -220,7 +232,10 @@ class ClusterClaim:
 
     def _none(self) -> Miss:
         """Why there is nothing to aim at."""
-        pods = self.claims.warm.pods()
+        pods, make = self.claims.warm.pods(), self.wanted.make
+        if foreign := [pod.name for pod in pods if says_to_fit(pod, make) and not may_be_claimed(pod, make)]:
+            self.log.warning("Not claimed, because nobody should have made them so: the warm pods %s", foreign)
+            return Miss.FOREIGN
         return Miss.OTHER_USER if any(self._is_plain(pod.node) for pod in pods) else Miss.NO_POD
 
     async def _patch(self, aim: Aim) -> Answer:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from spawner.identity import Order
+    from spawner.made_of import Make
     from spawner.plan import LaunchPlan
     from spawner.pod_facts import PodFacts
 
@@ -49,6 +50,9 @@ class Miss(StrEnum):
     SHAPE = "shape"
     """The pod of this start has something that no warm pod has: by an administrator's settings of KubeSpawner."""
     NO_POD = "no_pod"
+    FOREIGN = "foreign"
+    """Pods wait that say to be warm ones and are made otherwise: by somebody else, or changed by an admission
+    webhook of the cluster. No identity goes there."""
     AGENT = "agent"
     """The agent of the node could not be reached, or refused."""
     LOST = "lost"
@@ -122,11 +126,16 @@ def variables_in(manifest: Mapping[str, Any], secrets: Mapping[str, str]) -> dic
     return found
 
 
-def may_be_claimed(pod: PodFacts, template: str) -> bool:
+def may_be_claimed(pod: PodFacts, make: Make) -> bool:
     """Whether a pod is nobody's, is made as this start needs it, and waits for its person."""
+    return says_to_fit(pod, make) and pod.made_of == make.of
+
+
+def says_to_fit(pod: PodFacts, make: Make) -> bool:
+    """Whether it would be claimed if its label were to be trusted."""
     return (
         pod.label(SEAT_LABEL) == PARKED
-        and pod.label(TEMPLATE_LABEL) == template
+        and pod.label(TEMPLATE_LABEL) == make.template
         and not pod.is_deleting
         and not pod.has_ended
         and pod.container.state is ContainerState.RUNNING
@@ -135,9 +144,9 @@ def may_be_claimed(pod: PodFacts, template: str) -> bool:
     )
 
 
-def choose(pods: Iterable[PodFacts], template: str, *, tried: Collection[str], draw: int) -> PodFacts | None:
+def choose(pods: Iterable[PodFacts], make: Make, *, tried: Collection[str], draw: int) -> PodFacts | None:
     """The pod to aim at: one of the oldest few. `tried`: uids of those aimed at before; `draw`: any number."""
-    fitting = [pod for pod in pods if may_be_claimed(pod, template) and pod.uid not in tried]
+    fitting = [pod for pod in pods if may_be_claimed(pod, make) and pod.uid not in tried]
     oldest = sorted(fitting, key=lambda pod: (pod.created_at is None, pod.created_at or 0, pod.uid))[:OLDEST_FEW]
     return oldest[draw % len(oldest)] if oldest else None
 
@@ -225,20 +234,16 @@ class Answer(StrEnum):
     """It has its identity and ended, or did not answer in time."""
 
 
-NOTHING_SENT: Final = frozenset(
-    {Why.MALFORMED, Why.TOO_OLD, Why.UNKNOWN_POD, Why.NOT_CLAIMED, Why.WRONG_POD, Why.NUMBERS, Why.ENDED}
-)
-"""Refusals from before anything is sent to the pod, of an order that was given once. `seat` is not one of them: the
-agent says it also where its disk fails after the sending."""
+NOTHING_SENT: Final = frozenset(set(Why) - {Why.USED})
+"""Refusals from before anything is sent to the pod. From the moment in which something may have been, an agent says
+`used`, whatever failed (`hub/node_agent/actions.py`)."""
 
 
 def answer_of(why: Why | None) -> Answer:
-    """What a refusal of an order that was given once says of the pod. None: the agent did not even read it."""
+    """What a refusal says of the pod. None: the agent did not even read the order."""
     if why is Why.CREDENTIALS:
         return Answer.NO_CREDENTIALS
-    if why is None:
-        return Answer.REFUSED
-    return Answer.REFUSED if why in NOTHING_SENT else Answer.UNSURE
+    return Answer.REFUSED if why is None or why in NOTHING_SENT else Answer.UNSURE
 
 
 class Do(StrEnum):

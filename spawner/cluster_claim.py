@@ -12,7 +12,7 @@ from spawner.identity import HomeFolder, Identity
 from spawner.manifest import HOME, owner_in
 from spawner.stand_in import stand_in, standing_in
 from spawner.verdicts.node_fits import takes_new
-from spawner.warm_pod import template, warm_pod
+from spawner.warm_pod import make, warm_pod
 from spawner.warm_room import WarmRoom
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class ClaimMaker:
             return None
         manifest = standing_in(manifest, plan.identity, installation)
         owner = owner_in(plan, installation)
-        miss, made_from = why_normal_here(plan, parts), template(plan.shape, installation)
+        miss, made_from = why_normal_here(plan, parts), make(plan.shape, installation)
         if miss is None and not can_become(warm_pod("", plan.shape, installation), manifest):
             miss = Miss.SHAPE
-            parts.claims.unlike.add(made_from)
+            parts.claims.unlike.add(made_from.template)
         if miss is not None:
             self.ended(miss, None)
             return None
@@ -82,7 +82,7 @@ class ClaimMaker:
             pods=parts.pods,
             installation=installation,
             wanted=Wanted(
-                template=made_from,
+                make=made_from,
                 manifest=manifest,
                 home=HomeFolder(name=plan.identity.home, uid=owner.uid, gid=owner.gid),
                 is_renumbered=is_renumbered(plan, parts),

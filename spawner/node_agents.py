@@ -105,6 +105,7 @@ class AgentsDoor:
                 headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
                 ssl=self._trusts,
                 server_hostname=AGENT_HOST,
+                allow_redirects=False,  # it is sent there, and nowhere else
             ) as response:
                 return _read(response.status, await response.read(), meaning)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -12,7 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from spawner.identity import PARKED, SEAT_LABEL
 from spawner.image_names import without_tag
+from spawner.made_of import made_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +93,8 @@ class PodFacts:
     scheduled: Condition = Condition()
     disruption: Condition = Condition()
     """Why somebody ends it: preemption, drain, eviction."""
+    made_of: str = ""
+    """See `made_of.py`. Only of pods that wait to be claimed: nobody asks it of others."""
 
     @property
     def has_ended(self) -> bool:
@@ -147,6 +151,7 @@ def pod_facts(raw: Mapping[str, Any]) -> PodFacts:
     """The facts of a pod's JSON."""
     metadata, spec, status = _part(raw, "metadata"), _part(raw, "spec"), _part(raw, "status")
     conditions = {str(one.get("type")): one for one in _parts(status, "conditions")}
+    waits = _part(metadata, "labels").get(SEAT_LABEL) == PARKED
     return PodFacts(
         name=_text(metadata, "name"),
         namespace=_text(metadata, "namespace"),
@@ -165,6 +170,7 @@ def pod_facts(raw: Mapping[str, Any]) -> PodFacts:
         container=_container(status),
         scheduled=_condition(conditions.get("PodScheduled", {})),
         disruption=_condition(conditions.get("DisruptionTarget", {})),
+        made_of=made_of(spec) if waits else "",
     )
 
 

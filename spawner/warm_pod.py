@@ -16,6 +16,7 @@ from spawner.credential_mounts import VOLUME as CREDENTIALS_VOLUME
 from spawner.file_owner import account_mounts, account_volumes
 from spawner.identity import PARKED, SEAT_LABEL, SEAT_VOLUME, SOCKET
 from spawner.installation import KIND_LABEL, RELEASE_LABEL
+from spawner.made_of import Make, made_of
 from spawner.manifest import PORT, SHAPE_MOUNTS, further_groups, placement, resources, security, shape_volumes
 from spawner.pod_facts import CONTAINER
 from spawner.stand_in import accounts_of_nobody, stand_in
@@ -61,6 +62,11 @@ def template(shape: Shape, installation: Installation) -> str:
     """What a warm pod for this shape is made from, in one word."""
     text = json.dumps([_spec(shape, installation), installation.release], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def make(shape: Shape, installation: Installation) -> Make:
+    """How a pod for this shape has to be made."""
+    return Make(template=template(shape, installation), of=made_of(_spec(shape, installation)))
 
 
 def warm_pod(name: str, shape: Shape, installation: Installation) -> dict[str, Any]:

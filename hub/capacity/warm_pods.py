@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from hub.capacity.board import NoWarmPods
 from spawner.claim_rules import may_be_claimed
 from spawner.cluster_claim import is_renumbered, may_be_on, why_normal_here
-from spawner.warm_pod import ENVIRONMENT_LABEL, HARDWARE_LABEL, TEMPLATE_LABEL, template
+from spawner.made_of import Make
+from spawner.warm_pod import ENVIRONMENT_LABEL, HARDWARE_LABEL, TEMPLATE_LABEL, make
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -38,13 +39,13 @@ class ClusterWarmPods:
         if parts is None or (claims := parts.claims) is None:
             return NoWarmPods()
         has_agent = cache(claims.agents.is_on)
-        waiting: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+        waiting: dict[tuple[str, str], set[tuple[Make, str]]] = defaultdict(set)
         for pod in claims.warm.pods():
-            made_from = pod.label(TEMPLATE_LABEL)
+            made_from = Make(template=pod.label(TEMPLATE_LABEL), of=pod.made_of)
             if (
                 may_be_claimed(pod, made_from)
                 and pod.uid not in claims.aimed
-                and made_from not in claims.unlike
+                and made_from.template not in claims.unlike
                 and has_agent(pod.node)
             ):
                 waiting[pod.label(ENVIRONMENT_LABEL), pod.label(HARDWARE_LABEL)].add((made_from, pod.node))
@@ -66,8 +67,8 @@ class ClusterWarmPods:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
-    waiting: Mapping[tuple[str, str], Collection[tuple[str, str]]]
-    """By environment and hardware: template and node of each that nobody aims at."""
+    waiting: Mapping[tuple[str, str], Collection[tuple[Make, str]]]
+    """By environment and hardware: how each that nobody aims at is made, and its node."""
     parts: ClusterParts
     claims: Claims
     now: float
@@ -78,7 +79,7 @@ class _Look:
         here = self.waiting.get((shape.environment.name, shape.hardware.name), ())
         if not here or why_normal_here(plan, parts) is not None:
             return False
-        wanted, renumbered = template(shape, parts.installation), is_renumbered(plan, parts)
+        wanted, renumbered = make(shape, parts.installation), is_renumbered(plan, parts)
         return any(
             made_from == wanted
             and may_be_on(node, plan, parts)

@@ -29,6 +29,7 @@ from spawner.claim_rules import (
 from spawner.file_owner import FileOwner
 from spawner.identity import CLAIMED, ORDER_ANNOTATION, PARKED, SEAT_LABEL, USER_LABEL, Why
 from spawner.installation import KIND_LABEL
+from spawner.made_of import Make
 from spawner.plan import LaunchPlan, make_plan
 from spawner.pod_facts import ContainerFacts, ContainerState, PodFacts
 from spawner.warm_pod import HARDWARE_LABEL, TEMPLATE_LABEL
@@ -39,6 +40,7 @@ from tests.spawner.claim_world import World
 if TYPE_CHECKING:
     from studiolo.catalog import Catalog
 
+MAKE = Make(template="new", of="what it should be")
 NOW = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
 SEEDS = st.integers(min_value=0, max_value=2**32)
 
@@ -50,6 +52,7 @@ def parked(number: int = 1, **changed: object) -> PodFacts:
         uid=f"uid-{number}",
         resource_version=f"{100 + number}",
         labels=((SEAT_LABEL, PARKED), (TEMPLATE_LABEL, "new")),
+        made_of="what it should be",
         phase="Running",
         ip="10.1.2.3",
         node="node-1",
@@ -69,6 +72,7 @@ def ready(*, is_ready: bool, state: ContainerState = ContainerState.RUNNING) -> 
         pytest.param(parked(labels=((SEAT_LABEL, CLAIMED), (TEMPLATE_LABEL, "new"))), id="somebody's"),
         pytest.param(parked(labels=((TEMPLATE_LABEL, "new"),)), id="no seat"),
         pytest.param(parked(labels=((SEAT_LABEL, PARKED), (TEMPLATE_LABEL, "old"))), id="of an older image"),
+        pytest.param(parked(made_of="something else"), id="made of something else"),
         pytest.param(parked(is_deleting=True), id="ending"),
         pytest.param(parked(phase="Failed"), id="ended"),
         pytest.param(parked(container=ready(is_ready=False)), id="not parked yet"),
@@ -79,15 +83,15 @@ def ready(*, is_ready: bool, state: ContainerState = ContainerState.RUNNING) -> 
     ],
 )
 def test_a_pod_that_is_not_nobodys_and_waiting_is_never_claimed(pod: PodFacts) -> None:
-    assert may_be_claimed(parked(), "new")
-    assert not may_be_claimed(pod, "new")
-    assert choose([pod], "new", tried=(), draw=0) is None
+    assert may_be_claimed(parked(), MAKE)
+    assert not may_be_claimed(pod, MAKE)
+    assert choose([pod], MAKE, tried=(), draw=0) is None
 
 
 @given(draw=SEEDS)
 def test_one_of_the_oldest_few_is_drawn(draw: int) -> None:
     pods = [parked(number) for number in range(1, 10)]
-    found = choose(pods, "new", tried={"uid-9"}, draw=draw)
+    found = choose(pods, MAKE, tried={"uid-9"}, draw=draw)
     assert found is not None
     assert found.uid in {f"uid-{8 - place}" for place in range(OLDEST_FEW)}
 
@@ -157,7 +161,7 @@ def test_a_pod_that_may_be_anothers_is_never_ended_by_its_uid_alone(answer: Answ
 
 def test_a_refusal_is_unsure_unless_it_comes_before_the_sending() -> None:
     unsure = {why for why in Why if answer_of(why) is Answer.UNSURE}
-    assert unsure == {Why.USED, Why.SEAT, Why.NOT_PARKED}
+    assert unsure == {Why.USED}
     assert answer_of(None) is Answer.REFUSED
     assert answer_of(Why.CREDENTIALS) is Answer.NO_CREDENTIALS
     assert after(Answer.NO_CREDENTIALS, tries=1, is_late=False).miss is Miss.CREDENTIALS

@@ -41,11 +41,16 @@ def agent(node: str = NODE, *, phase: str = "Running", ip: str = "127.0.0.1", is
 
 @asynccontextmanager
 async def door_to(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any] | None, *, name: str = AGENT_HOST
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Callable[..., Any] | None,
+    *,
+    name: str = AGENT_HOST,
+    is_ours: bool = True,
 ) -> AsyncIterator[AgentsDoor]:
-    """`answer`: None where nobody listens. `name`: in its certificate."""
+    """`answer`: None where nobody listens. `name`: in its certificate, which is of our authority or another one."""
     authority = Authority(folder)
-    certificate = authority.certificate(name)
+    certificate = (authority if is_ours else Authority(folder / "theirs")).certificate(name)
     (folder / "ca.crt").write_bytes(authority.file.read_bytes())
     (folder / "token").write_text("of the hub\n")
     port = free_port()
@@ -94,7 +99,7 @@ SAID = {
     "not claimed": (409, Refusal(why=Why.NOT_CLAIMED, message="No."), Answer.REFUSED),
     "malformed": (400, Refusal(why=Why.MALFORMED, message="No."), Answer.REFUSED),
     "used": (409, Refusal(why=Why.USED, message="No."), Answer.UNSURE),
-    "its disk failed": (409, Refusal(why=Why.SEAT, message="No."), Answer.UNSURE),
+    "its disk failed": (409, Refusal(why=Why.SEAT, message="No."), Answer.REFUSED),
     "another token": (403, None, Answer.REFUSED),
     "nobody says whose the token is": (503, None, Answer.REFUSED),
     "a fault of its own": (500, None, Answer.UNSURE),
@@ -120,14 +125,34 @@ async def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert (await door.give(ORDER, "node-7")).answer is Answer.UNREACHED
 
 
-async def test_one_with_a_certificate_of_another_name_is_sent_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "is_ours"),
+    [("somebody.example.org", True), (AGENT_HOST, False)],
+    ids=["another name", "another authority"],
+)
+async def test_one_that_poses_as_an_agent_is_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_ours: bool
 ) -> None:
     async def answer(_: web.Request) -> web.Response:
         raise AssertionError("it was asked")
 
-    async with door_to(tmp_path, monkeypatch, answer, name="somebody.example.org") as door:
+    async with door_to(tmp_path, monkeypatch, answer, name=name, is_ours=is_ours) as door:
         assert (await door.give(ORDER, NODE)).answer is Answer.UNREACHED
+
+
+async def test_an_agent_that_names_another_place_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.Response(status=307, headers={"Location": str(request.url)})
+
+    async with door_to(tmp_path, monkeypatch, answer) as door:
+        assert (await door.give(ORDER, NODE)).answer is Answer.UNSURE
+    assert asked == 1
 
 
 @pytest.mark.parametrize("is_done", [True, False])

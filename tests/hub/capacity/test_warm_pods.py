@@ -16,7 +16,7 @@ from spawner.identity import CLAIMED, PARKED, SEAT_LABEL
 from spawner.installation import Installation
 from spawner.plan import Identity, LaunchPlan, Shape
 from spawner.pod_facts import ContainerFacts, ContainerState, PodFacts
-from spawner.warm_pod import warm_pod
+from spawner.warm_pod import make, warm_pod
 from studiolo.catalog import Environment
 from tests.hub.capacity.shapes import IMAGE, LARGE, SMALL, facts, hardware
 
@@ -34,6 +34,7 @@ def pod(shape: Shape = SHAPE, **more: Any) -> PodFacts:
         "uid": "uid-1",
         "resource_version": "1",
         "labels": tuple(warm_pod("warm-1", shape, INSTALLATION)["metadata"]["labels"].items()),
+        "made_of": make(shape, INSTALLATION).of,
         "ip": "10.0.0.1",
         "node": "node1",
         "container": ContainerFacts(state=ContainerState.RUNNING, is_ready=True),
@@ -76,6 +77,7 @@ def test_a_pod_of_the_shape_that_waits_is_for_whoever_would_claim_it() -> None:
         pytest.param(pod(node="node2"), id="no agent is on its node"),
         pytest.param(pod(labels=((SEAT_LABEL, CLAIMED),)), id="it is somebody's"),
         pytest.param(pod(Shape(environment=PYTHON, hardware=LARGE)), id="it is of another hardware"),
+        pytest.param(pod(made_of="something else"), id="it is made otherwise than it says"),
         pytest.param(
             pod(Shape(environment=PYTHON.model_copy(update={"image": IMAGE.replace("aa", "bb")}), hardware=SMALL)),
             id="it is of an older image",

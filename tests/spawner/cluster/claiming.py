@@ -19,7 +19,7 @@ from spawner.kube_feed import Pauses, Persistence
 from spawner.node_agents import Given
 from spawner.plan import Shape
 from spawner.pod_watch import PodWatch
-from spawner.warm_pod import template, warm_pod
+from spawner.warm_pod import make, warm_pod
 from studiolo.catalog import CpuShare, Environment, Hardware
 from tests.fakes.fake_kubernetes import NAMESPACE, FakeKubernetes
 from tests.spawner.cluster.conftest import INSTALLATION, PATIENCE_SECONDS, Cluster
@@ -96,7 +96,7 @@ class Warmth:
     def wanted(self, user: str = "alice", uid: int = INSTALLATION.uid) -> Wanted:
         labels = {**INSTALLATION.labels, USER_LABEL: user}
         return Wanted(
-            template=template(SHAPE, INSTALLATION),
+            make=make(SHAPE, INSTALLATION),
             manifest={"metadata": {"name": f"ws-{user}--default", "labels": labels, "annotations": {"a": "b"}}},
             home=HomeFolder(name=user, uid=uid, gid=1000),
             is_renumbered=uid != INSTALLATION.uid,

@@ -59,6 +59,22 @@ async def test_a_pod_on_a_node_that_is_emptied_is_nobodys(warmth: Warmth) -> Non
     assert isinstance(await warmth.claim(takes_new=lambda node: node == "node1").run(), Claimed)
 
 
+async def test_a_pod_that_says_to_be_warm_and_is_made_otherwise_is_never_claimed(
+    warmth: Warmth, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who may make pods and is no hub, a services process that somebody has taken over, would get everybody's token."""
+    await warmth.park(2)
+    for name in warmth.names():
+        raw = warmth.api.objects_for_test("pods")[name]
+        [container] = raw["spec"]["containers"]
+        evil = {**container, "image": "example.org/evil@sha256:" + "6" * 64}
+        warmth.api.change_for_test("pods", name, {"spec": {**raw["spec"], "containers": [evil]}})
+    await until(lambda: all(pod.made_of != warmth.wanted().make.of for pod in warmth.claims.warm.pods()))
+    assert await warmth.run() is Miss.FOREIGN
+    assert (warmth.owners(), warmth.agents.had, "alice" in warmth.saved) == ({}, {}, False)
+    assert all(name in caplog.text for name in warmth.names())
+
+
 async def test_a_hundred_people_and_fifty_pods_no_pod_twice_and_nobody_fails(warmth: Warmth) -> None:
     await warmth.park(50)
     people = [f"person-{number}" for number in range(100)]
