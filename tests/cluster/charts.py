@@ -26,6 +26,30 @@ LEAST = {
 Manifest = dict[str, Any]
 
 
+def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Values on top of others, section by section."""
+    both = dict(first)
+    for name, value in second.items():
+        before = both.get(name)
+        both[name] = merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return both
+
+
+HOMES = {
+    "homes": {
+        "nfs": {"server": "nfs.example.org", "path": "/homes"},
+        "folder": "people",
+        "service": {"enabled": True, "existingSecret": "homes-key"},
+    }
+}
+CERTIFICATES = {
+    "agent": {"existingSecret": "agent-certificate"},
+    "broker": {"existingSecret": "broker-certificate"},
+}
+WITH_AGENTS = merged(merged(LEAST, HOMES), {"claims": {"enabled": True, **CERTIFICATES}})
+"""What somebody must at least say who switches claims on."""
+
+
 def helm_program() -> str:
     """The Helm of `make cluster`, or the one on PATH where another cluster is tested."""
     built = layout_here().bin / "helm"
@@ -40,15 +64,6 @@ def render(values: dict[str, Any], *words: str, release: str = "studiolo", names
     argv = ("template", release, str(CHART), "--namespace", namespace, "--values", "-", "--kube-version", "1.33.0")
     text = run_program(helm_program(), *argv, *words, text=json.dumps(values))
     return [manifest for manifest in yaml.safe_load_all(text) if manifest]
-
-
-def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """Values on top of others, section by section."""
-    both = dict(first)
-    for name, value in second.items():
-        before = both.get(name)
-        both[name] = merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-    return both
 
 
 def find(manifests: list[Manifest], kind: str, name: str, namespace: str | None = None) -> Manifest:

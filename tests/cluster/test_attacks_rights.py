@@ -2,93 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.cluster.errors import ProgramFailedError
-from tests.cluster.charts import LEAST, merged, render
-from tests.cluster.cluster_commands import kubectl
-from tests.cluster.conftest import run_apart
-from tests.cluster.kube import Kube, connect
-from tests.cluster.namespaces import create_namespace
-from tests.cluster.pods import RESTRICTED, pod
-
-GRANTED = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
-GUARDED = {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
-ACCOUNTS = ("hub", "proxy", "services")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
-    """The chart's accounts, roles and rules, in namespaces of their own."""
-
-    release: str
-    ours: str
-    theirs: str
-    held: str
-    """Of pods that hold room and fetch images."""
-    cluster_wide: tuple[dict[str, Any], ...]
-
-    def account(self, name: str) -> str:
-        """As the API server calls it."""
-        return f"system:serviceaccount:{self.ours}:{self.release}-{name}"
-
-
-async def _install(kubeconfig: Path) -> Installed:
-    async with connect(kubeconfig) as kube:
-        release = f"rights-{secrets.token_hex(3)}"
-        ours = await create_namespace(kube, release)
-        theirs = await create_namespace(kube, f"{release}-workspaces", labels=RESTRICTED)
-        held = await create_namespace(kube, f"{release}-capacity", labels=RESTRICTED)
-        values = merged(LEAST, {"kubernetes": {"namespace": theirs}})
-        wide = []
-        for one in render(values, release=release, namespace=ours):
-            if one["kind"] in GRANTED | GUARDED:
-                if one["kind"].startswith(("Cluster", "Validating")):
-                    wide.append(one)
-                else:
-                    one["metadata"].setdefault("namespace", ours)
-                await kube.create(one)
-        return Installed(release=release, ours=ours, theirs=theirs, held=held, cluster_wide=tuple(wide))
-
-
-async def _remove(kubeconfig: Path, installed: Installed) -> None:
-    async with connect(kubeconfig) as kube:
-        for one in installed.cluster_wide:
-            await kube.delete(one)
+from tests.cluster.granted import Installed, as_account, as_hub, installed_rights, may
+from tests.cluster.kube import Kube
+from tests.cluster.pods import pod
 
 
 @pytest.fixture(scope="module")
-def installed(kubeconfig: Path, _remove_namespaces: None) -> Any:
-    found = run_apart(_install(kubeconfig))
-    yield found
-    run_apart(_remove(kubeconfig, found))
-
-
-async def may(kube: Kube, who: str, verb: str, what: str, namespace: str) -> bool:
-    """What the API server says of somebody: `may(kube, "…:hub", "create", "pods/exec", "work")`; "" is everywhere."""
-    resource, _, group = what.partition(".")
-    resource, _, subresource = resource.partition("/")
-    groups = ["system:authenticated"]
-    if who.startswith("system:serviceaccount:"):
-        groups += ["system:serviceaccounts", f"system:serviceaccounts:{who.split(':')[2]}"]
-    if who == "system:anonymous":
-        groups = ["system:unauthenticated"]
-    asked = {"verb": verb, "group": group, "resource": resource, "subresource": subresource, "namespace": namespace}
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "metadata": {},
-        "spec": {"user": who, "groups": groups, "resourceAttributes": asked},
-    }
-    return bool((await kube.create(review))["status"]["allowed"])
+def installed(kubeconfig: Path, _remove_namespaces: None) -> Iterator[Installed]:
+    with installed_rights(kubeconfig, {}) as found:
+        yield found
 
 
 NEVER_ANYWHERE = (
@@ -220,17 +150,6 @@ def secret(installed: Installed, **changed: Any) -> dict[str, Any]:
     labels = {"studiolo.dev/release": installed.release, "studiolo.dev/kind": "workspace"}
     metadata = {"name": f"s-{secrets.token_hex(3)}", "namespace": installed.theirs, "labels": labels}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"a": "b"}} | changed
-
-
-async def as_account(installed: Installed, account: str, *words: str, manifest: Mapping[str, Any] | None = None) -> str:
-    groups = ("system:authenticated", "system:serviceaccounts", f"system:serviceaccounts:{installed.ours}")
-    who = [f"--as={installed.account(account)}", *(f"--as-group={group}" for group in groups)]
-    text = "" if manifest is None else json.dumps(manifest)
-    return await asyncio.to_thread(lambda: kubectl(*words, *who, text=text))
-
-
-async def as_hub(installed: Installed, manifest: Mapping[str, Any]) -> str:
-    return await as_account(installed, "hub", "create", "-f", "-", manifest=manifest)
 
 
 async def test_kubectl_says_what_the_services_account_may_do_with_secrets(installed: Installed) -> None:

@@ -10,8 +10,7 @@ import pytest
 from deploy.cluster.errors import ProgramFailedError
 from hub.credential_broker.question import BROKER_PORT
 from hub.credential_broker.settings import settings_in
-from tests.cluster.charts import LEAST, Manifest, find, merged, render
-from tests.cluster.test_node_agent_rendered import HOMES, WITH_AGENTS
+from tests.cluster.charts import HOMES, LEAST, WITH_AGENTS, Manifest, find, merged, render
 
 
 @pytest.fixture(scope="module")

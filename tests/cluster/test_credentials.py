@@ -22,9 +22,9 @@ from hub.passwords import ADMIN
 from studiolo.names import pod_name
 from tests.cluster.cluster_commands import kubectl
 from tests.cluster.git_servers import GitServer, git_server
+from tests.cluster.granted import may
 from tests.cluster.kube import Kube
 from tests.cluster.real_hub import SMALL, RealHub
-from tests.cluster.test_attacks_rights import may
 
 ALICE = "alice"
 OF_THE_ADMIN = "an administrator's own value"

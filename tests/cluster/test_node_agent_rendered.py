@@ -11,20 +11,7 @@ from deploy.cluster.errors import ProgramFailedError
 from hub.credential_broker.question import BROKER_PORT
 from hub.node_agent.settings import settings_in
 from spawner.identity import AGENT_AUDIENCE, AGENT_PORT
-from tests.cluster.charts import LEAST, Manifest, find, merged, pod_specs, render
-
-HOMES = {
-    "homes": {
-        "nfs": {"server": "nfs.example.org", "path": "/homes"},
-        "folder": "people",
-        "service": {"enabled": True, "existingSecret": "homes-key"},
-    }
-}
-CERTIFICATES = {
-    "agent": {"existingSecret": "agent-certificate"},
-    "broker": {"existingSecret": "broker-certificate"},
-}
-WITH_AGENTS = merged(merged(LEAST, HOMES), {"claims": {"enabled": True, **CERTIFICATES}})
+from tests.cluster.charts import CERTIFICATES, HOMES, LEAST, WITH_AGENTS, Manifest, find, merged, pod_specs, render
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ import pytest
 from deploy.cluster.errors import ProgramFailedError
 from spawner.installation import KIND_LABEL, RELEASE_LABEL
 from spawner.warm_pod import WARM
-from tests.cluster.charts import Manifest, find, merged, render
-from tests.cluster.test_node_agent_rendered import HOMES, LEAST, WITH_AGENTS
+from tests.cluster.charts import HOMES, LEAST, WITH_AGENTS, Manifest, find, merged, render
 
 
 @pytest.fixture(scope="module")
