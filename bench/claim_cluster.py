@@ -1,7 +1,8 @@
 """Starts on a cluster: stock KubeSpawner with the compiled stock image, and ours with warm pods that are claimed.
 
 Both hubs and the agent of the node run at the same time, in namespaces of their own, under Pod Security restricted;
-ours with TLS to the agent and with the chart's policies. The home, the token and a team's folder come after the claim.
+ours with TLS to the agent and the broker, and with the chart's policies. Home, token, credentials and a team's folder
+come after the claim.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ AT_ONCE: Final = 10
 SETTLED_SECONDS: Final = 2.0
 """After the pool is full again, before anything is measured."""
 
+CREDENTIALS: Final = (
+    {"name": "wandb", "kind": "env", "variable": "WANDB_API_KEY", "value": "of the benchmark"},
+    {"name": "kaggle", "kind": "file", "path": "~/.kaggle/kaggle.json", "value": "of the benchmark"},
+)
+"""Of the person: the broker gives them to the agent, for the pod that was claimed."""
+
 SHARE: Final = {"cpu": {"request": "50m", "limit": 2}}
 """Twenty of them fit beside all else on two cores. Stock has more of it: 0.2."""
 
@@ -70,6 +77,7 @@ def measure_cluster(runs: int, bursts: int, *, seat_seconds: float, tell: Callab
             claiming_hub(Path(scratch, "ours"), layout_here().kubeconfig, our_images(), pods=0)
         )
         apply_policies(hub)
+        _keep_credentials(hub)
         hub.change_hardware(_offer)
         pool = Pool(namespace=hub.namespace, hardware=CHOICE["hardware"], wanted=AT_ONCE)
         _settle(pool)
@@ -100,6 +108,12 @@ def _stock_hub(folder: Path) -> Iterator[ClusterHub]:
             yield hub
     finally:
         kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+def _keep_credentials(hub: ClaimingHub) -> None:
+    with hub.services_api(hub.token(PERSON, hub.passwords[PERSON])) as api:
+        for one in CREDENTIALS:
+            api.post("credentials", json=one).raise_for_status()
 
 
 def _offer(entries: dict[str, Any]) -> None:
