@@ -46,7 +46,15 @@ class Warmth:
 
     def watched(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What runs beside the hub, by what it does."""
-        return {"Watching the warm pods": self._warm.run, "Watching the agents of nodes": self._agents.run}
+
+        async def keep_near() -> None:
+            await self._door.keep_near(lambda: {pod.node for pod in self._warm.pods()})
+
+        return {
+            "Watching the warm pods": self._warm.run,
+            "Watching the agents of nodes": self._agents.run,
+            "Keeping near to the agents of nodes": keep_near,
+        }
 
     async def close(self) -> None:
         """Ends the connections."""

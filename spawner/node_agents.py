@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from spawner.claim_rules import Answer, answer_of
 from spawner.identity import AGENT_HOST, AGENT_PORT, ORDERS_PATH, Delivered, Refusal, Why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from spawner.identity import Order
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS: Final = 0.15
 """An agent that does not take a connection in this time is not there: the start goes the normal way, unharmed."""
+
+GREET_SECONDS: Final = 10.0
+"""Between two greetings. An agent knows for half a minute whose a token is, and greeted anew it asks in time."""
+
+KEPT_SECONDS: Final = 60.0
+"""For which a connection stays open: no claim waits for one, nor for its handshake."""
 
 ORDER_SECONDS: Final = 3.0
 """For the answer. To give up means to end the pod and wait for its death, so it is rather long."""
@@ -92,21 +99,39 @@ class AgentsDoor:
         ip = next((pod.ip for pod in found if not pod.is_deleting), "")
         return f"https://[{ip}]:{AGENT_PORT}" if ":" in ip else ip and f"https://{ip}:{AGENT_PORT}"
 
-    async def _ask(self, address: str, body: bytes, meaning: Callable[[Why | None], Answer]) -> Given:
+    async def keep_near(self, nodes: Callable[[], Iterable[str]]) -> None:
+        """Greets the agents of these nodes for ever, so that an order finds an open connection and a known token."""
+        while True:
+            addresses = {self._address(node) for node in nodes()} - {""}
+            await asyncio.gather(*(self._greet(address) for address in addresses))
+            await asyncio.sleep(GREET_SECONDS)
+
+    async def _greet(self, address: str) -> None:
+        timeout = aiohttp.ClientTimeout(total=GREET_SECONDS)  # nobody waits for it
+        with contextlib.suppress(aiohttp.ClientError, OSError):  # TimeoutError is one: an order finds out by itself
+            async with await self._request("GET", address, timeout=timeout):
+                pass
+
+    async def _request(self, method: str, address: str, **more: Any) -> Any:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=ORDER_SECONDS, sock_connect=CONNECT_SECONDS)
+                timeout=aiohttp.ClientTimeout(total=ORDER_SECONDS, sock_connect=CONNECT_SECONDS),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
             )
         token = (await asyncio.to_thread(self._token.read_text)).strip()
+        return self._session.request(
+            method,
+            address + ORDERS_PATH,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            ssl=self._trusts,
+            server_hostname=AGENT_HOST,
+            allow_redirects=False,  # it is sent there, and nowhere else
+            **more,
+        )
+
+    async def _ask(self, address: str, body: bytes, meaning: Callable[[Why | None], Answer]) -> Given:
         try:
-            async with self._session.post(
-                address + ORDERS_PATH,
-                data=body,
-                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-                ssl=self._trusts,
-                server_hostname=AGENT_HOST,
-                allow_redirects=False,  # it is sent there, and nowhere else
-            ) as response:
+            async with await self._request("POST", address, data=body) as response:
                 return _read(response.status, await response.read(), meaning)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Given(answer=Answer.UNREACHED, said=type(error).__name__)

@@ -39,7 +39,7 @@ class HealthHandler(web.RequestHandler):
 
 @web.stream_request_body
 class OrderHandler(web.RequestHandler):
-    """`POST /orders`, see `spawner/identity.py`: 200 and `Delivered`, else `Refusal`."""
+    """`POST /orders`, see `spawner/identity.py`: 200 and `Delivered`, else `Refusal`. `GET`: a greeting."""
 
     def initialize(self, agent: Agent, callers: Callers) -> None:
         """What this process has."""
@@ -51,7 +51,8 @@ class OrderHandler(web.RequestHandler):
         """Refuses everybody else before the body is read."""
         kind, _, token = self.request.headers.get("Authorization", "").partition(" ")
         try:
-            may = kind.lower() == "bearer" and await self._callers.may(token)
+            is_greeting = self.request.method == "GET"
+            may = kind.lower() == "bearer" and await self._callers.may(token, early=is_greeting)
         except KubeError as error:
             raise web.HTTPError(503, "Kubernetes does not say whose this token is.") from error
         if not may:
@@ -62,6 +63,10 @@ class OrderHandler(web.RequestHandler):
         self._body += chunk
         if len(self._body) > MOST_BYTES:
             raise web.HTTPError(413, "No order is as long.")
+
+    def get(self) -> None:
+        """A greeting: whoever gives orders keeps a connection open, and the agent knows whose the token is."""
+        self.set_status(HTTPStatus.NO_CONTENT)
 
     async def post(self) -> None:
         """Carries it out."""
@@ -119,6 +124,6 @@ def make_app(agent: Agent, pods: NodePods, callers: Callers) -> web.Application:
 def _log(handler: web.RequestHandler) -> None:
     """One line about an answer, and nothing of what was asked but its place."""
     status, milliseconds = handler.get_status(), handler.request.request_time() * 1000
-    is_well = status < HTTPStatus.BAD_REQUEST
-    level = logging.WARNING if not is_well else logging.DEBUG if isinstance(handler, HealthHandler) else logging.INFO
+    is_well, is_order = status < HTTPStatus.BAD_REQUEST, handler.request.method == "POST"
+    level = logging.WARNING if not is_well else logging.INFO if is_order else logging.DEBUG
     log.log(level, "%s %s %d %.0f ms", handler.request.method, (handler.request.path or "")[:100], status, milliseconds)

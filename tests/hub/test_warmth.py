@@ -60,5 +60,9 @@ async def test_the_hub_watches_what_waits_and_the_agents_and_no_events(tmp_path:
     installation = Installation(namespace="lab-workspaces", release="lab", homes=None)
     warmth = Warmth(KUBE, installation, settings, log=logging.getLogger(__name__))
     assert warmth.claims.warm.namespace == "lab-workspaces"
-    assert set(warmth.watched()) == {"Watching the warm pods", "Watching the agents of nodes"}
+    assert set(warmth.watched()) == {
+        "Watching the warm pods",
+        "Watching the agents of nodes",
+        "Keeping near to the agents of nodes",
+    }
     await warmth.close()

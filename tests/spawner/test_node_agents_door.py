@@ -58,7 +58,7 @@ async def door_to(
     app = web.Application()
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     if answer is not None:
-        app.router.add_post(ORDERS_PATH, answer)
+        app.router.add_route("*", ORDERS_PATH, answer)
     await runner.setup()
     if answer is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -190,3 +190,50 @@ async def test_one_that_is_silent_is_given_up(tmp_path: Path, monkeypatch: pytes
     async with door_to(tmp_path, monkeypatch, answer) as door:
         assert (await door.give(ORDER, NODE)).answer is Answer.UNSURE
     assert asked == 1
+
+
+async def test_an_order_goes_over_the_connection_that_a_greeting_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[tuple[str, Any]] = []
+    greeted, rounds = asyncio.Event(), 0
+
+    async def answer(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        met.append((request.method, request.transport.get_extra_info("peername")))
+        return web.Response(text=Delivered(order=ORDER.id).model_dump_json())
+
+    def nodes() -> list[str]:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 2:  # the first greeting was answered
+            greeted.set()
+        return [NODE, NODE, "node-7"] if rounds == 1 else []
+
+    monkeypatch.setattr(node_agents, "GREET_SECONDS", 0.5)
+    async with door_to(tmp_path, monkeypatch, answer) as door:
+        near = asyncio.create_task(door.keep_near(nodes))
+        await asyncio.wait_for(greeted.wait(), 30)
+        given = await door.give(ORDER, NODE)
+        near.cancel()
+    assert given.answer is Answer.DELIVERED
+    assert [method for method, _ in met] == ["GET", "POST"]
+    assert met[0][1] == met[1][1]
+
+
+async def test_a_greeting_that_nobody_takes_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_agents, "GREET_SECONDS", 0.05)
+    rounds = 0
+
+    def nodes() -> list[str]:
+        nonlocal rounds
+        rounds += 1
+        return [NODE]
+
+    async with door_to(tmp_path, monkeypatch, None) as door:
+        near = asyncio.create_task(door.keep_near(nodes))
+        async with asyncio.timeout(30):
+            while rounds < 3:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        assert not near.done()
+        near.cancel()

@@ -203,6 +203,28 @@ async def test_a_token_is_reviewed_once_in_a_while() -> None:
     assert reviews.asked[3:] == ["of the hub"]
 
 
+async def test_a_greeting_has_a_good_answer_reviewed_before_it_is_over() -> None:
+    reviews, now = Reviews(), 0.0
+    callers = Callers(reviews, account=HUB, clock=lambda: now)
+    assert await callers.may("of the hub", early=True)
+    assert not await callers.may("forged", early=True)
+    now = KEPT_SECONDS / 2 - 1
+    assert await callers.may("of the hub", early=True)
+    assert reviews.asked == ["of the hub", "forged"]
+    now = KEPT_SECONDS / 2 + 1
+    assert await callers.may("of the hub", early=True)
+    now = KEPT_SECONDS + 1
+    assert await callers.may("of the hub")
+    assert reviews.asked == ["of the hub", "forged", "of the hub"]
+
+
+async def test_whoever_may_give_orders_may_greet_and_nobody_else(agent: httpx.AsyncClient, node: Node) -> None:
+    assert (await agent.get(ORDERS_PATH, headers=shown("of the hub"))).status_code == 204
+    assert (await agent.get(ORDERS_PATH, headers=shown("forged"))).status_code == 403
+    assert (await agent.get(ORDERS_PATH)).status_code == 403
+    assert node.orders == []
+
+
 async def test_many_tokens_of_nobody_fill_no_memory() -> None:
     callers = Callers(Reviews(), account=HUB)
     for number in range(250):
