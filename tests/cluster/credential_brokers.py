@@ -98,5 +98,11 @@ def _pod(agents: Agents, release: str, template: dict[str, Any]) -> dict[str, An
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": NAME, "namespace": agents.of_broker, "labels": template["metadata"]["labels"]},
-        "spec": spec | {"containers": [changed], "volumes": [*spec["volumes"], *CODE_VOLUMES]},
+        "spec": spec
+        | {
+            "containers": [changed],
+            "volumes": [*spec["volumes"], *CODE_VOLUMES],
+            # Agents of tests beside this one have it, and on a full node the kubelet ends what has none for them.
+            "priorityClassName": "system-node-critical",
+        },
     }
