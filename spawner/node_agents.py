@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -25,14 +26,22 @@ if TYPE_CHECKING:
 CONNECT_SECONDS: Final = 0.15
 """An agent that does not take a connection in this time is not there: the start goes the normal way, unharmed."""
 
+BUSY_SECONDS: Final = 2.0
+"""The same for one that was heard of lately: it is there, and so many start at once that handshakes take long. To turn
+away then would end a pod for each of them, and make as many new ones on the busiest of all moments."""
+
 GREET_SECONDS: Final = 10.0
 """Between two greetings. An agent knows for half a minute whose a token is, and greeted anew it asks in time."""
 
 KEPT_SECONDS: Final = 60.0
 """For which a connection stays open: no claim waits for one, nor for its handshake."""
 
-ORDER_SECONDS: Final = 3.0
-"""For the answer. To give up means to end the pod and wait for its death, so it is rather long."""
+HEARD_SECONDS: Final = 2.5 * GREET_SECONDS
+"""What "lately" means: a greeting or two may be lost."""
+
+ORDER_SECONDS: Final = 8.0
+"""For the answer. To give up means to end the pod and wait for its death, so it is rather long: until then an agent has
+handed over what it ever will (`LATEST_SECONDS` in `hub/node_agent/actions.py`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,8 @@ class AgentsDoor:
         self._token = folder / "token"
         self._trusts = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         self._session: aiohttp.ClientSession | None = None
+        self._heard: dict[str, float] = {}
+        """By address, when an agent last answered anything."""
 
     async def close(self) -> None:
         """Ends the connections."""
@@ -110,13 +121,16 @@ class AgentsDoor:
         timeout = aiohttp.ClientTimeout(total=GREET_SECONDS)  # nobody waits for it
         with contextlib.suppress(aiohttp.ClientError, OSError):  # TimeoutError is one: an order finds out by itself
             async with await self._request("GET", address, timeout=timeout):
-                pass
+                self._heard[address] = time.monotonic()
+
+    def _patience(self, address: str) -> aiohttp.ClientTimeout:
+        is_there = time.monotonic() - self._heard.get(address, -HEARD_SECONDS) < HEARD_SECONDS
+        return aiohttp.ClientTimeout(total=ORDER_SECONDS, sock_connect=BUSY_SECONDS if is_there else CONNECT_SECONDS)
 
     async def _request(self, method: str, address: str, **more: Any) -> Any:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=ORDER_SECONDS, sock_connect=CONNECT_SECONDS),
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS)
             )
         token = (await asyncio.to_thread(self._token.read_text)).strip()
         return self._session.request(
@@ -131,7 +145,8 @@ class AgentsDoor:
 
     async def _ask(self, address: str, body: bytes, meaning: Callable[[Why | None], Answer]) -> Given:
         try:
-            async with await self._request("POST", address, data=body) as response:
+            async with await self._request("POST", address, data=body, timeout=self._patience(address)) as response:
+                self._heard[address] = time.monotonic()
                 return _read(response.status, await response.read(), meaning)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Given(answer=Answer.UNREACHED, said=type(error).__name__)

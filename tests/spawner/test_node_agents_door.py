@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -47,8 +48,12 @@ async def door_to(
     *,
     name: str = AGENT_HOST,
     is_ours: bool = True,
+    handshake: Callable[..., None] | None = None,
 ) -> AsyncIterator[AgentsDoor]:
-    """`answer`: None where nobody listens. `name`: in its certificate, which is of our authority or another one."""
+    """`answer`: None where nobody listens. `name`: in its certificate, which is of our authority or another one.
+
+    `handshake`: what it does in each.
+    """
     authority = Authority(folder)
     certificate = (authority if is_ours else Authority(folder / "theirs")).certificate(name)
     (folder / "ca.crt").write_bytes(authority.file.read_bytes())
@@ -63,6 +68,7 @@ async def door_to(
     if answer is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        context.sni_callback = handshake
         await web.TCPSite(runner, "127.0.0.1", port, ssl_context=context).start()
     pods: Any = SimpleNamespace(pods=lambda: (agent("node-2", ip="127.0.0.9"), agent()))
     door = AgentsDoor(pods, folder=folder)
@@ -219,6 +225,25 @@ async def test_an_order_goes_over_the_connection_that_a_greeting_opened(
     assert given.answer is Answer.DELIVERED
     assert [method for method, _ in met] == ["GET", "POST"]
     assert met[0][1] == met[1][1]
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+async def test_one_that_was_heard_of_lately_is_given_time_for_its_handshake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_heard: bool
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=Delivered(order=ORDER.id).model_dump_json())
+
+    def busy(*_: Any) -> None:
+        time.sleep(2 * node_agents.CONNECT_SECONDS)
+
+    monkeypatch.setattr(node_agents, "BUSY_SECONDS", 30.0)
+    monkeypatch.setattr(node_agents, "ORDER_SECONDS", 30.0)
+    async with door_to(tmp_path, monkeypatch, answer, handshake=busy) as door:
+        if is_heard:
+            door._heard[door._address(NODE)] = time.monotonic()
+        given = await door.give(ORDER, NODE)
+    assert given.answer is (Answer.DELIVERED if is_heard else Answer.UNREACHED)
 
 
 async def test_a_greeting_that_nobody_takes_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
