@@ -18,7 +18,7 @@ class Alert:
     todo: str
 
 
-FAULTS: Final = 'outcome=~"agent|late|pod"'
+FAULTS: Final = 'outcome=~"agent|credentials|foreign|late|pod"'
 """Of claims: what no person chose and no pool can help."""
 
 ALERTS: Final = (
@@ -26,11 +26,19 @@ ALERTS: Final = (
         name="StudioloClaimsFail",
         expression=f"sum(increase(studiolo_claims_total{{{FAULTS}}}[30m])) > 3 and"
         f" sum(increase(studiolo_claims_total{{{FAULTS}}}[30m]))"
-        f' > 0.2 * sum(increase(studiolo_claims_total{{outcome=~"claimed|agent|late|pod"}}[30m]))',
+        f' > 0.2 * sum(increase(studiolo_claims_total{{outcome=~"claimed|agent|credentials|foreign|late|pod"}}[30m]))',
         lasts="5m",
         summary="More than a fifth of the claims of warm pods come to nothing",
         todo="Starts go the normal way and are slower. Look at the agents of the nodes: kubectl get pods in their"
-        " namespace, and the hub's log.",
+        " namespace, and the hub's log; for `credentials` at the credential broker.",
+    ),
+    Alert(
+        name="StudioloForeignWarmPods",
+        expression='sum(increase(studiolo_claims_total{outcome="foreign"}[30m])) > 0',
+        lasts="1m",
+        summary="Pods say to be warm ones and are made otherwise, so nobody claims them",
+        todo="The hub's log names them. An admission webhook that changes pods does this (docs/claims.md); where there"
+        " is none, somebody made them: see who may create pods in the workspaces' namespace.",
     ),
     Alert(
         name="StudioloNoWarmPods",

@@ -100,7 +100,8 @@ WARM: Final = Row(
         Panel(
             title="What became of claims",
             text="Starts in an hour that claimed a warm pod, and why others did not: no_pod is a pool that is too"
-            " small; agent, late and pod are faults; the rest is what a person chose. docs/claims.md says more.",
+            " small; agent, credentials, foreign, late and pod are faults; the rest is what a person chose."
+            " docs/claims.md says more.",
             is_stacked=True,
             queries=(
                 Query(expression="sum by (outcome) (increase(studiolo_claims_total[1h])) > 0", name="{{outcome}}"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from deploy.local.throwaway import ThrowawayHub
 
@@ -82,3 +84,34 @@ def test_the_waiting_page_counts_down_what_was_promised(
         page.goto(f"/hub/spawn-pending/{person[0]}")
         page.wait_for_url(re.compile(r"/user/\w+/"), timeout=300_000)
         api.delete(f"users/{person[0]}/server")
+
+
+def test_what_is_ticked_decides_whether_a_workspace_that_waits_already_is_promised(
+    new_context: Callable[..., BrowserContext], sign_in: SignIn, person: tuple[str, str]
+) -> None:
+    page = sign_in(new_context(), person)
+    cell = ["ok", "ready in about 99 s", "ok", "ready in about 99 s", "about 99 s", "", ""]
+
+    def as_where_pods_are_claimed(route: Route) -> None:
+        """The page as a hub of a cluster sends it, where ticking an empty home keeps from a claim."""
+        answer = route.fetch()
+
+        def changed(found: re.Match[str]) -> str:
+            told = json.loads(html.unescape(found[2]))
+            told["cells"].append(cell)
+            told["without_claims"] = {"minimal": {"small": len(told["cells"]) - 1}}
+            told["fields"] = ["home"]
+            return found[1] + html.escape(json.dumps(told)) + found[3]
+
+        body = re.sub(r'(id="forecasts" data-live>)(.*?)(</div>)', changed, answer.text(), flags=re.DOTALL)
+        route.fulfill(response=answer, body=body)
+
+    page.route("**/hub/spawn?*", as_where_pods_are_claimed)
+    page.goto("/hub/spawn?opt-environment=minimal&opt-hardware=small&opt-home=empty")
+    state, empty = page.locator("#hardware-small-state"), page.get_by_role("checkbox", name="Start with an empty home")
+    expect(state).to_contain_text("about 99 s")
+    empty.uncheck()
+    expect(state).not_to_contain_text("about 99 s")
+    expect(page.locator("#summary-time")).to_have_text(re.compile(r"^about \d+ s"))
+    empty.check()
+    expect(page.locator("#summary-time")).to_have_text("about 99 s")
