@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.charts import LEAST, merged, render
+from tests.cluster.charts import WITH_AGENTS, merged, render
 from tests.cluster.cluster_commands import kubectl
 from tests.cluster.kube import Kube, connect, is_ready
 from tests.cluster.namespaces import create_namespace
 from tests.cluster.pods import PATIENCE_SECONDS, pod
 
-PORTS = (8000, 8001, 8081, 8083, 8888, 9999)
-"""Of proxy, its API, hub, services and workspaces, and one that nobody has."""
+PORTS = (8000, 8001, 8081, 8083, 8084, 8085, 8888, 9999)
+"""Of proxy, its API, hub, services, home service, agents of nodes and workspaces, and one that nobody has."""
 
 LISTEN = f"""
 import asyncio
@@ -49,6 +49,11 @@ asyncio.run(main(json.loads(sys.argv[1])))
 
 PARTS = ("hub", "proxy", "services")
 WORKSPACES = ("alice", "bob")
+WAITING = ("waiting", "waiting-too")
+"""Warm pods, which are nobody's yet."""
+
+APART = {"homes": "storage", "agent": "nodes"}
+"""Parts in a namespace of their own, by the end of its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +87,15 @@ class AttackedNetwork:
         return found
 
 
-def _pods(release: str, ours: str, theirs: str, held: str, image: str) -> list[dict[str, Any]]:
+def _pods(release: str, ours: str, theirs: str, image: str) -> list[dict[str, Any]]:
     app = {"app.kubernetes.io/name": "studiolo", "app.kubernetes.io/instance": release}
     workspace = {"studiolo.dev/release": release, "studiolo.dev/kind": "workspace"}
     labels = {
         **{name: (ours, app | {"app.kubernetes.io/component": name}) for name in PARTS},
+        **{name: (f"{ours}-{end}", app | {"app.kubernetes.io/component": name}) for name, end in APART.items()},
         **dict.fromkeys(WORKSPACES, (theirs, workspace)),
-        "slot": (held, {"studiolo.dev/release": release, "studiolo.dev/kind": "placeholder"}),
+        **dict.fromkeys(WAITING, (theirs, workspace | {"studiolo.dev/kind": "warm", "studiolo.dev/seat": "parked"})),
+        "slot": (f"{ours}-capacity", {"studiolo.dev/release": release, "studiolo.dev/kind": "placeholder"}),
         # Pods that somebody else runs in the same namespaces.
         "beside-us": (ours, {"app": "somebody-else"}),
         "beside-workspaces": (theirs, {"app": "somebody-else"}),
@@ -111,9 +118,10 @@ async def build_attacked_network(kubeconfig: Path, image: str) -> AttackedNetwor
         suffix = secrets.token_hex(3)
         ours = await create_namespace(kube, f"attacked-{suffix}")
         theirs = await create_namespace(kube, f"attacked-{suffix}-workspaces")
-        held = await create_namespace(kube, f"attacked-{suffix}-capacity")
+        for end in ("capacity", *APART.values()):
+            await create_namespace(kube, f"attacked-{suffix}-{end}")
         release = f"attacked-{suffix}"
-        pods = _pods(release, ours, theirs, held, image)
+        pods = _pods(release, ours, theirs, image)
         for one in pods:
             await kube.create(one)
         running = {
@@ -127,9 +135,9 @@ async def build_attacked_network(kubeconfig: Path, image: str) -> AttackedNetwor
 
 
 async def shut(kube: Kube, network: AttackedNetwork) -> None:
-    """Put the chart's own policies and services around them."""
+    """Put the chart's own policies and services around them, those of warm pods and agents too."""
     ours, theirs = network.namespaces["hub"], network.namespaces["alice"]
-    values = merged(LEAST, {"kubernetes": {"namespace": theirs}})
+    values = merged(WITH_AGENTS, {"kubernetes": {"namespace": theirs}})
     for one in render(values, release=network.release, namespace=ours):
         if one["kind"] in {"NetworkPolicy", "Service"}:
             one["metadata"].setdefault("namespace", ours)

@@ -24,8 +24,15 @@ MAY_REACH: dict[str, set[str]] = {
     "alice": {"hub:8081", "services:8083", "proxy:8000"},
     "bob": {"hub:8081", "services:8083", "proxy:8000"},
     "proxy": {"hub:8081", "services:8083", "alice:8888", "bob:8888"},
-    "hub": {"proxy:8001", "services:8083", "alice:8888", "bob:8888"},
+    "hub": {
+        *("proxy:8001", "services:8083", "homes:8084", "agent:8085"),
+        *("alice:8888", "bob:8888", "waiting:8888", "waiting-too:8888"),
+    },
     "services": {"hub:8081"},
+    # Before it is somebody's it asks the hub, and is asked by the hub.
+    "waiting": {"hub:8081"},
+    "homes": set(),
+    "agent": set(),
     "slot": set(),
     "beside-us": set(),
     "beside-workspaces": set(),
@@ -98,7 +105,7 @@ def outside(kubeconfig: Path, images: Mapping[str, str]) -> dict[str, tuple[str,
     }
 
 
-@pytest.mark.parametrize("source", ["alice", "beside-workspaces", "proxy"])
+@pytest.mark.parametrize("source", ["alice", "waiting", "beside-workspaces", "proxy"])
 async def test_neither_the_cluster_nor_the_cloud_is_reached(
     source: str, shut_in: AttackedNetwork, outside: dict[str, tuple[str, int]]
 ) -> None:
