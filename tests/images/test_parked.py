@@ -48,6 +48,7 @@ BECAUSE = {
         "ipykernel": "the rehearsal listed the kernels",
         "rfc3986_validator": "the rehearsal read settings whose schemas hold an address",
     },
+    "parked home": {"park": "the constant itself"},
 }
 """What a claimed server has and a normally started one has not, each with its reason."""
 

@@ -51,6 +51,8 @@ def compute_again() -> None:
     set_default(lab, "user_settings_dir", commands.get_user_settings_dir())
     set_default(lab, "workspaces_dir", commands.get_workspaces_dir())
     set_default(hub_auth, "base_url", os.environ.get("JUPYTERHUB_SERVICE_PREFIX") or "/")
+    if (trash := sys.modules.get("send2trash.plat_other")) is not None:
+        importlib.reload(trash)  # where files lie that JupyterLab deletes; who has imported it goes on with the same
 
 
 def set_default(cls: Any, name: str, value: str) -> None:
