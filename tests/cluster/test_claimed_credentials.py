@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,10 +63,18 @@ def hub(
     _remove_namespaces: None,
 ) -> Iterator[ClaimingHub]:
     more = {"logs.level": "debug"}
-    with claiming_hub(tmp_path_factory.mktemp("claims"), kubeconfig, images, more=more) as made:
+    with claiming_hub(tmp_path_factory.mktemp("claims"), kubeconfig, images, pods=0, more=more) as made:
+        made.change_hardware(take_little)
+        made.want_pods(1)
         with made.api(made.token(ADMIN, made.admin_password)) as api:
             api.put("groups/vision/properties", json={"leads": ["alice"], "quota": {}}).raise_for_status()
         yield made
+
+
+def take_little(entries: dict[str, Any]) -> None:
+    """So that there is room for three pods beside all else that runs on the node."""
+    for name in ("small", "roomy"):
+        entries[name]["cpu"] = {"request": "20m", "limit": 2}
 
 
 @pytest.fixture(scope="module")
