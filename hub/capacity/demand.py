@@ -23,6 +23,9 @@ AROUND: Final = timedelta(minutes=30)
 
 WEIGHT: Final = 0.5
 
+LATELY: Final = timedelta(hours=2)
+"""What was started so lately is likely to be started again, whatever earlier weeks say."""
+
 SERVED: Final = 0.9
 """The share of such moments in which nobody has to wait."""
 
@@ -42,6 +45,11 @@ def starts_per_hour(starts: Collection[datetime], *, now: datetime) -> float:
         counted += weight * sum(1 for start in starts if abs(start - moment) <= AROUND)
     hours = 2 * AROUND / timedelta(hours=1)
     return counted / weights / hours if weights else 0.0
+
+
+def starts_lately(starts: Collection[datetime], *, now: datetime) -> float:
+    """The rate of the last two hours. It is what a new installation, or a new environment, is known by."""
+    return sum(1 for start in starts if timedelta() <= now - start <= LATELY) / (LATELY / timedelta(hours=1))
 
 
 def slots_for(rate_per_hour: float, *, refill: timedelta) -> int:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from hub.capacity import store
-from hub.capacity.demand import AROUND, WEEK, WEEKS, starts_per_hour
+from hub.capacity.demand import AROUND, WEEK, WEEKS, starts_lately, starts_per_hour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,9 +39,12 @@ class _Rates(Generic[Kind]):
         if not timedelta() <= moment - self._at < AGAIN_AFTER:
             since = moment.astimezone(UTC) - WEEKS * WEEK - AROUND
             starts = await self._database.run(lambda session: self._starts(session, since))
-            self._rates = {name: starts_per_hour(times, now=moment) for name, times in starts.items()}
+            self._rates = {name: self._expected(times, moment) for name, times in starts.items()}
             self._at = moment
         return self._rates
+
+    def _expected(self, times: Sequence[datetime], moment: datetime) -> float:
+        return starts_per_hour(times, now=moment)
 
 
 class Rates(_Rates[str]):
@@ -58,3 +61,7 @@ class PoolRates(_Rates[tuple[str, str]]):
     def __init__(self, database: Database) -> None:
         """Nothing is read yet."""
         super().__init__(database, store.starts_by_pool_since)
+
+    def _expected(self, times: Sequence[datetime], moment: datetime) -> float:
+        """A warm pod holds no room but what a slot would, so what was started lately decides who stands in it, too."""
+        return max(super()._expected(times, moment), starts_lately(times, now=moment))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.capacity.demand import slots_for, starts_per_hour
+from hub.capacity.demand import slots_for, starts_lately, starts_per_hour
 from tests.hub.capacity.shapes import NOW
 
 WEEK = timedelta(weeks=1)
@@ -21,6 +21,12 @@ def test_without_starts_none_are_expected() -> None:
 
 def test_starts_of_today_say_nothing_of_this_hour_of_the_week() -> None:
     assert starts_per_hour([NOW - timedelta(hours=1), NOW - timedelta(days=2)], now=NOW) == 0
+
+
+def test_what_started_in_the_last_two_hours_is_expected_again() -> None:
+    starts = [NOW + timedelta(minutes=minutes) for minutes in (-300, -121, -119, -5, 10)]
+    assert starts_lately(starts, now=NOW) == 1
+    assert starts_lately([], now=NOW) == 0
 
 
 def test_the_same_hour_of_the_last_week_is_all_that_a_young_installation_knows() -> None:

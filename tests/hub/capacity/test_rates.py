@@ -8,6 +8,7 @@ import pytest
 
 from hub.capacity.actions import remember
 from hub.capacity.demand import WEEK
+from hub.capacity.pool_plan import RARE_PER_HOUR
 from hub.capacity.rates import AGAIN_AFTER, PoolRates, Rates
 from hub.database import Database
 from tests.hub.capacity.shapes import NOW
@@ -37,3 +38,10 @@ async def test_each_environment_on_each_hardware_is_expected_by_itself(database:
         await remember(database, a_start(started_at=NOW - WEEK, environment=environment, hardware=hardware), now=NOW)
     rates = await PoolRates(database).at(NOW)
     assert rates == {("python", "small"): 2, ("torch", "small"): 1, ("torch", "large"): 1}
+
+
+async def test_what_started_lately_has_a_pool_and_holds_no_more_room(database: Database) -> None:
+    await remember(database, a_start(started_at=NOW - timedelta(minutes=3)), now=NOW)
+    (rate,) = (await PoolRates(database).at(NOW)).values()
+    assert rate == RARE_PER_HOUR, "one start is enough for a warm pod"
+    assert await Rates(database).at(NOW) == {"small": 0}
