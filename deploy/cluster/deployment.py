@@ -22,7 +22,7 @@ from deploy.cluster.identity.record import load_identity
 from deploy.cluster.layout import NODE_ADDRESS, SITE
 from deploy.cluster.pause import push_pause
 from deploy.cluster.programs import run_program
-from deploy.cluster.site_values import IDENTITY, STORAGE_CLASS, WHOLE, registry_login, values_of
+from deploy.cluster.site_values import IDENTITY, OF_NODES, STORAGE_CLASS, WHOLE, registry_login, values_of
 from deploy.cluster.waiting import wait_until
 from hub.roles import SERVICE_PREFIX
 
@@ -35,9 +35,12 @@ if TYPE_CHECKING:
 HOMES: Final = "homes"
 """The home service, and the volume that pods have."""
 
-PARTS: Final = ("hub", "proxy", "services", HOMES)
+AGENT: Final = "agent"
+"""Of nodes: it brings homes into warm pods."""
 
-VOLUMES: Final = ("hub", "services", HOMES, WHOLE)
+PARTS: Final = ("hub", "proxy", "services", "broker", HOMES, AGENT)
+
+VOLUMES: Final = ("hub", "services", HOMES, WHOLE, OF_NODES)
 """What lies in folders of this machine."""
 
 READY_SECONDS: Final = 300
@@ -71,9 +74,14 @@ class Deployment:
         """The namespace of pods that hold room, as the chart names it."""
         return f"{self.namespace}-capacity"
 
+    @property
+    def nodes(self) -> str:
+        """The namespace of the agents of nodes, as the chart names it."""
+        return f"{self.namespace}-nodes"
+
     def namespace_of(self, part: str) -> str:
         """Where a part runs."""
-        return self.storage if part == HOMES else self.namespace
+        return {HOMES: self.storage, AGENT: self.nodes}.get(part, self.namespace)
 
     @property
     def url(self) -> str:
@@ -141,7 +149,8 @@ def preparation(layout: Layout, deployment: Deployment) -> Iterator[dict[str, An
             "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
         },
     }
-    yield namespace_of_the_home_service(deployment)
+    for namespace in (deployment.storage, deployment.nodes):
+        yield namespace_of_the_chart(deployment, namespace)
     yield {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -164,20 +173,21 @@ def preparation(layout: Layout, deployment: Deployment) -> Iterator[dict[str, An
         }
         authority = layout.ca.read_text(encoding="utf-8")
         yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": authority}}
-    others = {HOMES: deployment.workspaces, WHOLE: deployment.storage}
+    others = {HOMES: deployment.workspaces, WHOLE: deployment.storage, OF_NODES: deployment.nodes}
     for part in VOLUMES:
         yield _volume(layout, deployment, part, namespace=others.get(part, deployment.namespace))
-    # Before its pod: a scheduler that looks for a claim in vain may not look again for five minutes.
-    yield claim_of_all_homes(deployment)
+    # Before their pods: a scheduler that looks for a claim in vain may not look again for five minutes.
+    for part in (WHOLE, OF_NODES):
+        yield claim_of_all_homes(deployment, part, namespace=others[part])
 
 
-def namespace_of_the_home_service(deployment: Deployment) -> dict[str, Any]:
-    """The chart's own namespace, made before it with the marks by which Helm takes it over."""
+def namespace_of_the_chart(deployment: Deployment, name: str) -> dict[str, Any]:
+    """One of the chart's own namespaces, made before it with the marks by which Helm takes it over."""
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {
-            "name": deployment.storage,
+            "name": name,
             "labels": {"app.kubernetes.io/managed-by": "Helm"},
             "annotations": {
                 "meta.helm.sh/release-name": deployment.release,
@@ -187,16 +197,16 @@ def namespace_of_the_home_service(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def claim_of_all_homes(deployment: Deployment) -> dict[str, Any]:
-    """What an administrator makes for the home service where the volume is none that the chart knows twice."""
+def claim_of_all_homes(deployment: Deployment, part: str, *, namespace: str) -> dict[str, Any]:
+    """What an administrator makes for home service and agents where the volume is none that the chart knows twice."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": f"{deployment.release}-{WHOLE}", "namespace": deployment.storage},
+        "metadata": {"name": f"{deployment.release}-{part}", "namespace": namespace},
         "spec": {
             "accessModes": ["ReadWriteMany"],
             "storageClassName": STORAGE_CLASS,
-            "volumeName": volume_name(deployment, WHOLE),
+            "volumeName": volume_name(deployment, part),
             "resources": {"requests": {"storage": "1Gi"}},
         },
     }
@@ -230,11 +240,16 @@ def helm(layout: Layout, *words: str | Path, text: str | None = None) -> str:
     return run_program(layout.program("helm"), "--kubeconfig", layout.kubeconfig, *words, text=text, env=env)
 
 
+def kind_of(part: str) -> str:
+    """What kubectl calls the object that a part is."""
+    return "daemonset" if part == AGENT else "deployment"
+
+
 def wait_until_rolled_out(layout: Layout, deployment: Deployment, *, parts: tuple[str, ...] = PARTS) -> None:
     """Return once each part runs as it was last described, and only so."""
     deadline = time.monotonic() + READY_SECONDS
     for part in parts:
-        name = f"deployment/{deployment.release}-{part}"
+        name = f"{kind_of(part)}/{deployment.release}-{part}"
         left = max(1, round(deadline - time.monotonic()))
         words = ("rollout", "status", name, f"--timeout={left}s")
         _kubectl(layout, deployment, *words, namespace=deployment.namespace_of(part))
@@ -262,9 +277,9 @@ def picture_of(layout: Layout, deployment: Deployment) -> str:
     """Its pods, events and last lines, for whoever has to find out why it does not run."""
     about_all = (("get", "pods", "--output", "wide"), ("get", "events", "--sort-by", "lastTimestamp"))
     questions = (
-        *((question, deployment.namespace_of(part)) for part in ("hub", HOMES) for question in about_all),
+        *((question, deployment.namespace_of(part)) for part in ("hub", HOMES, AGENT) for question in about_all),
         *(
-            (("logs", f"deployment/{deployment.release}-{part}", "--tail", "15"), deployment.namespace_of(part))
+            (("logs", f"{kind_of(part)}/{deployment.release}-{part}", "--tail", "15"), deployment.namespace_of(part))
             for part in PARTS
         ),
     )
@@ -286,7 +301,7 @@ def _kubectl(layout: Layout, deployment: Deployment, *words: str, namespace: str
 
 def _volume(layout: Layout, deployment: Deployment, part: str, *, namespace: str) -> dict[str, Any]:
     name = f"{deployment.release}-{part}"
-    is_shared = part in {HOMES, WHOLE}
+    is_shared = part in {HOMES, WHOLE, OF_NODES}
     folder = layout.state.resolve() / "volumes" / deployment.namespace / (HOMES if is_shared else part)
     folder.mkdir(parents=True, exist_ok=True)
     os.chown(folder, 0, JOVYAN_GROUP)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 WHOLE: Final = "homes-whole"
 """The same folder as a second volume, for the home service: a claim belongs to one namespace."""
 
+OF_NODES: Final = "homes-nodes"
+"""And as a third, for the agents of nodes."""
+
 STORAGE_CLASS: Final = "studiolo-data"
 """Of the volumes that are folders here. No such class exists, and none need to: each volume names its claim."""
 
@@ -31,6 +34,10 @@ THAT_TEAM: Final = "vision"
 MOST_CORES: Final = 2.0
 MOST_MEMORY_GIB: Final = 2
 """What a workspace may have here. The hardware that ships is meant for larger machines than this one."""
+
+WARM_HARDWARE: Final = "medium"
+"""What is kept warm here: whoever starts on it again claims a pod that waits. The default is not, so that there is a
+normal start to see, too."""
 
 IDENTITY: Final = "identity-provider"
 """The Secret and the ConfigMap with what the hub needs to know of it."""
@@ -95,6 +102,7 @@ def values_of(layout: Layout, deployment: Deployment, images: Mapping[str, str])
             "teamFolders": True,
             "service": {"enabled": True, "existingClaim": f"{deployment.release}-{WHOLE}", "resources": least},
         },
+        "claims": {"enabled": True, "agent": {"existingClaim": f"{deployment.release}-{OF_NODES}"}},
         # Repositories of its own in the one registry, which asks for no password: no workspace reaches it.
         "models": {
             "registry": {
@@ -148,9 +156,11 @@ def environments_here(text: str) -> str:
 
 
 def hardware_here(text: str) -> str:
-    """The hardware catalog with shapes that this machine has room for. Names, titles and GPUs stay."""
+    """The hardware catalog with shapes that this machine has room for, one kept warm. Names, titles and GPUs stay."""
     catalog = yaml.safe_load(text)
-    for shape in catalog["hardware"].values():
+    for name, shape in catalog["hardware"].items():
+        if name == WARM_HARDWARE:
+            shape["warm"] = {"slots": 1}
         cores = shape["cpu"]["limit"] if isinstance(shape["cpu"], dict) else shape["cpu"]
         shape["cpu"] = {"request": 0.2, "limit": min(cores, MOST_CORES)}
         shape["memory"] = f"{min(int(str(shape['memory']).removesuffix('Gi')), MOST_MEMORY_GIB)}Gi"

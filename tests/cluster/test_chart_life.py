@@ -53,14 +53,14 @@ async def installation(new_namespace: Namespaces, values: Mapping[str, Any]) -> 
         with databases(deployment) if values else nullcontext():
             deploy(LAYOUT, deployment, say=print)
             # So that what it holds is kept of a failure, and looked for at the end of the run.
-            for namespace in (deployment.workspaces, deployment.storage):
+            for namespace in (deployment.workspaces, deployment.storage, deployment.nodes):
                 kubectl("label", "namespace", namespace, f"{RUN_LABEL}={RUN}")
             found = Installed(LAYOUT, deployment)
             found.wait_until_up()
             yield found
     finally:
         uninstall(deployment, missing_ok=True)
-        namespaces = (deployment.workspaces, deployment.storage)
+        namespaces = (deployment.workspaces, deployment.storage, deployment.nodes)
         kubectl("delete", "namespace", *namespaces, "--wait=false", "--ignore-not-found")
         kubectl("delete", "pv", "--wait=false", *(volume_name(deployment, part) for part in VOLUMES))
 

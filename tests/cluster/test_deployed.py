@@ -56,16 +56,17 @@ def test_both_namespaces_let_in_restricted_pods_only(deployed: Installed) -> Non
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("place", ["release", "workspaces", "capacity", "elsewhere"])
+@pytest.mark.parametrize("place", ["release", "workspaces", "capacity", "nodes", "elsewhere"])
 def test_our_accounts_may_exactly_what_the_docs_say(deployed: Installed, part: str, place: str) -> None:
     deployment = deployed.deployment
     ours = {
         "release": deployment.namespace,
         "workspaces": deployment.workspaces,
         "capacity": deployment.capacity,
+        "nodes": deployment.nodes,
     }
     namespace = ours.get(place, "default")
-    account = f"{ACCOUNT}:{deployment.namespace}:{deployment.release}-{part}"
+    account = f"{ACCOUNT}:{deployment.namespace_of(part)}:{deployment.release}-{part}"
     nobody = f"{ACCOUNT}:{deployment.namespace}:nobody"
     gained = rights_of(deployed, account, namespace) - rights_of(deployed, nobody, namespace)
     assert gained == expected(deployment.release, part, place)
@@ -88,9 +89,7 @@ def expected(release: str, part: str, place: str) -> set[tuple[str, str, str]]:
     return {
         (f"{resource}.{right.api_group}".rstrip("."), f"{release}-{name}" if name else "", verb)
         for right in RIGHTS
-        if right.account == part
-        and right.place in holds
-        and right.only_with not in {Feature.SLOW_BUILDS, Feature.CLAIMS}
+        if right.account == part and right.place in holds and right.only_with is not Feature.SLOW_BUILDS
         for resource in right.resources
         for name in (right.named or ("",))
         for verb in right.verbs

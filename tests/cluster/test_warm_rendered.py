@@ -84,7 +84,8 @@ def test_the_policies_are_what_the_golden_file_says(
     golden("chart_warm", dict(sorted(ours.items())))
 
 
-def test_without_admission_policies_nobody_may_make_such_pods() -> None:
+@pytest.mark.parametrize("needed", ["admissionPolicy", "capacity"])
+def test_without_policies_nobody_may_make_such_pods_and_without_held_room_nobody_does(needed: str) -> None:
     with pytest.raises(ProgramFailedError) as refused:
-        render(merged(WITH_AGENTS, {"admissionPolicy": {"enabled": False}}))
-    assert "admissionPolicy.enabled" in refused.value.output
+        render(merged(WITH_AGENTS, {needed: {"enabled": False}}))
+    assert f"{needed}.enabled" in refused.value.output

@@ -16,7 +16,6 @@ from deploy.charting.schema import values_schema
 from deploy.cluster.deployment import (
     PARTS,
     Deployment,
-    claim_of_all_homes,
     how_to_open,
     preparation,
     pushed_images,
@@ -117,24 +116,32 @@ def test_it_says_how_a_browser_and_a_shell_reach_it(layout: Layout) -> None:
     assert "https://studiolo.test" in text
     assert f'--host-resolver-rules="MAP studiolo.test {NODE_ADDRESS}, MAP *.studiolo.test {NODE_ADDRESS}"' in text
     assert f"--resolve studiolo.test:443:{NODE_ADDRESS}" in text
-    assert PARTS == ("hub", "proxy", "services", "homes")
+    assert PARTS == ("hub", "proxy", "services", "broker", "homes", "agent")
 
 
-def test_homes_are_one_folder_that_pods_and_the_home_service_have_by_claims_of_their_own(
+def test_homes_are_one_folder_that_pods_home_service_and_agents_have_by_claims_of_their_own(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.chown", lambda *_: None)
     deployment = replace(Deployment(), release="lab", namespace="there")
-    volumes = {
-        one["metadata"]["name"]: one["spec"]
-        for one in preparation(layout, deployment)
-        if one["kind"] == "PersistentVolume"
-    }
-    pods, whole = volumes["deployed-there-homes"], volumes["deployed-there-homes-whole"]
-    assert pods["hostPath"] == whole["hostPath"]
+    made = list(preparation(layout, deployment))
+    volumes = {one["metadata"]["name"]: one["spec"] for one in made if one["kind"] == "PersistentVolume"}
+    claims = [one["metadata"] for one in made if one["kind"] == "PersistentVolumeClaim"]
+    values = values_of(layout, deployment, IMAGES)
+    pods = volumes["deployed-there-homes"]
     assert pods["claimRef"]["namespace"] == "there-workspaces"
-    claim = claim_of_all_homes(deployment)
-    assert {name: whole["claimRef"][name] for name in ("namespace", "name")} == claim["metadata"]
-    service = values_of(layout, deployment, IMAGES)["homes"]["service"]
-    assert service["existingClaim"] == claim["metadata"]["name"] == "lab-homes-whole"
-    assert deployment.namespace_of("homes") == claim["metadata"]["namespace"] == "there-storage"
+    for part, name, who in (
+        ("homes", "whole", values["homes"]["service"]),
+        ("agent", "nodes", values["claims"]["agent"]),
+    ):
+        volume = volumes[f"deployed-there-homes-{name}"]
+        assert volume["hostPath"] == pods["hostPath"]
+        claim = {name: volume["claimRef"][name] for name in ("namespace", "name")}
+        assert claim in claims
+        assert claim == {"name": who["existingClaim"], "namespace": deployment.namespace_of(part)}
+
+
+def test_there_is_something_to_claim_and_something_that_starts_normally() -> None:
+    here = yaml.safe_load(hardware_here((CHECKOUT / "hardware.yaml").read_text()))["hardware"]
+    assert [name for name, shape in here.items() if "warm" in shape] == ["medium"]
+    assert not here["medium"].get("default")
