@@ -30,7 +30,7 @@ from spawner.plan import Shape, make_plan
 from spawner.pod_watch import PodWatch
 from spawner.progress import StartProgress
 from spawner.progress_board import ProgressBoard
-from spawner.warm_pod import WARM, template, warm_pod
+from spawner.warm_pod import WARM, make, warm_pod
 from studiolo.catalog import Catalog, CpuShare, Environment, Hardware
 from studiolo.catalog_model import Warm
 from studiolo.choice import Choice
@@ -48,6 +48,9 @@ class WatchfulAgents:
     kube: Kube
     had: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """By uid of a pod, to whom it was given."""
+
+    def is_on(self, node: str) -> bool:
+        return bool(node)
 
     async def give(self, order: Order, node: str) -> Given:
         found = (await self.kube.get(f"/api/v1/namespaces/{order.namespace}/pods/{order.pod}"))["metadata"]
@@ -92,8 +95,6 @@ class Race:
         self.shape = Shape(environment=environment, hardware=hardware)
         self.saved: dict[str, tuple[str, str]] = {}
         """By person, which pod of which order may be theirs: what was taken down last."""
-        self.ended: list[Miss | None] = []
-        """How claims ended, as metrics count them."""
         for hub in hubs:
             hub.claims.agents = self.agents
 
@@ -135,7 +136,7 @@ class Race:
         return all(there == self._claimable(hub) for hub in self.hubs)
 
     def _claimable(self, hub: RacingHub) -> dict[str, str]:
-        wanted = template(self.shape, self.installation)
+        wanted = make(self.shape, self.installation)
         return {pod.uid: pod.resource_version for pod in hub.warm.pods() if may_be_claimed(pod, wanted)}
 
     async def raw(self, seat: str) -> list[Json]:
@@ -166,7 +167,7 @@ class Race:
             pods=hub.pods,
             installation=self.installation,
             wanted=Wanted(
-                template=template(self.shape, self.installation),
+                make=make(self.shape, self.installation),
                 manifest=manifest or self.manifest(user),
                 home=HomeFolder(name=user, uid=1000, gid=1000),
                 identity=Identity(env={"HOME": "/home/jovyan"}, cwd="/home/jovyan"),
@@ -174,7 +175,6 @@ class Race:
                 probe_path=f"/user/{user}/api",
             ),
             save=lambda name, order: self.saved.update({user: (name, order)}),
-            ended=self.ended.append,
             log=LOG,
         )
 

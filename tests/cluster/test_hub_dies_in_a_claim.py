@@ -138,7 +138,8 @@ def deaths(
 def test_a_hub_that_is_killed_in_a_claim_leaves_one_workspace_or_none_and_the_next_start_works(
     deaths: Deaths, step: str
 ) -> None:
-    hub, (where, allowed) = deaths.hub, STEPS[step]
+    hub = deaths.hub
+    where, allowed = STEPS[step]
     deaths.until_right(workspaces=0)
     deaths.start_and_die(where)
     deaths.starts_again(HUB)
