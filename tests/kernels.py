@@ -54,6 +54,7 @@ class Kernel:
                 f"{address}/api/kernels/{self.id}/channels",
                 additional_headers={"Authorization": f"token {self.token}"},
                 proxy=None,
+                open_timeout=CELL_SECONDS,  # Jupyter answers once the kernel does
             )
         )
 

@@ -30,7 +30,7 @@ def run_in_terminal(address: str, token: str, command: str) -> str:
 
 def _typed(address: str, headers: dict[str, str], command: str) -> str:
     shown = ""
-    with connect(address, additional_headers=headers, proxy=None) as socket:
+    with connect(address, additional_headers=headers, proxy=None, open_timeout=TERMINAL_SECONDS) as socket:
         # In two words: what is typed is shown as well, and is not the end.
         socket.send(json.dumps(["stdin", f'{command}; echo "ended"" with $?"\r']))
         while (ended := _ENDED.search(shown)) is None:
