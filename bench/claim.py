@@ -2,8 +2,8 @@
 
 All sides in turns: on the cluster stock and a claim, on one machine stock, our normal start and a claim. Then the first
 cell, from the request for a kernel to what it prints. On the cluster also ten claims at once, and what a seat costs.
-`python -m bench.claim` needs `make cluster images` unless it is told `--no-cluster`; it prints the distributions and
-writes `bench/results/claim.json`: what stands at its top is about the cluster, where there is one.
+`python -m bench.claim` prints the distributions and writes `bench/results/claim.json`: what stands at its top is about
+the cluster of `make cluster images`, where there is one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rich.console import Console
 from bench.claim_machine import measure_machine
 from bench.comparison import RESULTS, Comparison, Samples
 from bench.stock import pinned_versions
+from deploy.cluster.layout import layout_here
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,11 +45,16 @@ AT_MOST: Final = {
 """What is wanted; a run that does not keep one of them ends with an error."""
 
 
+def has_cluster() -> bool:
+    """Whether `make cluster` has made one here."""
+    return layout_here().kubeconfig.is_file()
+
+
 @click.command()
 @click.option("--runs", default=15, show_default=True, help="Starts of each side, after one warm-up of each.")
 @click.option("--bursts", default=3, show_default=True, help="Times that ten claim at once, after a warm-up.")
 @click.option("--seat-seconds", default=30.0, show_default=True, help="For how long parked seats are looked at.")
-@click.option("--cluster/--no-cluster", default=True, show_default=True)
+@click.option("--cluster/--no-cluster", default=has_cluster, show_default="where there is one")
 @click.option("--machine/--no-machine", default=True, show_default=True)
 def main(*, runs: int, bursts: int, seat_seconds: float, cluster: bool, machine: bool) -> None:
     """Time starts and first cells of all sides, interleaved."""
