@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.cluster.accounts import SITE_URL, delete_workspace, signed_in, start_workspace
-from tests.cluster.alice_and_bob import open_notebook, run_cell, save_as
+from tests.cluster.alice_and_bob import forget_all, keep, open_notebook, run_cell, save_as
 from tests.cluster.claimed import (
     CHOICE,
     Pod,
@@ -39,6 +39,7 @@ import os, pathlib, socket
 home = pathlib.Path.home()
 print(os.environ["COLOUR"], pathlib.Path("{folder}/note.txt").read_text(), end=" ")
 print((home / "shared" / "{team}" / "{folder}.txt").read_text(), home, os.getcwd(), socket.gethostname(), end=" ")
+print(os.environ["CLAIMS_KEY"], pathlib.Path("/run/credentials/{folder}.json").read_text(), end=" ")
 (home / "{folder}" / "written.txt").write_text("by a cell")
 print("done")
 """
@@ -102,12 +103,15 @@ async def stop(page: Page, installed: Installed) -> None:
     assert await asyncio.to_thread(pods_of, installed, ALICE, PAPERS.lower()) == []
 
 
-async def test_a_click_leads_to_jupyterlab_with_her_files_variables_and_team_folders_and_all_is_there_afterwards(
+async def test_a_click_leads_to_jupyterlab_with_all_that_is_hers_and_all_is_there_afterwards(
     deployed: Installed, tag: str
 ) -> None:
     parked = await asyncio.to_thread(wait_for_one, deployed)
     before = await claims_counted("claimed")
     async with chromium() as browser, person(browser, ALICE) as page:
+        await forget_all(page)  # of a run that broke off
+        await keep(page, "env", {"Name": f"{tag}-key", "Variable": "CLAIMS_KEY", "Value": f"{tag}-in-a-variable"})
+        await keep(page, "file", {"Name": f"{tag}-file", "Path": f"{tag}.json", "Content": f"{tag}-in-a-file"})
         await click_start(page)
         await page.wait_for_url(re.compile(rf"/user/{ALICE}/{PAPERS.lower()}/lab"), timeout=START_MS)
         (pod,) = await asyncio.to_thread(pods_of, deployed, ALICE, PAPERS.lower())
@@ -117,7 +121,10 @@ async def test_a_click_leads_to_jupyterlab_with_her_files_variables_and_team_fol
         await expect(page.locator(".jp-DirListing-item", has_text=tag)).to_be_visible(timeout=PATIENCE_MS)
         await open_notebook(page)
         said = await run_cell(page, 0, LOOKS.format(folder=tag, team=TEAM))
-        assert said.split() == ["green", "note", "plan", "/home/jovyan", "/home/jovyan", parked.name, "done"]
+        hers = ["green", "note", "plan", "/home/jovyan", "/home/jovyan", parked.name]
+        assert said.split() == [*hers, f"{tag}-in-a-variable", f"{tag}-in-a-file", "done"]
+        told = await asyncio.to_thread(deployed.theirs, "get", "pod", parked.name, "-o", "yaml")
+        assert f"{tag}-in-a" not in told
         await save_as(page, f"{tag}.ipynb")
         await stop(page, deployed)
 
@@ -129,3 +136,4 @@ async def test_a_click_leads_to_jupyterlab_with_her_files_variables_and_team_fol
         found = await asyncio.to_thread(inside, deployed, again, f"cd; cat {tag}/note.txt {tag}/written.txt; ls {tag}*")
         assert all(one in found for one in ("note", "by a cell", f"{tag}.ipynb")), found
         await stop(page, deployed)
+        await forget_all(page)
