@@ -62,7 +62,7 @@ def test_starts_from_before_are_remembered_once_services_are_back(running_hub: T
 
     def is_remembered() -> bool:
         answer = httpx.get(address, headers=headers, trust_env=False).json()
-        return any("server" in phases for phases in answer["environments"].values())
+        return any(one["stage"] == "server" for one in answer["stages"])
 
     running_hub.until(is_remembered, what="the services process remembers the start")
 
