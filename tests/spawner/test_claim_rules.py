@@ -26,6 +26,7 @@ from spawner.claim_rules import (
     seen,
     why_normal,
 )
+from spawner.credentials import CredentialKind, MountedCredential
 from spawner.file_owner import FileOwner
 from spawner.identity import CLAIMED, ORDER_ANNOTATION, PARKED, SEAT_LABEL, USER_LABEL, Why
 from spawner.installation import KIND_LABEL
@@ -122,6 +123,9 @@ def test_what_no_running_pod_can_be_given_starts_the_normal_way(sample_catalog: 
     assert why_normal(replace(usual, has_empty_home=True), keeps_homes=True) is Miss.NO_HOME
     assert why_normal(replace(usual, env=(("LC_ALL", "C"),)), keeps_homes=True) is Miss.EARLY_VARIABLE
     assert why_normal(replace(usual, env=(("WORD", "x"),)), keeps_homes=True) is None
+    for variable, miss in (("LC_TIME", Miss.EARLY_VARIABLE), ("HF_TOKEN", None)):
+        kept = MountedCredential(name="kept", kind=CredentialKind.ENV, env=(variable,))
+        assert why_normal(usual.with_credentials((kept,)), keeps_homes=True) is miss
     assert why_normal(usual.owned_by(FileOwner(uid=1234, gid=1234)), keeps_homes=True) is None
     scratch = usual.shape.hardware.model_copy(update={"scratch_bytes": 1})
     with_scratch = replace(usual, shape=replace(usual.shape, hardware=scratch))

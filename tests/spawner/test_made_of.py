@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from spawner.installation import HomesVolume, Installation
-from spawner.made_of import made_of
+from spawner.made_of import Make, made_of
 from spawner.plan import Shape
-from spawner.warm_pod import warm_pod
+from spawner.warm_pod import make, template, warm_pod
 from tests.spawner.test_manifest import ENVIRONMENT, HARDWARE
 
 INSTALLATION = Installation(namespace="default", release="studiolo", homes=HomesVolume(claim="homes"))
@@ -66,6 +66,7 @@ ELSE: dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]] = {
     "one for debugging": lambda spec, one: spec.update(ephemeralContainers=[deepcopy(one)]),
     "a hook": lambda spec, one: one.update(lifecycle={"postStart": {"exec": {"command": ["/bin/sh"]}}}),
     "another probe": lambda spec, one: one["startupProbe"].update(exec={"command": ["/bin/sh"]}),
+    "no probe": lambda spec, one: one.pop("startupProbe"),
     "a probe more": lambda spec, one: one.update(livenessProbe={"httpGet": {"port": 80, "host": "169.254.169.254"}}),
     "names that lead elsewhere": lambda spec, one: spec.update(hostAliases=[{"ip": "10.0.0.1", "hostnames": ["hub"]}]),
     "another server of names": lambda spec, one: spec.update(dnsPolicy="None", dnsConfig={"nameservers": ["10.0.0.1"]}),
@@ -112,3 +113,8 @@ def test_where_it_runs_and_how_much_it_gets_does_not_matter(
     spec = filled_in()
     change(spec, spec["containers"][0])
     assert made_of(spec) == made_of(MADE)
+
+
+def test_how_a_pod_of_a_shape_is_made_is_told_by_its_label_and_by_its_spec() -> None:
+    shape = Shape(environment=ENVIRONMENT, hardware=HARDWARE["small"])
+    assert make(shape, INSTALLATION) == Make(template=template(shape, INSTALLATION), of=made_of(MADE))
