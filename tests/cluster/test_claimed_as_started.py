@@ -34,6 +34,7 @@ BECAUSE: Mapping[str, Mapping[str, str]] = {
         r"jupyter_core\.migrate": "the rehearsal had a new home, which is looked through for files of an older Jupyter",
         r"rfc3986_validator": "the rehearsal read settings whose schemas hold an address",
     },
+    "loggers": {r"WithOurTerminals\.jupyterlab_git": "made when that has something to say, at a moment of its own"},
     "parked home": {r"park\.becoming": "the constant itself"},
     "terminal": MOUNTS,
     "kernel": MOUNTS,
