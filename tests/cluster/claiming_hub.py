@@ -126,10 +126,11 @@ class ClaimingHub(PeopleAtHome):
         return [one for one in self.pods(PARKED) if _is_ready(one)]
 
     def pod_of(self, person: str) -> Json | None:
-        """Whoever is that person's workspace, claimed or made for it."""
+        """Whoever is that person's workspace, claimed or made for it; one that ends only where there is no other."""
         found = self._get("pods", "-l", f"{KIND_LABEL}={WORKSPACE}")
         mine = [one for one in found["items"] if one["metadata"]["labels"].get(USER_LABEL) == person]
-        (pod,) = mine or (None,)
+        alive = [one for one in mine if "deletionTimestamp" not in one["metadata"]]
+        (pod,) = alive or mine or (None,)
         return pod
 
     def is_claimed(self, person: str) -> bool:

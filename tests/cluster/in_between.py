@@ -123,6 +123,7 @@ class InBetween:
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in self._not_passed_on}
+        headers["Accept-Encoding"] = "identity"  # an answer goes on as it came, and how it is packed is not told
         response = web.StreamResponse()
         asked = self._upstream.request(
             request.method, f"{self._server}{request.rel_url}", headers=headers, data=await request.read()
