@@ -78,8 +78,12 @@ def account_volumes(*, has_own_numbers: bool) -> tuple[dict[str, Any], ...]:
     """Both files, as the kubelet writes them of the pod's annotations."""
     if not has_own_numbers:
         return ()
+    # The version is what Kubernetes would fill in: a claim compares how a pod was made with how it is kept.
     items = [
-        {"path": name, "fieldRef": {"fieldPath": f"metadata.annotations['{ANNOTATION.format(name=name)}']"}}
+        {
+            "path": name,
+            "fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.annotations['{ANNOTATION.format(name=name)}']"},
+        }
         for name in FILES
     ]
     return ({"name": VOLUME, "downwardAPI": {"defaultMode": 0o444, "items": items}},)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,17 @@ def filled_in() -> dict[str, Any]:
 
 def test_what_kubernetes_fills_in_changes_nothing() -> None:
     assert made_of(filled_in()) == made_of(MADE)
+
+
+def test_nor_where_people_have_user_numbers_of_their_own() -> None:
+    numbered = replace(INSTALLATION, has_own_numbers=True, has_own_groups=True)
+    spec = warm_pod("warm-1", Shape(environment=ENVIRONMENT, hardware=HARDWARE["small"]), numbered)["spec"]
+    kept = deepcopy(spec)
+    [accounts] = [volume["downwardAPI"] for volume in kept["volumes"] if "downwardAPI" in volume]
+    accounts.setdefault("defaultMode", 0o644)
+    for item in accounts["items"]:
+        item["fieldRef"].setdefault("apiVersion", "v1")
+    assert made_of(kept) == made_of(spec)
 
 
 def test_a_pod_without_anything_is_made_of_something_else() -> None:
