@@ -81,7 +81,7 @@ def main(*, runs: int, bursts: int, seat_seconds: float, cluster: bool, machine:
 
 def of_cluster(console: Console, found: Found) -> dict[str, Any]:
     """What is written of the cluster; shown, too."""
-    from bench.claim_cluster import median_seat  # noqa: PLC0415 - as above
+    from bench.claim_cluster import median_seat  # noqa: PLC0415 - only where there is a cluster
 
     stock, claimed = found.stock, found.claimed
     starts = _compare(console, "claim", "Start: stock KubeSpawner, and a claim", stock.samples(), claimed.samples())

@@ -128,7 +128,7 @@ def test_a_start_is_told_of_the_very_image_that_it_is_to_run_whatever_the_catalo
 
 def test_who_claims_a_warm_pod_is_promised_a_second_and_all_others_what_a_normal_start_takes() -> None:
     warm = FakeWarm()
-    rooms = ClusterRooms(lambda: FakePicture(node(images=(IMAGE,))), clock=lambda: 0.0)  # type: ignore[arg-type,return-value]
+    rooms = ClusterRooms(lambda: FakePicture(node(images=(IMAGE,))), clock=lambda: 0.0)  # type: ignore[arg-type,return-value]  # made up
     board = ForecastBoard(rooms, catalogs=HOLDERS, times=StageTimes, warm=warm, wall=lambda: NOW)
 
     def claims(user: str) -> list[str]:
@@ -148,14 +148,14 @@ def test_who_claims_a_warm_pod_is_promised_a_second_and_all_others_what_a_normal
 
 
 def test_where_every_node_is_full_the_hardware_of_a_warm_pod_is_offered_instead() -> None:
-    rooms = ClusterRooms(lambda: FakePicture(node("a", pod(cpu=4))), clock=lambda: 0.0)  # type: ignore[arg-type,return-value]
+    rooms = ClusterRooms(lambda: FakePicture(node("a", pod(cpu=4))), clock=lambda: 0.0)  # type: ignore[arg-type,return-value]  # made up
     board = ForecastBoard(rooms, catalogs=HOLDERS, times=StageTimes, warm=FakeWarm(), wall=lambda: NOW)
     assert board.instead(plan(LARGE)) == (SMALL,)
 
 
 def test_what_a_quota_refuses_is_told_before_the_click_and_at_it_and_is_nobody_s_best_offer() -> None:
     quota = Quota(title='the quota "people"', left=amount(cpu=1, memory=4))
-    rooms = ClusterRooms(lambda: FakePicture(node(gpus=1, images=(IMAGE,))), clock=lambda: 0.0)  # type: ignore[arg-type,return-value]
+    rooms = ClusterRooms(lambda: FakePicture(node(gpus=1, images=(IMAGE,))), clock=lambda: 0.0)  # type: ignore[arg-type,return-value]  # made up
     board = ForecastBoard(rooms, catalogs=HOLDERS, times=StageTimes, quotas=lambda: (quota,), wall=lambda: NOW)
     large = next(each for each in board.forecasts(()) if each.hardware == "large")
     assert (large.kind, large.quota, large.instead) == (Kind.NEVER, 'the quota "people"', "small")
