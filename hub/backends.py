@@ -40,6 +40,10 @@ class Backend(Protocol):
     def homes(self) -> HomeKeeper | None:
         """Puts homes aside and brings them back; None where nobody can."""
 
+    @property
+    def next_hub_goes_on(self) -> bool:
+        """Whether starts and stops that this hub leaves, at whatever step, are taken up by the next one."""
+
     def ends_from(self, likely_ends: Callable[[], Mapping[WorkspaceRow, datetime]]) -> None:
         """Who says when workspaces likely end; before anything asks for a forecast."""
 

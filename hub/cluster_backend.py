@@ -124,6 +124,11 @@ class ClusterBackend:
         """The home service, where there is one."""
         return self._homes
 
+    @property
+    def next_hub_goes_on(self) -> bool:
+        """At every step: `spawner/cluster_resume.py`."""
+        return True
+
     async def open(self) -> None:
         """Begins to read what pods there are, and waits for nothing: JupyterHub's look at its workspaces comes next.
 

@@ -22,6 +22,7 @@ from hub.database import settle_sqlite
 from hub.database_guard import HEALTH, guard_all, mend_sessions
 from hub.databases import hub_database
 from hub.homes.board import HomeBoard
+from hub.hub_end import end_as_if_killed
 from hub.idle import routes as idle_routes
 from hub.idle.loop import IdleLoop
 from hub.idle.workspaces import HubWorkspaces
@@ -42,6 +43,8 @@ from spawner.chosen_workspace import ChosenWorkspace
 from studiolo.errors import StudioloError
 
 if TYPE_CHECKING:
+    import signal
+
     from tornado.httpserver import HTTPServer
 
     from hub.workspace_rows import WorkspaceRow
@@ -169,6 +172,15 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
         self._beside = [
             asyncio.create_task(keep_running(what, work, log=self.log), name=what) for what, work in watched.items()
         ]
+
+    async def shutdown_cancel_tasks(self, sig: signal.Signals | None = None) -> None:
+        """What a signal brings about: no start is lost to it that the next hub can go on with."""
+        if not self.backend.next_hub_goes_on:
+            await super().shutdown_cancel_tasks(sig)
+            return
+        why = "told to" if sig is None else sig.name
+        self.log.critical("This hub ends (%s): starts and stops under way are the next one's.", why)
+        end_as_if_killed(self.lease, log=self.log)
 
     async def cleanup(self) -> None:
         """The stock end, and ours."""

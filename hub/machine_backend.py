@@ -80,6 +80,11 @@ class MachineBackend:
         """The folders themselves."""
         return self._homes
 
+    @property
+    def next_hub_goes_on(self) -> bool:
+        """Only with a server that runs: what installs software is a child of the hub."""
+        return False
+
     def ends_from(self, likely_ends: Callable[[], Mapping[WorkspaceRow, datetime]]) -> None:
         """By their keys in the ledger."""
         self._likely_ends = lambda: {workspace_key(row.user, row.server): end for row, end in likely_ends().items()}
