@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -59,13 +60,14 @@ class WarmHub:
         metadata = {"name": pod_name(ADMIN, SERVER), "namespace": self.held.workspaces}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
 
-    async def start(self, **choice: str) -> Start:
+    async def start(self, moment: float, **choice: str) -> Start:
         """A start, and the stop after it; a server that does not answer is an error.
 
-        A node looks at its containers once a second. A start comes at any moment of that second, and not always at the
-        one at which what was done just before has left it.
+        `moment`: of a second of the clock, from 0 to 1, at which it begins. A node looks at its containers once a
+        second, so that what was done just before would decide how long a start takes: the states that are compared
+        begin at the same one.
         """
-        await asyncio.sleep(secrets.randbelow(1000) / 1000)
+        await asyncio.sleep((moment - time.time()) % 1)
         log = self.hub.data.logs / "hub.log"
         already = log.stat().st_size
         seconds = await asyncio.to_thread(self.client.start, SERVER, choice)
@@ -84,6 +86,11 @@ class WarmHub:
         await asyncio.to_thread(self.client.stop, SERVER)
         await self.kube.until_gone(self.pod)
         return Start(seconds=seconds, phases=phases, waited=waited, has_pulled="Pulling" in reasons, image=image)
+
+
+def any_moment() -> float:
+    """Of a second, for all starts of a round."""
+    return secrets.randbelow(1000) / 1000
 
 
 def offer(hub: RealHub, kind: str, entries: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ import httpx
 
 from bench.large_images import LargeImages
 from bench.node_images import by_digest, forget, named, throttled_registry, until_unused
-from bench.warm_hub import Start, offer, warm_hub
+from bench.warm_hub import Start, any_moment, offer, warm_hub
 from hub.prepull.offers import EVERY
 from hub.prepull.plan import Pull, Why
 from hub.prepull.pull_pod import Came, Fetching, pull_pod
@@ -64,7 +64,7 @@ async def measure_images(
             ]
             await fetch_ahead(still, named(host, present))
             for number in range(rounds + 1):
-                new = images.image(changing, mark=f"new {number}")
+                new, moment = images.image(changing, mark=f"new {number}"), any_moment()
                 for state, starts in found.items():
                     if state == ABSENT and number > ABSENT_ROUNDS:
                         continue
@@ -81,7 +81,7 @@ async def measure_images(
                     # what was written to the disk.
                     await asyncio.to_thread(until_unused, by_digest(host, image))
                     await asyncio.to_thread(os.sync)
-                    start = await hub.start(environment=environment, hardware="any")
+                    start = await hub.start(moment, environment=environment, hardware="any")
                     tell(f"{number or 'warm-up'}: {state} {start.seconds:.2f} s{', pulled' * start.has_pulled}")
                     check(start, state=state, image=named(host, image))
                     if state == NEW_DIGEST:
