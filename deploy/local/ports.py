@@ -8,6 +8,7 @@ import socket
 from ipaddress import ip_address
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - to look, not to listen
 HIGHEST_PORT = 65535
 ORDINARY_PORTS = range(20000, 32768)
 """Where a port is looked for that nobody asked for: below those that Linux and macOS give to outgoing connections.
@@ -64,11 +65,12 @@ def next_free_port(host: str, port: int) -> int | None:
 
 
 def free_port(*wanted: int | None, taken: frozenset[int] = frozenset()) -> int:
-    """The first of these loopback ports that is free, else any."""
+    """The first of these ports that is free on loopback, else any that is free at every address."""
     for port in wanted:
         if port and port not in taken and why_not_free(LOOPBACK, port) is None:
             return port
     while True:
         port = secrets.choice(ORDINARY_PORTS)  # two who look at the same moment should not find the same one
-        if port not in taken and why_not_free(LOOPBACK, port) is None:
+        # Whoever takes it may listen everywhere, where another has it at one address only.
+        if port not in taken and why_not_free(EVERYWHERE, port) is None:
             return port

@@ -77,9 +77,19 @@ def test_kernels_get_a_normal_environment_and_none_of_our_descriptors(start: Any
 def kernel_of(server: Any) -> int:
     """The process of a new kernel."""
     assert server.post("api/kernels", token="token-of-alice", json={"name": "python3"}).status_code == 201
-    children = (path.read_text().split() for path in Path(f"/proc/{server.process.pid}/task").glob("*/children"))
-    (kernel,) = (int(pid) for pids in children for pid in pids)
+    lists = (path.read_text().split() for path in Path(f"/proc/{server.process.pid}/task").glob("*/children"))
+    children = [pid for pids in lists for pid in pids]
+    # A server has other children, too: git, asked for its version by an extension.
+    (kernel,) = (int(pid) for pid in children if b"ipykernel_launcher" in command_line(pid))
     return kernel
+
+
+def command_line(pid: str) -> bytes:
+    """Of a process; none of one that has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def environ(pid: int) -> dict[str, str]:
