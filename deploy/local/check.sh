@@ -9,6 +9,8 @@ case $what in lint | test) ;; *) echo "usage: check.sh [lint|test]" >&2 && exit 
 bin=$PWD/.venv/bin
 results=$PWD/build/tests
 minutes_allowed=10
+# For what starts real processes, and none for what decides (docs/decisions/second-try.md).
+second_try=$(grep -v '^#' deploy/local/second_try.txt)
 rm -rf "$results"
 mkdir -p "$results"
 table=""
@@ -31,6 +33,8 @@ shell_scripts() { for script in deploy/*/*.sh images/*.sh images/*/*.sh .ci/run;
 tests() { # NAME MARKS PYTEST-ARGUMENTS…: counted for the closing line
   local name=$1 marks=$2
   shift 2
+  # shellcheck disable=SC2086 - because it is words, or none
+  [ "$name" = decisions ] || set -- $second_try "$@"
   # shellcheck disable=SC2086 - because it is words, or none
   "$bin/python" ${tracer:-} -m pytest -q --durations=8 --durations-min=2 \
     --junitxml="$results/$name.xml" -m "not long and $marks" "$@" </dev/null
