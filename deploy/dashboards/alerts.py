@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from deploy.dashboards.expressions import events_since_zero
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
@@ -18,15 +20,20 @@ class Alert:
     todo: str
 
 
-FAULTS: Final = 'outcome=~"agent|credentials|foreign|late|pod"'
-"""Of claims: what no person chose and no pool can help."""
+FAULTS: Final = "agent|credentials|foreign|late|pod"
+"""Outcomes of claims that no person chose and no pool can help."""
+
+
+def _claims(outcomes: str) -> str:
+    """How many there were in half an hour."""
+    counters = f'studiolo_claims_total{{outcome=~"{outcomes}"}}'
+    return f"sum({events_since_zero(counters, minutes=30)})"
+
 
 ALERTS: Final = (
     Alert(
         name="StudioloClaimsFail",
-        expression=f"sum(increase(studiolo_claims_total{{{FAULTS}}}[30m])) > 3 and"
-        f" sum(increase(studiolo_claims_total{{{FAULTS}}}[30m]))"
-        f' > 0.2 * sum(increase(studiolo_claims_total{{outcome=~"claimed|agent|credentials|foreign|late|pod"}}[30m]))',
+        expression=f"{_claims(FAULTS)} > 3 and {_claims(FAULTS)} > 0.2 * {_claims('claimed|' + FAULTS)}",
         lasts="5m",
         summary="More than a fifth of the claims of warm pods come to nothing",
         todo="Starts go the normal way and are slower. Look at the agents of the nodes: kubectl get pods in their"
@@ -34,7 +41,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="StudioloForeignWarmPods",
-        expression='sum(increase(studiolo_claims_total{outcome="foreign"}[30m])) > 0',
+        expression=f"{_claims('foreign')} > 0",
         lasts="1m",
         summary="Pods say to be warm ones and are made otherwise, so nobody claims them",
         todo="The hub's log names them. An admission webhook that changes pods does this (docs/claims.md); where there"

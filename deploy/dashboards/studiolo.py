@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from deploy.dashboards.expressions import events, mean, quantile
 from deploy.dashboards.panels import Dashboard, Panel, Query, Row, Variable
 
 CHOSEN: Final = 'environment=~"$environment", hardware=~"$hardware"'
 """What is chosen at the top of the page."""
 
 READY: Final = f'verdict="ready", {CHOSEN}'
-FAILED: Final = f'verdict!="ready", {CHOSEN}'
+READY_IN_AN_HOUR: Final = events(f"studiolo_start_seconds_count{{{READY}}}", "1h")
+FAILED_IN_AN_HOUR: Final = events(f'studiolo_start_seconds_count{{verdict!="ready", {CHOSEN}}}', "1h")
 
 STARTS: Final = Row(
     title="Starts",
@@ -20,11 +22,8 @@ STARTS: Final = Row(
             text="Starts of workspaces that became ready, and that did not.",
             kind="stat",
             queries=(
-                Query(expression=f"sum(increase(studiolo_start_seconds_count{{{READY}}}[1h]))", name="ready"),
-                Query(
-                    expression=f"sum(increase(studiolo_start_seconds_count{{{FAILED}}}[1h])) or vector(0)",
-                    name="failed",
-                ),
+                Query(expression=f"sum({READY_IN_AN_HOUR}) or vector(0)", name="ready"),
+                Query(expression=f"sum({FAILED_IN_AN_HOUR}) or vector(0)", name="failed"),
             ),
         ),
         Panel(
@@ -32,11 +31,7 @@ STARTS: Final = Row(
             text="From the click to a workspace that answers. Half of all starts are faster than the median.",
             unit="s",
             queries=tuple(
-                Query(
-                    expression=f"histogram_quantile({share}, sum by (le)"
-                    f" (rate(studiolo_start_seconds_bucket{{{READY}}}[$__rate_interval])))",
-                    name=name,
-                )
+                Query(expression=quantile(share, f"studiolo_start_seconds_bucket{{{READY}}}"), name=name)
                 for share, name in ((0.5, "median"), (0.95, "95 of 100"))
             ),
         ),
@@ -46,24 +41,13 @@ STARTS: Final = Row(
             " room where nodes are full.",
             unit="s",
             is_stacked=True,
-            queries=(
-                Query(
-                    expression=f"sum by (phase) (rate(studiolo_start_phase_seconds_sum{{{READY}}}[$__rate_interval]))"
-                    f" / sum by (phase) (rate(studiolo_start_phase_seconds_count{{{READY}}}[$__rate_interval]))",
-                    name="{{phase}}",
-                ),
-            ),
+            queries=(Query(expression=mean("studiolo_start_phase_seconds", READY, "phase"), name="{{phase}}"),),
         ),
         Panel(
             title="Why starts fail",
             text="Failed starts in an hour by their verdict; docs/verdicts.md says what each means.",
             is_stacked=True,
-            queries=(
-                Query(
-                    expression=f"sum by (verdict) (increase(studiolo_start_seconds_count{{{FAILED}}}[1h])) > 0",
-                    name="{{verdict}}",
-                ),
-            ),
+            queries=(Query(expression=f"sum by (verdict) ({FAILED_IN_AN_HOUR}) > 0", name="{{verdict}}"),),
         ),
     ),
 )
@@ -80,15 +64,20 @@ WORKSPACES: Final = Row(
         Panel(
             title="Stopped without being asked for",
             text="In an hour: nobody used them, or they were older than their hardware allows.",
-            queries=(Query(expression="sum by (reason) (increase(studiolo_idle_stops_total[1h]))", name="{{reason}}"),),
+            queries=(
+                Query(
+                    expression=f"sum by (reason) ({events('studiolo_idle_stops_total', '1h')})",
+                    name="{{reason}}",
+                ),
+            ),
         ),
         Panel(
             title="Ends that went wrong",
             text="In an hour. Stops asked again: a pod that does not go. Orphans: workspaces that nobody could reach,"
             " as after a database was restored.",
             queries=(
-                Query(expression="sum(increase(studiolo_stop_retries_total[1h]))", name="stops asked again"),
-                Query(expression="sum(increase(studiolo_orphans_ended_total[1h]))", name="orphans ended"),
+                Query(expression=f"sum({events('studiolo_stop_retries_total', '1h')})", name="stops asked again"),
+                Query(expression=f"sum({events('studiolo_orphans_ended_total', '1h')})", name="orphans ended"),
             ),
         ),
     ),
@@ -104,7 +93,10 @@ WARM: Final = Row(
             " docs/claims.md says more.",
             is_stacked=True,
             queries=(
-                Query(expression="sum by (outcome) (increase(studiolo_claims_total[1h])) > 0", name="{{outcome}}"),
+                Query(
+                    expression=f"sum by (outcome) ({events('studiolo_claims_total', '1h')}) > 0",
+                    name="{{outcome}}",
+                ),
             ),
         ),
         Panel(
@@ -114,16 +106,11 @@ WARM: Final = Row(
             unit="s",
             queries=(
                 *(
-                    Query(
-                        expression=f"histogram_quantile({share}, sum by (le) (rate("
-                        'studiolo_claim_seconds_bucket{outcome="claimed"}[$__rate_interval])))',
-                        name=name,
-                    )
+                    Query(expression=quantile(share, 'studiolo_claim_seconds_bucket{outcome="claimed"}'), name=name)
                     for share, name in ((0.5, "median"), (0.99, "99 of 100"))
                 ),
                 Query(
-                    expression="histogram_quantile(0.95, sum by (le) (rate("
-                    'studiolo_claim_seconds_bucket{outcome!="claimed"}[$__rate_interval])))',
+                    expression=quantile(0.95, 'studiolo_claim_seconds_bucket{outcome!="claimed"}'),
                     name="came to nothing, 95 of 100",
                 ),
             ),
@@ -144,7 +131,7 @@ WARM: Final = Row(
             text="Each costs two seconds of a processor. Many more than were claimed: something ends them before.",
             queries=(
                 Query(
-                    expression="sum by (environment, hardware) (increase(studiolo_warm_pods_made_total[1h]))",
+                    expression=f"sum by (environment, hardware) ({events('studiolo_warm_pods_made_total', '1h')})",
                     name="{{environment}} {{hardware}}",
                 ),
             ),
@@ -216,16 +203,8 @@ PROCESSES: Final = Row(
             text="Starts and stops are answered at once, so more than a second is a hub that has too much to do.",
             unit="s",
             queries=(
-                Query(
-                    expression="histogram_quantile(0.95, sum by (le)"
-                    " (rate(jupyterhub_request_duration_seconds_bucket[$__rate_interval])))",
-                    name="requests",
-                ),
-                Query(
-                    expression="histogram_quantile(0.95, sum by (le)"
-                    " (rate(jupyterhub_event_loop_interval_seconds_bucket[$__rate_interval])))",
-                    name="event loop",
-                ),
+                Query(expression=quantile(0.95, "jupyterhub_request_duration_seconds_bucket"), name="requests"),
+                Query(expression=quantile(0.95, "jupyterhub_event_loop_interval_seconds_bucket"), name="event loop"),
             ),
         ),
         Panel(
@@ -233,27 +212,19 @@ PROCESSES: Final = Row(
             text="The hub waits 300 ms for an answer and goes on without.",
             unit="s",
             queries=(
-                Query(
-                    expression="histogram_quantile(0.95, sum by (le, route)"
-                    " (rate(studiolo_services_request_seconds_bucket[$__rate_interval])))",
-                    name="{{route}}",
-                ),
+                Query(expression=quantile(0.95, "studiolo_services_request_seconds_bucket", "route"), name="{{route}}"),
             ),
         ),
         Panel(
             title="Answers that are faults",
-            text="A second. The log tells of each under the reference that its page showed.",
-            unit="reqps",
-            queries=(
-                Query(
-                    expression='sum(rate(jupyterhub_request_duration_seconds_count{code=~"5.."}[$__rate_interval]))',
-                    name="hub",
-                ),
-                Query(
-                    expression='sum(rate(studiolo_services_request_seconds_count{status=~"5.."}[$__rate_interval]))',
-                    name="services",
-                ),
-                Query(expression='sum(rate(requests_proxy{status=~"5.."}[$__rate_interval]))', name="proxy"),
+            text="In five minutes. The log tells of each under the reference that its page showed.",
+            queries=tuple(
+                Query(expression=f"sum({events(series, '5m')}) or vector(0)", name=name)
+                for name, series in (
+                    ("hub", 'jupyterhub_request_duration_seconds_count{code=~"5.."}'),
+                    ("services", 'studiolo_services_request_seconds_count{status=~"5.."}'),
+                    ("proxy", 'requests_proxy{status=~"5.."}'),
+                )
             ),
         ),
         Panel(

@@ -76,10 +76,12 @@ step "TypeScript of lab/" joined "$lab" "$results/lab.log"
 
 if [ "$what" = test ]; then
   # The script that completes commands is checked by the shell it is for.
-  # Images are tested with a real builder and a real registry, wrong clocks by libfaketime in one process.
+  # Images are tested with a real builder and a real registry, wrong clocks by libfaketime in one process, rules
+  # that alert by Prometheus' own promtool.
   for program in zsh buildah docker-registry faketime; do
     command -v "$program" >/dev/null || deploy/local/apt_install.sh "$program" >/dev/null || true
   done
+  command -v promtool >/dev/null || deploy/local/apt_install.sh prometheus >/dev/null || true
   compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || deploy/local/apt_install.sh postgresql >/dev/null || true
   # A real SSH server for keys; not where it would be started at every boot of the machine from now on.
   [ -x /usr/sbin/sshd ] || [ -d /run/systemd/system ] || deploy/local/apt_install.sh openssh-server >/dev/null || true

@@ -247,7 +247,8 @@ WARM_PODS_LOOKED: Final = Metric(
     name="studiolo_warm_pods_looked_timestamp_seconds",
     kind=Kind.GAUGE,
     process=Process.SERVICES,
-    text="When warm pods were last looked at and brought to the plan. Absent: not since the process started",
+    text="When warm pods were last looked at and brought to the plan; before the first time, when the process started."
+    " Only where pods are claimed",
 )
 
 METRICS: Final = (

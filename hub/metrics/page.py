@@ -28,6 +28,10 @@ way, for its own API would give whoever reads metrics the right to change routes
 `requests_proxy`, `requests_web`, `requests_ws`, `requests_api`, `api_route_add` and Node.js' own.
 A dashboard for Grafana that shows the ones that matter lies in `deploy/dashboards/studiolo.json`, and rules that
 alert where somebody has to look in `deploy/dashboards/alerts.json` (Prometheus reads JSON as YAML).
+Both expect to be scraped at least once a minute. They count the first event of a counter that has just appeared, which
+`increase` and `rate` alone do not, and show nothing where nothing happened; `deploy/dashboards/expressions.py` has
+how. Each rule and each query is evaluated by Prometheus' own `promtool` on samples whose answer is known
+([tests](tests.md)).
 
 ## Ours
 

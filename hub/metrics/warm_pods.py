@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 class WarmPodMetrics(Collector):
     """Warm pods by environment and hardware: wanted, ready and parking; what they cost; how many were ever made."""
 
-    def __init__(self, keeper: PoolKeeper, registry: CollectorRegistry) -> None:
-        """`keeper` knows what it found and made."""
+    def __init__(self, keeper: PoolKeeper, registry: CollectorRegistry, *, since: datetime | None = None) -> None:
+        """`keeper` knows what it found and made; `since` when it began to look, which is now."""
         self._keeper = keeper
+        self._since = since or datetime.now(UTC)
         registry.register(self)
 
     def describe(self) -> Iterator[Family]:
@@ -51,8 +53,8 @@ class WarmPodMetrics(Collector):
             costs.add_metric((name,), float(per_hour))
         for (environment, name), count in self._keeper.made.items():
             made.add_metric((environment, name), count)
-        if self._keeper.looked_at is not None:
-            looked.add_metric((), self._keeper.looked_at.timestamp())
+        # Whoever never succeeds is seen to be late, as whoever succeeded long ago.
+        looked.add_metric((), (self._keeper.looked_at or self._since).timestamp())
         yield counts
         yield costs
         yield made

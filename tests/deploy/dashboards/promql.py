@@ -8,6 +8,8 @@ from dataclasses import dataclass
 STRING = re.compile(r'"[^"]*"')
 RANGE = re.compile(r"\[[^\]]*\]")
 GROUPING = re.compile(r"\b(?:by|without)\s*\(([^)]*)\)")
+MATCHING = re.compile(r"\b(?:on|ignoring)\s*\([^)]*\)")
+VARIABLE = re.compile(r"\$\w+")
 SELECTOR = re.compile(r"(?<![\w:])([a-zA-Z_:][\w:]*)(?![\w:])\s*(?:\{([^}]*)\})?\s*(\()?")
 NAME = re.compile(r"[a-zA-Z_]\w*")
 WORDS = frozenset({"and", "or", "unless", "by", "without", "on", "ignoring", "bool", "offset"})
@@ -26,6 +28,7 @@ class Asked:
 def asked_by(expression: str) -> Asked:
     """The metrics and labels of an expression."""
     bare = RANGE.sub("", STRING.sub('""', expression))
+    bare = VARIABLE.sub("", MATCHING.sub("", bare))
     grouped = frozenset(name for found in GROUPING.finditer(bare) for name in NAME.findall(found[1]))
     metrics: dict[str, frozenset[str]] = {}
     for name, labels, bracket in SELECTOR.findall(GROUPING.sub("", bare)):

@@ -87,6 +87,7 @@ def test_every_metric_of_ours_is_on_it() -> None:
         ('sum by (le, a) (rate(x_bucket{b="c d", e!~"f.."}[5m]))', {"x_bucket": {"b", "e"}}, {"le", "a"}),
         ("sum(x) / sum(y) > 0 or vector(0)", {"x": set(), "y": set()}, set()),
         ('histogram_quantile(0.95, x{y="rate(z)"})', {"x": {"y"}}, set()),
+        ("x unless max_over_time(x[$some] offset $some) and on (a, b) y", {"x": set(), "y": set()}, set()),
     ],
 )
 def test_queries_are_read_as_prometheus_does(

@@ -14,9 +14,9 @@ from tests.hub.metrics.every_metric import warm_keeper
 from tests.hub.metrics.exposed import Values, exposed, value
 
 
-def shown(**more: Any) -> Values:
+def shown(began: datetime = datetime(2026, 4, 1, tzinfo=UTC), **more: Any) -> Values:
     registry = CollectorRegistry()
-    WarmPodMetrics(cast("Any", warm_keeper(**more)), registry)
+    WarmPodMetrics(cast("Any", warm_keeper(**more)), registry, since=began)
     return exposed(registry)
 
 
@@ -35,5 +35,9 @@ def test_hardware_without_a_price_costs_nothing_that_could_be_told() -> None:
     assert "studiolo_warm_pods_cost_per_hour" not in shown(catalog=Catalog(environments=(), hardware=()))
 
 
-def test_before_the_first_look_nothing_is_told() -> None:
-    assert shown(kept={}, made=Counter(), looked_at=None) == {}
+def test_before_the_first_look_only_its_delay_is_told() -> None:
+    """A look that never succeeds would be forgotten otherwise: what is absent, no rule can call too old."""
+    began = datetime(2026, 5, 2, tzinfo=UTC)
+    assert shown(began, kept={}, made=Counter(), looked_at=None) == {
+        "studiolo_warm_pods_looked_timestamp_seconds": {(): began.timestamp()}
+    }
