@@ -125,8 +125,10 @@ class ImageView(Received):
     environment: str
     because: str
     """`announced`, `booked`, `default`, `started` or `watched`."""
+    groups: tuple[str, ...] = ()
+    """The sorts of nodes that want it for what starts there; empty: wherever it could run, or none has a name."""
     nodes: int
-    """How many could run it."""
+    """How many could run it and want it."""
     present: int
     fetching: int
     waiting: int

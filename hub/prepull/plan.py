@@ -1,14 +1,15 @@
 """Which node fetches which image next. Pure: same input, same answer.
 
 Most wanted first, within a disk budget of each node, one at a time on each node. An image is wanted where its
-environment could run; `Why` says which is wanted more, and within one reason how often it starts on such nodes.
+environment could run; `Why` says which is wanted more, and within one reason how often it starts on nodes of the same
+group. What is wanted for its starts alone is wanted by the groups on which it starts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from spawner.image_names import without_tag
 from spawner.verdicts.node_fits import what_fits
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     from spawner.pod_facts import NodeFacts
     from studiolo.catalog_model import Catalog, Environment
+
+
+ANYWHERE: Final = ""
+"""In place of a group of nodes: the whole cluster. Nodes of which nothing says what group they are have it, too."""
 
 
 class Why(IntEnum):
@@ -43,9 +48,20 @@ class Wish:
     environment: str
     why: Why
     rates: Mapping[str, float]
-    """Starts a day, by group of nodes."""
+    """Starts a day, by group of nodes; 0.0 where only others start. A group that is not named has no history: for it
+    those of the whole cluster count, `ANYWHERE`."""
     nodes: frozenset[str]
     """By name: those that could run it."""
+    is_everywhere: bool = False
+    """Whether each of them wants it, whatever starts there. Otherwise only where it starts."""
+
+    def rate_in(self, group: str) -> float:
+        """Starts a day that are to be expected on nodes of a group."""
+        return self.rates.get(group, self.rates.get(ANYWHERE, 0.0))
+
+    def is_wanted_in(self, group: str) -> bool:
+        """Whether nodes of a group want it, if they could run it."""
+        return self.is_everywhere or self.rate_in(group) > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +73,7 @@ class Demand:
     offered: Mapping[str, str]
     """The image that an environment starts now, by its name."""
     rates: Mapping[tuple[str, str], float]
-    """Starts a day, by environment and group of nodes."""
+    """Starts a day, by environment and group of nodes; `ANYWHERE`: nobody knows on which."""
     booked: Collection[str] = ()
     """Environments for which room is booked now or soon."""
     watched: Mapping[str, str] = field(default_factory=dict)
@@ -99,6 +115,7 @@ class Pull:
 def wishes(catalog: Catalog, demand: Demand, nodes: Sequence[NodeFacts]) -> tuple[Wish, ...]:
     """Every image that is wanted anywhere, each once, with its weightiest reason."""
     fits = what_fits(catalog.hardware, nodes)
+    histories = _histories(demand.rates, {entry.name for entry in catalog.environments})
     found: dict[str, Wish] = {}
     for entry in catalog.environments:
         able = frozenset(
@@ -107,27 +124,45 @@ def wishes(catalog: Catalog, demand: Demand, nodes: Sequence[NodeFacts]) -> tupl
             if _meet(entry.teams, hardware.teams)
             for name in fits[hardware.name].usable
         )
-        rates = {group: rate for (name, group), rate in demand.rates.items() if name == entry.name and rate > 0}
-        for image, why in _reasons(entry, demand, has_started=bool(rates)):
-            if image not in found or why < found[image].why:
-                found[image] = Wish(image=image, environment=entry.name, why=why, rates=rates, nodes=able)
+        rates = histories[entry.name]
+        for image, why, is_everywhere in _reasons(entry, demand, has_started=rates[ANYWHERE] > 0):
+            wish = Wish(
+                image=image, environment=entry.name, why=why, rates=rates, nodes=able, is_everywhere=is_everywhere
+            )
+            known = found.get(image, wish)
+            weightier = wish if wish.why < known.why else known
+            found[image] = replace(weightier, is_everywhere=known.is_everywhere or is_everywhere)
     return tuple(found.values())
 
 
-def _reasons(entry: Environment, demand: Demand, *, has_started: bool) -> Iterator[tuple[str, Why]]:
-    """The images that one environment is wanted for, and why."""
+def _histories(rates: Mapping[tuple[str, str], float], environments: Collection[str]) -> dict[str, dict[str, float]]:
+    """Starts a day of each environment: `ANYWHERE`, and in each group of nodes that has a history of them at all."""
+    some = {key: rate for key, rate in rates.items() if rate > 0 and key[0] in environments}
+    groups = {group for _, group in some}
+    found = {name: dict.fromkeys((ANYWHERE, *groups), 0.0) for name in environments}
+    for (name, group), rate in some.items():
+        found[name][ANYWHERE] += rate
+        if group != ANYWHERE:
+            found[name][group] = rate
+    return found
+
+
+def _reasons(entry: Environment, demand: Demand, *, has_started: bool) -> Iterator[tuple[str, Why, bool]]:
+    """The images that one environment is wanted for, why, and whether wherever it could run."""
     if entry.image is None:
         return
     offered, is_booked = demand.offered.get(entry.name, entry.image), entry.name in demand.booked
     reasons = ((is_booked, Why.BOOKED), (entry.default, Why.DEFAULT), (has_started, Why.STARTED))
+    is_everywhere = is_booked or entry.default
+    # What is announced goes where the old one is wanted: elsewhere nobody would find that one, either.
     if any(holds for holds, _ in reasons) and (announced := demand.announced.get(entry.name)):
-        yield announced, Why.ANNOUNCED
+        yield announced, Why.ANNOUNCED, is_everywhere
     for holds, why in reasons:
         if holds:
-            yield offered, why
+            yield offered, why, is_everywhere
     for image, environment in demand.watched.items():
         if environment == entry.name:
-            yield image, Why.WATCHED
+            yield image, Why.WATCHED, True
 
 
 def _meet(one: frozenset[str] | None, other: frozenset[str] | None) -> bool:
@@ -142,7 +177,8 @@ def is_open(node: NodeFacts) -> bool:
 
 def ranked(wished: Iterable[Wish], group: str) -> list[Wish]:
     """What nodes of a group want, the most wanted first."""
-    return sorted(wished, key=lambda wish: (wish.why, -wish.rates.get(group, 0.0), wish.environment, wish.image))
+    wanted = (wish for wish in wished if wish.is_wanted_in(group))
+    return sorted(wanted, key=lambda wish: (wish.why, -wish.rate_in(group), wish.environment, wish.image))
 
 
 def within_budget(
@@ -182,8 +218,8 @@ def pulls(
     """What is begun now: one for each node that fetches none, and no more than `at_once` together."""
     found: list[tuple[Why, Pull]] = []
     free = max(0, at_once - sum(node.fetching for node in nodes))
-    images = {wish.image for wish in wished}
-    idle = [node for node in nodes if not node.fetching and not images <= node.has]
+    images = {group: {wish.image for wish in ranked(wished, group)} for group in {node.group for node in nodes}}
+    idle = [node for node in nodes if not node.fetching and not images[node.group] <= node.has]
     for node, wanted in within_budget(wished, idle, sizes=sizes, budget=budget) if free else ():
         missing = (wish for wish in wanted if not node.holds(wish.image) and wish.image not in node.not_now)
         wish = next(missing, None)

@@ -20,16 +20,17 @@ def image_views(look: Look) -> tuple[ImageView, ...]:
     """One for each image that is wanted, the most wanted first."""
     found = []
     for wish in sorted(look.wished, key=lambda one: (one.why, one.environment, one.image)):
-        able = [node for node in look.nodes if node.name in wish.nodes]
-        present = sum(node.holds(wish.image) for node in able)
-        fetching = sum(pod.image == wish.image for pod in look.fetching)
+        able = [node for node in look.nodes if node.name in wish.nodes and wish.is_wanted_in(node.group)]
         without = {node.name for node in able if not node.holds(wish.image)}
+        present = len(able) - len(without)
+        fetching = sum(pod.image == wish.image for pod in look.fetching)
         failed = [one for one in look.failed if one.image == wish.image and one.node in without]
         found.append(
             ImageView(
                 image=wish.image,
                 environment=wish.environment,
                 because=wish.why.name.lower(),
+                groups=() if wish.is_everywhere else tuple(sorted({node.group for node in able if node.group})),
                 nodes=len(able),
                 present=present,
                 fetching=fetching,

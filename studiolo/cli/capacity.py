@@ -174,7 +174,7 @@ def images(*, as_json: bool) -> None:
         (
             (
                 one.environment,
-                one.because,
+                f"{one.because} ({', '.join(one.groups)})" if one.groups else one.because,
                 f"{one.present} of {one.nodes}",
                 str(one.fetching),
                 str(one.waiting),

@@ -12,15 +12,17 @@ from typing import Any
 
 import pytest
 
+from hub.capacity.actions import remember
 from hub.database import Database
 from hub.prepull import store
-from hub.prepull.keeper import TRIES, ImageKeeper, Limits
+from hub.prepull.keeper import LATELY, TRIES, ImageKeeper, Limits
 from hub.prepull.offers import BELIEVED, ImageOffers
 from hub.prepull.pull_pod import Came, Fetching, pull_pod
 from hub.prepull.views import image_views, offered_images
 from hub.starts.actions import record_start
 from spawner.kube import KubeAway
 from spawner.pod_facts import NodeFacts
+from spawner.start_report import CLAIMED, READY
 from studiolo.catalog import Environment
 from studiolo.catalog_model import Catalog
 from studiolo.client import ServiceAway
@@ -33,6 +35,8 @@ from tests.hub.prepull.test_image_plan import facts
 HELD = "lab-capacity"
 FETCHING = Fetching(release="studiolo", namespace=HELD, priority_class="pull", image_pull_secrets=("registry",))
 LIMITS = Limits(budget_bytes=100, at_once=2, within=timedelta(minutes=30))
+POOL = "karpenter.sh/nodepool"
+TORCH = "registry.test/torch@sha256:" + "c" * 64
 OLD, NEW = "registry.test/python@sha256:" + "a" * 64, "registry.test/python@sha256:" + "b" * 64
 
 STARTED = {"state": {"terminated": {"reason": "StartError", "exitCode": 128}}}
@@ -55,6 +59,7 @@ class Situation:
         self.kube = kube
         self.database = database
         self.image = OLD
+        self.more: tuple[Environment, ...] = ()
         self.nodes: tuple[NodeFacts, ...] | None = (facts("a"), facts("b"))
         self.is_answered = True
         self.now = datetime.now(UTC)  # as the API server has it, which says when a pod was made
@@ -83,7 +88,7 @@ class Situation:
 
     def catalog(self) -> Catalog:
         python = Environment(name="python", title="Python", image=self.image, default=True)
-        return Catalog(environments=(python,), hardware=(SMALL,))
+        return Catalog(environments=(python, *self.more), hardware=(SMALL,))
 
     def pulls(self) -> list[tuple[str, str]]:
         """Which node fetches which image."""
@@ -133,6 +138,39 @@ async def test_each_node_fetches_what_is_wanted_once(situation: Situation) -> No
     situation.now += store.BELIEVED + timedelta(minutes=1)
     await situation.keeper.look()
     assert len(situation.pulls()) == 2
+
+
+async def test_nodes_fetch_what_started_on_nodes_of_their_group_and_new_groups_what_started_anywhere(
+    situation: Situation,
+) -> None:
+    situation.more = (Environment(name="torch", title="Torch", image=TORCH),)
+    situation.nodes = tuple(facts(name, labels=((POOL, name),), images=(OLD,)) for name in ("cpu", "gpu", "new"))
+
+    async def started(group: str, environment: str, *, days_ago: float = 1, outcome: str = READY) -> None:
+        start = StartRecord(
+            user="ada",
+            server="",
+            environment=environment,
+            hardware="small",
+            environment_digest=TORCH,
+            phases={},
+            stages={"server": 1.0},
+            outcome=outcome,
+            started_at=situation.now - timedelta(days=days_ago),
+            node_group=group,
+        )
+        await remember(situation.database, start)
+
+    await started("cpu", "python")
+    await started("cpu", "torch", outcome="out_of_memory")
+    await started("cpu", "torch", days_ago=LATELY / timedelta(days=1) + 0.1)
+    await started("gpu", "torch", outcome=CLAIMED)
+    await started("", "torch")
+    await situation.keeper.look()
+    assert situation.pulls() == [("gpu", TORCH), ("new", TORCH)]
+    shown = {one.environment: one for one in image_views(situation.keeper.seen)}
+    assert (shown["torch"].because, shown["torch"].groups, shown["torch"].nodes) == ("started", ("gpu", "new"), 2)
+    assert (shown["python"].because, shown["python"].groups, shown["python"].nodes) == ("default", (), 3)
 
 
 async def test_a_node_that_has_it_and_one_short_of_disk_fetch_nothing(situation: Situation) -> None:

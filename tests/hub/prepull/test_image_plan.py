@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.prepull.plan import (
+    ANYWHERE,
     Demand,
     NodeImages,
     Pull,
@@ -96,6 +97,83 @@ def test_only_nodes_that_could_run_it_want_it() -> None:
     assert wish.nodes == {"g"}
 
 
+JAX, RARE = (Environment(name=name, title=name, image=f"{name}@sha256:1") for name in ("jax", "rare"))
+MANY = Catalog(environments=(PYTHON, TORCH, JAX, RARE), hardware=(SMALL,))
+STARTS = {
+    ("python", "cpu"): 9.0,
+    ("jax", "cpu"): 2.0,
+    ("torch", "gpu"): 5.0,
+    ("jax", "gpu"): 1.0,
+    ("python", "gpu"): 0.5,
+    ("rare", ""): 0.1,
+    ("removed", "old"): 7.0,
+}
+"""`removed` is in no catalog any more: what it tells of its nodes tells nothing of others."""
+
+
+def wanted_in(group: str, demand: Demand) -> list[str]:
+    return [wish.image.partition("@")[0] for wish in ranked(wishes(MANY, demand, (facts(),)), group)]
+
+
+@pytest.mark.parametrize(
+    ("more", "group", "images"),
+    [
+        pytest.param({}, "gpu", ["python", "torch", "jax"], id="what starts on such nodes, the most first"),
+        pytest.param({}, "cpu", ["python", "jax"], id="what starts on others alone is not wanted"),
+        pytest.param({}, "new", ["python", "torch", "jax", "rare"], id="a new group: what starts anywhere"),
+        pytest.param({}, "", ["python", "torch", "jax", "rare"], id="nobody knows what group: what starts anywhere"),
+        pytest.param({}, "old", ["python", "torch", "jax", "rare"], id="only what is offered no more started there"),
+        pytest.param({"booked": {"torch"}}, "cpu", ["torch", "python", "jax"], id="what is booked is wanted anyhow"),
+        pytest.param(
+            {"watched": {"model@sha256:1": "rare"}}, "cpu", ["python", "jax", "model"], id="so is what is looked at"
+        ),
+        pytest.param(
+            {"watched": {"torch@sha256:1": "torch"}}, "cpu", ["python", "jax", "torch"], id="even what others start"
+        ),
+        pytest.param(
+            {"announced": {"torch": "torch2@sha256:2"}},
+            "gpu",
+            ["torch2", "python", "torch", "jax"],
+            id="what is announced is wanted where the old one is",
+        ),
+        pytest.param(
+            {"announced": {"torch": "torch2@sha256:2"}},
+            "cpu",
+            ["python", "jax"],
+            id="and not where nobody would find the old one",
+        ),
+        pytest.param(
+            {"announced": {"python": "python2@sha256:2"}},
+            "cpu",
+            ["python2", "python", "jax"],
+            id="of the default everywhere",
+        ),
+    ],
+)
+def test_nodes_want_what_starts_on_nodes_of_their_group(more: dict[str, object], group: str, images: list[str]) -> None:
+    assert wanted_in(group, replace(NOTHING, rates=STARTS, **more)) == images  # type: ignore[arg-type]
+
+
+GROUPS = st.sampled_from(["", "cpu", "gpu", "new"])
+RATES = st.integers(0, 9).map(float)
+
+
+@given(st.dictionaries(st.tuples(st.sampled_from([one.name for one in MANY.environments]), GROUPS), RATES), GROUPS)
+def test_a_group_with_a_history_gets_what_started_there_and_another_what_started_anywhere(
+    rates: dict[tuple[str, str], float], group: str
+) -> None:
+    started = {key for key, rate in rates.items() if rate > 0}
+    there = {name for name, where in started if where == group != ""}
+    found = wanted_in(group, replace(NOTHING, rates=rates))
+    assert found[0] == "python"
+    assert set(found[1:]) == (there or {name for name, _ in started}) - {"python"}
+
+    def often(name: str) -> float:
+        return sum(rate for (one, where), rate in rates.items() if one == name and (not there or where == group))
+
+    assert [often(name) for name in found[1:]] == sorted((often(name) for name in found[1:]), reverse=True)
+
+
 @pytest.mark.parametrize("wrong", [{"is_ready": False}, {"is_cordoned": True}, {"is_short_of_disk": True}])
 def test_a_node_that_is_silent_cordoned_or_short_of_disk_is_left_alone(wrong: dict[str, bool]) -> None:
     assert is_open(facts())
@@ -103,7 +181,14 @@ def test_a_node_that_is_silent_cordoned_or_short_of_disk_is_left_alone(wrong: di
 
 
 def wish(image: str, why: Why = Why.STARTED, *, rate: float = 1.0, nodes: str = "ab") -> Wish:
-    return Wish(image=image, environment=image, why=why, rates={"": rate}, nodes=frozenset(nodes))
+    return Wish(
+        image=image,
+        environment=image,
+        why=why,
+        rates={ANYWHERE: rate},
+        nodes=frozenset(nodes),
+        is_everywhere=why is not Why.STARTED,
+    )
 
 
 def fetch(wished: list[Wish], *nodes: NodeImages, budget: int = 10, at_once: int = 9) -> list[tuple[str, str]]:
@@ -117,6 +202,17 @@ def test_the_most_wanted_that_is_missing_comes_first_on_each_node() -> None:
     some = [wish("often", rate=5), wish("seldom", rate=1), wish("announced", Why.ANNOUNCED, rate=0)]
     assert [one.image for one in ranked(some, node().group)] == ["announced", "often", "seldom"]
     assert fetch(some, node("a"), node("b", "announced")) == [("a", "announced"), ("b", "often")]
+
+
+def test_nodes_of_two_groups_fetch_each_what_starts_there() -> None:
+    rates = {ANYWHERE: 3.0, "cpu": 0.0, "gpu": 3.0}
+    torch = replace(wish("torch"), rates=rates)
+    jax = replace(wish("jax"), rates={ANYWHERE: 2.5, "cpu": 2.0, "gpu": 0.5})
+    some, there = [torch, jax], [node("a", group="cpu"), node("b", group="gpu")]
+    assert fetch(some, *there) == [("a", "jax"), ("b", "torch")]
+    assert fetch(some, node("a", "jax", group="cpu"), node("b", "torch", group="gpu")) == [("b", "jax")]
+    sizes = {"torch": 4, "jax": 4}
+    assert lacking("torch", some, there, sizes=sizes, budget=10) == ("b",)
 
 
 def test_a_node_fetches_one_at_a_time_and_all_together_no_more_than_allowed() -> None:
