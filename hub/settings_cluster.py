@@ -50,7 +50,8 @@ class KubernetesSettings(Section):
     gid: Id = JOVYAN
     """The group that people's processes run as."""
     image_pull_secrets: tuple[str, ...] = Field(default=(), strict=False)
-    """Secrets in the workspaces' namespace that a private registry asks for."""
+    """Secrets that a private registry asks for: in the workspaces' namespace, and of the same names in that of held
+    room (`capacity.namespace`), where slots and pods that bring images to nodes fetch with them, too."""
     priority_class: str = ""
     """Of workspaces whose hardware names none."""
     ephemeral_storage: Memory = quantities.memory_bytes("10Gi")

@@ -48,7 +48,8 @@ class Held:
     namespace: str
     """Of slots alone: nobody's work is ever in it."""
     image: str
-    """Of a program that waits, with its digest."""
+    """Of a program that waits, with its digest. It is fetched with the Secrets of the installation's images, which are
+    in this namespace, too."""
     priority_class: str
 
     def name(self, hardware: str, number: int) -> str:
@@ -93,6 +94,7 @@ class Held:
             "preferredDuringSchedulingIgnoredDuringExecution": where["node_affinity_preferred"],
         }
         rules = {key: value for key, value in affinity.items() if value and value != {"nodeSelectorTerms": []}}
+        secrets = [{"name": name} for name in self.installation.image_pull_secrets]
         return {
             "priorityClassName": self.priority_class,
             "terminationGracePeriodSeconds": 0,
@@ -102,6 +104,7 @@ class Held:
             "nodeSelector": where["node_selector"],
             "tolerations": where["tolerations"],
             **({"affinity": {"nodeAffinity": rules}} if rules else {}),
+            **({"imagePullSecrets": secrets} if secrets else {}),
             "securityContext": {**RESTRICTED_POD},
             "containers": [
                 {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,6 +68,14 @@ def test_a_slot_goes_where_the_workspace_would_go() -> None:
     }
     assert terms["preferredDuringSchedulingIgnoredDuringExecution"][0]["weight"] == 5
     assert "affinity" not in HELD.manifest(SMALL, 0)["spec"]
+
+
+def test_a_slot_fetches_its_program_with_the_secrets_of_a_private_registry() -> None:
+    private = replace(HELD, installation=replace(HELD.installation, image_pull_secrets=("registry", "mirror")))
+    assert private.manifest(SMALL, 0)["spec"]["imagePullSecrets"] == [{"name": "registry"}, {"name": "mirror"}]
+    # Where none is asked for, slots of the version before stay as they are: their shape is the same.
+    assert "imagePullSecrets" not in HELD.manifest(SMALL, 0)["spec"]
+    assert private.shape(SMALL) != HELD.shape(SMALL)
 
 
 def test_a_slot_keeps_no_node_from_being_removed() -> None:
