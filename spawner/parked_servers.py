@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,6 +60,7 @@ class ParkedServers:
         self._quiet_seconds = quiet_seconds
         self._parked: dict[str, ParkedServer] = {}
         self._parking: dict[str, asyncio.Task[None]] = {}
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parking")
         self._starts = 0
         self._last_start = time.monotonic()
 
@@ -115,20 +117,14 @@ class ParkedServers:
         self._parking.clear()
         for digest in tuple(self._parked):
             self._end(digest)
+        self._threads.shutdown(wait=False)
 
     async def _park_later(self, digest: str, python: Path) -> None:
         try:
             await self._wait_for_a_good_moment()
             for old in (digest, *tuple(self._parked)[: 1 - MOST]):
                 self._end(old)
-            parked = await asyncio.to_thread(
-                park,
-                python,
-                folder=self._folder,
-                made_from=_made_from(python),
-                has_kernel=self._has_kernel,
-                scope=self._scope,
-            )
+            parked = await self._park(python)
         except OSError as error:
             self._log.warning("No server could be parked: %s", error)
             return
@@ -136,6 +132,22 @@ class ParkedServers:
             self._parking.pop(digest, None)
         self._parked[digest] = parked
         asyncio.get_running_loop().add_reader(parked.ready, self._hear, digest, parked)
+
+    async def _park(self, python: Path) -> ParkedServer:
+        """In a thread, which nothing can stop half-way: what it makes for nobody any more is closed there."""
+        making = self._threads.submit(
+            park,
+            python,
+            folder=self._folder,
+            made_from=_made_from(python),
+            has_kernel=self._has_kernel,
+            scope=self._scope,
+        )
+        try:
+            return await asyncio.wrap_future(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(_close_made)
+            raise
 
     async def _wait_for_a_good_moment(self) -> None:
         while True:
@@ -177,6 +189,11 @@ class NothingParked(ParkedServers):
 
     def want(self, digest: str, python: Path) -> None:
         """Never."""
+
+
+def _close_made(making: Future[ParkedServer]) -> None:
+    if not making.cancelled() and making.exception() is None:
+        making.result().close()
 
 
 def _made_from(python: Path) -> str:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from spawner import parked_servers
 from spawner.data_directory import WorkspaceFiles
 from spawner.limits import Scope
 from spawner.parked_servers import MOST, ParkedServers
@@ -31,6 +33,8 @@ from tests.spawner.local.conftest import (
 )
 
 SMALL = {"environment": "python", "hardware": "small"}
+
+PATIENCE_SECONDS = 30.0
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: servers are parked on Linux only")
 
@@ -187,6 +191,36 @@ async def test_what_is_parked_ends_with_the_hub(parking: Any) -> None:
     await eventually(lambda: list(parking.data.parked.iterdir()) == [])
 
 
+async def test_one_that_is_being_parked_while_the_hub_ends_is_let_go_of_once_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Made:
+        """Closed, its pipes are, and it ends."""
+
+        closed = threading.Event()
+
+        def close(self) -> None:
+            self.closed.set()
+
+    began, may_go_on = threading.Event(), threading.Event()
+
+    def park(*_: object, **__: object) -> Made:
+        began.set()
+        assert may_go_on.wait(PATIENCE_SECONDS)
+        return Made()
+
+    monkeypatch.setattr(parked_servers, "park", park)
+    monkeypatch.setattr(parked_servers, "may_park", lambda **_: True)
+    parked = ParkedServers(tmp_path, log=logging.getLogger(__name__))
+    parked.want("digest", Path(sys.executable))
+    assert await asyncio.to_thread(began.wait, PATIENCE_SECONDS)
+    parked.close()
+    await asyncio.sleep(0)  # its task hears that nobody wants it any more
+    may_go_on.set()
+    assert await asyncio.to_thread(Made.closed.wait, PATIENCE_SECONDS)
+    assert parked.all() == ()
+
+
 async def test_what_a_killed_keeper_left_is_removed_by_the_next_hub(parking: Any) -> None:
     waiting = await used_once(parking)
     os.kill(waiting.keeper.pid, signal.SIGKILL)
@@ -203,6 +237,7 @@ import os, select, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from spawner.admission import Held
+from spawner import parked_servers
 from spawner.data_directory import WorkspaceFiles
 from spawner.parked import park
 from spawner.record import WorkspaceRecord
