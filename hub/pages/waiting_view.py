@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from spawner.progress import PhaseProgress, StartProgress
 
 
+SHORTEST = 0.1
+"""Seconds that an estimate says at least: "about 0.0 s" is no time. `waiting.js` has the same."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One phase of the start, with the numbers from which the page goes on counting."""
@@ -126,11 +130,11 @@ def _step(phase: PhaseProgress, now: float) -> Step:
 
 
 def _time(phase: PhaseProgress, spent: float | None) -> str:
-    expected = phase.expected_seconds
+    about = phase.expected_seconds and f"about {format_seconds(max(SHORTEST, phase.expected_seconds))}"
     if spent is None:
-        return f"about {format_seconds(expected)}" if expected else ""
-    if phase.state is PhaseState.RUNNING and expected:
-        return f"{format_seconds(spent)} of about {format_seconds(expected)}"
+        return about or ""
+    if phase.state is PhaseState.RUNNING and about:
+        return f"{format_seconds(spent)} of {about}"
     return format_seconds(spent)
 
 

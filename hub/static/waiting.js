@@ -16,8 +16,9 @@ const length = (whole) =>
 const seconds = (value) => (value < 10 ? `${value.toFixed(1)} s` : length(Math.round(value)));
 const timeOf = (state, spent, expected) => {
   if (state === "done") return seconds(spent ?? 0);
-  if (state === "running") return expected ? `${seconds(spent ?? 0)} of about ${seconds(expected)}` : seconds(spent ?? 0);
-  return state === "waiting" && expected ? `about ${seconds(expected)}` : "";
+  const about = expected && `about ${seconds(Math.max(0.1, expected))}`;
+  if (state === "running") return about ? `${seconds(spent ?? 0)} of ${about}` : seconds(spent ?? 0);
+  return state === "waiting" && about ? about : "";
 };
 
 const number = (text) => (text === "" || text === undefined ? null : Number(text));

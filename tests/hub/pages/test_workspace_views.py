@@ -56,6 +56,12 @@ def waiting(progress: StartProgress | None, now: float, *, log_url: str = "/log"
     )
 
 
+@pytest.mark.parametrize(("expected", "said"), [(0.004, "about 0.1 s"), (0.16, "about 0.2 s"), (0.0, ""), (None, "")])
+def test_an_estimate_is_never_no_time_at_all(expected: float | None, said: str) -> None:
+    progress = StartProgress().expect(Phase.LAB, expected, 0)
+    assert waiting(progress, 0).steps[-1].time == said
+
+
 def test_waiting_says_what_should_be_known_of_the_start() -> None:
     assert waiting(StartProgress().noticing("Your credentials are missing."), 0).notices == (
         "Your credentials are missing.",
