@@ -63,6 +63,7 @@ from hub.databases import services_database
 from hub.homes.aged_thread import AgedFiles
 from hub.keep_running import keep_running
 from hub.logs.requests import log_request
+from hub.metrics.images import ImageMetrics
 from hub.metrics.port import serve_metrics
 from hub.metrics.services import MetricsHandler, ServicesMetrics
 from hub.metrics.slots import SlotMetrics
@@ -251,6 +252,8 @@ class RunningServices:
             SlotMetrics(self._capacity.slots, services.metrics.registry)
             if self._capacity.pool is not None:
                 WarmPodMetrics(self._capacity.pool, services.metrics.registry)
+            if self._capacity.images is not None:
+                ImageMetrics(self._capacity.images, services.metrics.registry)
             self._beside += [_beside(what, work) for what, work in self._capacity.loops().items()]
         self._aged = self._start_removing_old_files()
         log.info("The services process listens", url=self._settings.services.url)

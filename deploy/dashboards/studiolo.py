@@ -150,6 +150,7 @@ TRUTH: Final = Row(
                 Query(expression="max by (source) (studiolo_data_age_seconds)", name="{{source}}"),
                 Query(expression="time() - max(studiolo_slots_looked_timestamp_seconds)", name="held room"),
                 Query(expression="time() - max(studiolo_warm_pods_looked_timestamp_seconds)", name="warm pods"),
+                Query(expression="time() - max(studiolo_images_looked_timestamp_seconds)", name="images ahead"),
             ),
         ),
         Panel(
@@ -165,6 +166,18 @@ TRUTH: Final = Row(
             title="Held room",
             text="Slots that long wait for a node mean that no node comes: ask the autoscaler, or hold fewer.",
             queries=(Query(expression="max by (hardware, state) (studiolo_slots)", name="{{hardware}} {{state}}"),),
+        ),
+        Panel(
+            title="Images ahead",
+            text="Nodes without an image that they want. Many that wait for long: the disk budget is small, or"
+            " registries are slow; of those that failed studiolo capacity images says why.",
+            queries=(
+                Query(
+                    expression="max by (environment, state)"
+                    ' (studiolo_images_ahead{environment=~"$environment", state!="present"})',
+                    name="{{environment}} {{state}}",
+                ),
+            ),
         ),
         Panel(
             title="Held room costs an hour",

@@ -250,6 +250,20 @@ WARM_PODS_LOOKED: Final = Metric(
     text="When warm pods were last looked at and brought to the plan; before the first time, when the process started."
     " Only where pods are claimed",
 )
+IMAGES_AHEAD: Final = Metric(
+    name="studiolo_images_ahead",
+    kind=Kind.GAUGE,
+    process=Process.SERVICES,
+    text="Nodes that want an image of an environment ahead: it is there (`present`), on its way (`fetching`), comes"
+    " later or has no room in the budget (`waiting`), or could not be fetched (`failed`). Only on Kubernetes",
+    labels=("environment", "state"),
+)
+IMAGES_LOOKED: Final = Metric(
+    name="studiolo_images_looked_timestamp_seconds",
+    kind=Kind.GAUGE,
+    process=Process.SERVICES,
+    text="When images on nodes were last looked at and all pulls begun; before the first time, when the process began",
+)
 
 METRICS: Final = (
     START_SECONDS,
@@ -277,5 +291,7 @@ METRICS: Final = (
     WARM_PODS_COST,
     WARM_PODS_MADE,
     WARM_PODS_LOOKED,
+    IMAGES_AHEAD,
+    IMAGES_LOOKED,
 )
 """All of them, in the order of the page."""

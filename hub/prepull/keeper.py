@@ -119,6 +119,8 @@ class ImageKeeper:
         self._now = now
         self.seen = Look()
         """What the last look found."""
+        self.looked_at: datetime | None = None
+        """When the last look began after which every pull was begun that was due."""
 
     async def run(self) -> None:
         """Looks for ever."""
@@ -170,6 +172,7 @@ class ImageKeeper:
         limits = self._limits
         for pull in pulls(wished, nodes, sizes=sizes, budget=limits.budget_bytes, at_once=limits.at_once):
             await self._begin(pull)
+        self.looked_at = now
 
     def _switched(
         self,

@@ -15,9 +15,12 @@ from tornado import web
 from hub.capacity.plan import Because, Slots
 from hub.capacity.pool import Kept
 from hub.metrics.hub import show_hub_metrics
+from hub.metrics.images import ImageMetrics
 from hub.metrics.services import ServicesMetrics
 from hub.metrics.slots import SlotMetrics
 from hub.metrics.warm_pods import WarmPodMetrics
+from hub.prepull.keeper import Look
+from hub.prepull.plan import NodeImages, Why, Wish
 from spawner.catalogs import CatalogStatus
 from spawner.meter import EndedStart
 from spawner.progress import Phase
@@ -35,6 +38,22 @@ BROKEN = CatalogStatus(
 
 
 ACCURACY = ForecastAccuracy(starts=10, median_error=0.2, within_30_percent=0.8)
+
+
+LOOK = Look(
+    nodes=(NodeImages(name="a", uid="a", group="", has=frozenset({"python@sha256:1"})),),
+    wished=(
+        Wish(
+            image="python@sha256:1",
+            environment="python",
+            why=Why.DEFAULT,
+            rates={},
+            nodes=frozenset({"a"}),
+            is_everywhere=True,
+        ),
+    ),
+)
+"""One node, which has what is wanted on it."""
 
 
 class FakeCatalogs:
@@ -88,6 +107,7 @@ def services_registry() -> CollectorRegistry:
     )
     SlotMetrics(cast("Any", SimpleNamespace(planned=(planned,), looked_at=datetime.now(UTC))), metrics.registry)
     WarmPodMetrics(cast("Any", warm_keeper()), metrics.registry)
+    ImageMetrics(cast("Any", SimpleNamespace(seen=LOOK, looked_at=datetime.now(UTC))), metrics.registry)
     request = SimpleNamespace(method="GET", request_time=lambda: 0.1)
     metrics.request_ended(cast("web.RequestHandler", SimpleNamespace(request=request, get_status=lambda: 200)))
     return metrics.registry

@@ -307,6 +307,10 @@ async def test_where_nodes_may_not_be_seen_a_new_image_is_offered_at_once(situat
 @pytest.mark.parametrize("verb", ["create pods", "delete pods", "list pods"])
 async def test_what_an_api_server_refuses_is_done_at_the_next_look(situation: Situation, verb: str) -> None:
     situation.nodes = (facts("a"),)
+    situation.kubernetes.fail_for_test(503, verb="create pods")
+    with pytest.raises(KubeAway):
+        await situation.keeper.look()
+    assert situation.keeper.looked_at is None
     for ended in (None, STARTED):
         situation.kubernetes.fail_for_test(503, verb=verb)
         for _ in range(3):
@@ -318,6 +322,7 @@ async def test_what_an_api_server_refuses_is_done_at_the_next_look(situation: Si
             assert situation.pulls() == [("a", OLD)]
             situation.end_all(STARTED)
     assert situation.pulls() == []
+    assert situation.keeper.looked_at == situation.now
 
 
 async def test_two_processes_fetch_nothing_twice(situation: Situation) -> None:
