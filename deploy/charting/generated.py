@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from deploy.charting.rights import rights_table, rules_by_account
-from deploy.charting.schema import chart_only, chart_schema, described, values_schema
+from deploy.charting.schema import Schema, chart_only, chart_schema, described, values_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 CHART: Final = CHECKOUT / "deploy" / "chart"
@@ -25,6 +25,7 @@ def generated() -> dict[Path, str]:
     return {
         CHART / "values.schema.json": _json(values_schema()),
         CHART / "files" / "chart-only.json": _json(chart_only()),
+        CHART / "files" / "defaults.json": _json(defaults_by_name()),
         CHART / "files" / "rights.json": _json(rules_by_account()),
         PAGE: with_block(
             with_block(PAGE.read_text(encoding="utf-8"), "rights", rights_table()), "values", values_table()
@@ -36,6 +37,20 @@ def default_values() -> dict[str, Any]:
     """`values.yaml` as it is."""
     values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
     return values
+
+
+def defaults_by_name() -> dict[str, Any]:
+    """The default of each value, by its dotted name: what templates take where a release is older than a value."""
+    return dict(_defaults(default_values(), values_schema(), ""))
+
+
+def _defaults(values: Mapping[str, Any], schema: Schema, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        known = schema["properties"][name]
+        if "properties" in known:  # a section; all else is one value, free form too
+            yield from _defaults(value, known, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def values_table() -> str:

@@ -59,9 +59,11 @@ def helm_program() -> str:
     return found
 
 
-def render(values: dict[str, Any], *words: str, release: str = "studiolo", namespace: str = "lab") -> list[Manifest]:
+def render(
+    values: dict[str, Any], *words: str, release: str = "studiolo", namespace: str = "lab", chart: Path = CHART
+) -> list[Manifest]:
     """All objects of the chart, tests included. Raises ProgramFailedError where Helm refuses."""
-    argv = ("template", release, str(CHART), "--namespace", namespace, "--values", "-", "--kube-version", "1.33.0")
+    argv = ("template", release, str(chart), "--namespace", namespace, "--values", "-", "--kube-version", "1.33.0")
     text = run_program(helm_program(), *argv, *words, text=json.dumps(values))
     return [manifest for manifest in yaml.safe_load_all(text) if manifest]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from deploy.charting.generated import default_values, value_at
+from deploy.charting.generated import CHART, default_values, defaults_by_name, value_at
 from deploy.charting.schema import chart_only, chart_schema, described, values_schema
 from deploy.charting.values import CHART_DECIDES
 from hub.settings import load_settings
@@ -36,6 +36,19 @@ def test_the_chart_s_own_values_are_valid() -> None:
 def test_each_value_of_the_chart_has_a_default_and_says_what_it_means(name: str) -> None:
     value_at(default_values(), name)
     assert len(dict(described(chart_schema()))[name]) > 10
+
+
+@pytest.mark.parametrize("name", CHART_NAMES)
+def test_each_value_of_the_chart_has_a_default_also_where_a_release_is_older(name: str) -> None:
+    assert defaults_by_name()[name] == value_at(default_values(), name)
+
+
+def test_every_template_takes_defaults_before_it_reads_a_value() -> None:
+    """Whichever Helm renders first."""
+    templates = [path for path in (CHART / "templates").rglob("*") if path.is_file() and not path.name.startswith("_")]
+    assert len(templates) > 20
+    for path in templates:
+        assert path.read_text().startswith('{{- include "studiolo.values" . -}}\n'), path
 
 
 @pytest.mark.parametrize("name", SETTINGS_NAMES)
