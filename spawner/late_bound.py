@@ -15,7 +15,10 @@ EARLY_NAMES: Final = frozenset(
     }
 )
 
-EARLY_PREFIXES: Final = ("LC_", "MALLOC_", "AIOHTTP_", "MULTIDICT_", "YARL_", "FROZENLIST_", "PROMETHEUS_", "DISABLE_")
+EARLY_PREFIXES: Final = (
+    *("LC_", "MALLOC_"),
+    *("AIOHTTP_", "MULTIDICT_", "YARL_", "FROZENLIST_", "PROMETHEUS_", "DISABLE_", "GIT_PYTHON_"),
+)
 """Locale, the allocator's settings, and switches that libraries of a server look at when they are imported. What the
 loader and Python itself read is nobody's to set (`env_rules.py`)."""
 

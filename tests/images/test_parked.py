@@ -21,6 +21,8 @@ from tests.fakes.hub_of_servers import HubOfServers
 from tests.images.conftest import CHECKOUT, RunningServer, StartServer
 from tests.images.parking import Park, parking
 from tests.images.server_probe import PROBE, told
+from workspace_server.later import LATER
+from workspace_server.startup import HTTP_CLIENT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="not run: looks into /proc, which Linux has")
 
@@ -62,8 +64,8 @@ def test_a_claimed_server_differs_in_nothing_but_what_is_listed_from_one_that_wa
     def ask(server: RunningServer) -> dict[str, dict[str, str]]:
         assert hub.told_of_activity.wait(30)
         assert hub.asked_for_version.wait(30)
-        # What is put off until the first answers is there then: this waits for it.
-        server.get("git/settings", token=TOKEN)
+        # What is put off until the first answers is there then: this waits for it, and then asks it, in either server.
+        server.get("git/settings", token=TOKEN, follow_redirects=True)
         answer = server.get("tell").text
         port = server.url.rpartition(":")[2]
         return told(answer, port=port, pid=server.process.pid, log=server.log)
@@ -92,6 +94,20 @@ def test_a_claimed_server_differs_in_nothing_but_what_is_listed_from_one_that_wa
         less = {key: value for key, value in started[kind].items() if claimed[kind].get(key) != value}
         assert {key: value for key, value in more.items() if key.split(" ")[0].split(".")[0] not in listed} == {}, kind
         assert less == {}, kind
+
+
+def test_nothing_is_left_to_import_once_it_has_answered(
+    park: Park, hub: HubOfServers, minimal: Path, home: Path, tmp_path: Path
+) -> None:
+    """Of many that are claimed at once, the first would do it while people wait for the others."""
+    (home / ".jupyter").mkdir(parents=True)
+    seen = tmp_path / "modules"
+    tell = f"import pathlib, sys\npathlib.Path({str(seen)!r}).write_text('\\n'.join(sys.modules))\n"
+    (home / ".jupyter" / "jupyter_server_config.py").write_text(tell)
+    parked = park(minimal)
+    parked.claim(parked.identity(hub, home, minimal))
+    put_off = {HTTP_CLIENT, "aiohttp", *(module for module, _ in LATER.values())}
+    assert put_off <= set(seen.read_text().splitlines())
 
 
 def test_settings_and_layouts_of_jupyterlab_are_saved_in_the_home_of_its_person(

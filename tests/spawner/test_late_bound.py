@@ -16,7 +16,8 @@ def test_what_is_read_when_it_is_needed_can_come_late(names: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["LANG", "LC_ALL", "LC_TIME", "MALLOC_ARENA_MAX", "OPENSSL_CONF", "PROMETHEUS_MULTIPROC_DIR"]
+    "name",
+    ["LANG", "LC_ALL", "LC_TIME", "MALLOC_ARENA_MAX", "OPENSSL_CONF", "PROMETHEUS_MULTIPROC_DIR", "GIT_PYTHON_TRACE"],
 )
 def test_what_is_read_once_when_a_process_begins_cannot(name: str) -> None:
     assert not binds_late(("GREETING", name))

@@ -7,6 +7,7 @@ not stay is in `traces.py`. No hub is asked: the answer that one would give is p
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import os
 import shutil
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from park.traces import Traces
 from workspace_server.main import ALWAYS, Prepared, launch
-from workspace_server.startup import Startup
+from workspace_server.startup import HTTP_CLIENT, Startup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +57,7 @@ class _Rehearsal(Startup):
         self._socket = listening
         self.stop: Callable[[], None] = lambda: None
         self._asking: asyncio.Task[None] | None = None
+        self._put_off: tuple[str, ...] = ()
 
     def adopted_socket(self) -> socket.socket:
         return self._socket
@@ -67,11 +69,19 @@ class _Rehearsal(Startup):
         """Never: what waits for it talks to the hub."""
         await asyncio.Event().wait()
 
+    def puts_off(self, modules: tuple[str, ...]) -> None:
+        self._put_off = modules
+
     async def _ask(self) -> None:
         try:
             async with asyncio.timeout(SECONDS):
                 for path in ASKED:
                     await _get(self._socket.getsockname()[1], PREFIX + path)
+            # Nobody waits for it here; of ten servers that are claimed at once, the first would do it while the others
+            # are still waited for.
+            for module in (HTTP_CLIENT, *self._put_off):
+                with contextlib.suppress(Exception):  # the real start says what is wrong with it
+                    importlib.import_module(module)
         finally:
             self.stop()
 

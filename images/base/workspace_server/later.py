@@ -30,6 +30,11 @@ class Later:
         self._names = [name for name in LATER if extensions.get(name)]
         extensions.update(dict.fromkeys(self._names, False))
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What `load` imports."""
+        return tuple(LATER[name][0] for name in self._names)
+
     def let_them_wait(self, server: Any) -> None:
         """Answers whoever asks for one of the extensions once it is there.
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SETTLED_AFTER_SECONDS = 0.2
 """The hub looks at a server that said it is ready within a few milliseconds: that answer goes first."""
 
+HTTP_CLIENT = "jupyterhub.httpclient"
+"""By which it speaks with the hub, and not before it has settled."""
+
 
 class Startup:
     """What happens around the first answer: the socket that is adopted, and who is told."""
@@ -52,7 +55,10 @@ class Startup:
     async def settled(self) -> None:
         """Waits until the first requests are answered and the HTTP client is imported, beside them in a thread."""
         await self._has_settled.wait()
-        await asyncio.to_thread(importlib.import_module, "jupyterhub.httpclient")
+        await asyncio.to_thread(importlib.import_module, HTTP_CLIENT)
+
+    def puts_off(self, modules: tuple[str, ...]) -> None:
+        """Told what the server imports once it has settled. Somebody waits for it now: nothing is done about them."""
 
 
 def _descriptor(name: str) -> int | None:
@@ -84,6 +90,7 @@ def server_class(startup: Startup) -> type:
         def find_server_extensions(self) -> None:
             super().find_server_extensions()
             later.put_off(self.jpserver_extensions)
+            startup.puts_off(later.modules)
             if startup.apps:
                 self.jpserver_extensions["jupyter_server_proxy"] = True
                 configured = self.config.ServerProxy.get("servers", {})
