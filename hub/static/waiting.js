@@ -1,4 +1,7 @@
 // The waiting page: shows each event of this start, counts the seconds between two, and opens JupyterLab when it is ready.
+// It outlives the hub: where that does not answer, it asks again, and goes on with whatever has become of the start.
+
+import { AWAY, hubAnswers, untilHubAnswers } from "./hub_answers.js";
 
 const room = document.getElementById("waiting");
 const bar = document.getElementById("progress");
@@ -9,7 +12,6 @@ const steps = new Map([...document.querySelectorAll("#steps li")].map((line) => 
 
 let since = performance.now(); // when the last event came: its numbers are that old
 let secondsLeft = null;
-let failures = 0;
 
 const length = (whole) =>
   whole < 60 ? `${whole} s` : whole % 60 ? `${Math.floor(whole / 60)} min ${whole % 60} s` : `${whole / 60} min`;
@@ -63,30 +65,70 @@ const show = (event) => {
   tick();
 };
 
-const source = new EventSource(room.dataset.progressUrl);
-source.onmessage = ({ data }) => {
-  failures = 0;
-  const event = JSON.parse(data);
-  if (event.ready) {
-    source.close();
-    secondsLeft = null;
-    left.textContent = "opening JupyterLab";
-    bar.value = 100;
-    location.replace(room.dataset.nextUrl || event.url);
-  } else if (event.failed) {
-    source.close();
-    location.reload(); // the same address now says what happened and what else is possible
-  } else {
-    show(event);
-  }
+const health = room.dataset.healthUrl;
+const away = () => {
+  secondsLeft = null;
+  left.textContent = AWAY;
 };
-source.onerror = () => {
-  failures += 1;
-  // The browser tries again by itself unless the hub answered with an error; then, or when it lasts, look anew.
-  if (source.readyState === EventSource.CLOSED || failures > 3) {
-    source.close();
-    setTimeout(() => location.reload(), 1000);
-  }
+
+// The same address now says what happened, leads into a workspace that is ready, or is this page again.
+const lookAnew = async () => {
+  await untilHubAnswers(health, away);
+  location.reload();
 };
+
+// Only upon an answer: a first visit of a workspace leads through the hub.
+const leave = async (go) => {
+  if (await hubAnswers(health)) {
+    go();
+    return;
+  }
+  away();
+  await lookAnew();
+};
+
+const open = (address) => {
+  secondsLeft = null;
+  left.textContent = "opening JupyterLab";
+  bar.value = 100;
+  location.replace(address);
+};
+
+// Each second tells something. A proxy keeps a stream open whose hub has gone, so silence says as much as an error.
+const SILENT_MS = 5000;
+let source = null;
+let heard = 0;
+
+const listen = () => {
+  heard = performance.now();
+  source = new EventSource(room.dataset.progressUrl);
+  source.onmessage = ({ data }) => {
+    heard = performance.now();
+    const event = JSON.parse(data);
+    if (event.ready) {
+      source.close();
+      leave(() => open(room.dataset.nextUrl || event.url));
+    } else if (event.failed) {
+      source.close();
+      leave(() => location.reload());
+    } else {
+      show(event);
+    }
+  };
+  // Broken off, or answered with an error: by a hub that ends, that is away, or that knows no such start any more.
+  source.onerror = () => {
+    source.close();
+    lookAnew();
+  };
+};
+
+const mindSilence = () => {
+  if (source.readyState === EventSource.CLOSED || performance.now() - heard < SILENT_MS) return;
+  source.close();
+  leave(listen);
+};
+
+listen();
+setInterval(mindSilence, 1000);
 setInterval(tick, 100);
 tick();
