@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from spawner.claim_misses import why_none
 from spawner.claim_rules import (
     Answer,
     Do,
@@ -168,6 +169,8 @@ class ClusterClaim:
         clock = asyncio.get_running_loop().time
         began = clock()
         found = await self._run()
+        if isinstance(found, Miss):
+            self.log.info("%s", why_none(found))
         self.ended(found if isinstance(found, Miss) else None, clock() - began)
         return found
 

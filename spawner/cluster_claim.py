@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spawner.claim import ClusterClaim, Wanted
+from spawner.claim_misses import why_none
 from spawner.claim_rules import Miss, can_become, variables_in, why_normal
 from spawner.credential_mounts import given_credentials
 from spawner.identity import HomeFolder, Identity
@@ -74,6 +75,7 @@ class ClaimMaker:
             miss = Miss.SHAPE
             parts.claims.unlike.add(made_from.template)
         if miss is not None:
+            self.log.info("%s", why_none(miss))
             self.ended(miss, None)
             return None
         return ClusterClaim(
