@@ -1,4 +1,4 @@
-"""One claim of a warm pod for one start: patch, order, first answer; or nothing, and the start goes the normal way.
+"""One claim of a warm pod for one start: knock, patch, order, first answer; or nothing, and it starts the normal way.
 
 `claim_rules.py` decides; here is what it takes to find out. A hub may die between any two lines: the name of the pod
 and the id of the order are saved before the patch, so the next one knows which pod may be whose.
@@ -24,11 +24,13 @@ from spawner.claim_rules import (
     choose,
     claim_patch,
     may_be_claimed,
+    nodes_to_ask,
     says_to_fit,
     seen,
 )
 from spawner.cluster_pods import delete_pod, pod_url, pods_path
 from spawner.identity import USER_LABEL, GivenCredentials, HomeFolder, Order, TeamFolder
+from spawner.knock import Knock
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
 from spawner.probe import wait_for_answer
 
@@ -81,6 +83,14 @@ class Claims:
     def shows_homes_of(self, node: str, *, is_renumbered: bool, now: float) -> bool:
         """Whether a home can be shown in a pod there, as far as is known. `is_renumbered`: see `Wanted`."""
         return not is_renumbered or self.plain.get(node, 0.0) <= now
+
+    def knock_for(self, make: Make, *, takes_new: Callable[[str], bool], with_broker: bool) -> None:
+        """Begins to knock where a claim for such a pod would, and waits for nothing: until that comes, the answers are
+        there (`FRESH_SECONDS`).
+        """
+        pods = [pod for pod in self.warm.pods() if takes_new(pod.node)]
+        for node in nodes_to_ask(pods, make, tried=self.aimed):
+            self.agents.knock(node, with_broker=with_broker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +173,11 @@ class ClusterClaim:
     ended: Callable[[Miss | None, float | None], None] = lambda *_: None
     """Counts claims by how they ended (None: well), with the seconds until then."""
     _tried: set[str] = field(default_factory=set)
+    _knock: Knock = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Knocks at nothing yet."""
+        self._knock = Knock(self.claims.agents, with_broker=bool(self.wanted.credentials.secrets))
 
     async def run(self) -> Claimed | Miss:
         """The workspace, or why there is none: then no pod has its identity. Cancelled, none is left either."""
@@ -188,12 +203,13 @@ class ClusterClaim:
         step = Step(do=Do.AIM)
         try:
             while step.do is not Do.SERVE:
+                miss = step.miss
                 if step.do is Do.AIM:
-                    aim = self._next()
-                if aim is None or step.miss is not None:
+                    aim, miss = await self._next(until=began + self.claims.claim_seconds)
+                if aim is None or miss is not None:
                     if self._tried:
                         self.save("", "")
-                    return step.miss or (Miss.LOST if self._tried else self._none())
+                    return miss or self._none()
                 doing, since = step.do, clock()
                 answer = await acts[doing](aim)
                 aim.seconds[doing] = clock() - since
@@ -215,18 +231,39 @@ class ClusterClaim:
         self.log.info("The warm pod %s is claimed: %s", aim.pod.name, aim)
         return Claimed(url=pod_url(aim.pod), left_out=aim.left_out)
 
-    def _next(self) -> Aim | None:
-        busy = self._tried | self.claims.aimed
-        warm = self.claims.warm.pods()
-        pods = [pod for pod in warm if self.takes_new(pod.node) and not self._is_plain(pod.node)]
-        pod = choose(pods, self.wanted.make, tried=busy, draw=secrets.randbelow(1 << 16))
-        if pod is None:
-            return None
+    async def _next(self, *, until: float) -> tuple[Aim | None, Miss | None]:
+        """The pod to aim at next, on a node whose agent has answered; or why there is none.
+
+        `until`: after this others may have what they were faster at.
+        """
+        clock = asyncio.get_running_loop().time
+        while nodes := nodes_to_ask(self._pods(), self.wanted.make, tried=self._busy):
+            reached = await self._knock.reached(nodes)
+            if isinstance(reached, Miss):
+                self.log.info("Nobody answers a knock in time, or no broker where one is needed: nodes %s", nodes)
+                return None, reached
+            there = [pod for pod in self._pods() if pod.node in reached]
+            pod = choose(there, self.wanted.make, tried=self._busy, draw=secrets.randbelow(1 << 16))
+            if pod is not None:
+                return self._aim_at(pod), None
+            if clock() > until:
+                return None, Miss.LATE
+        return None, Miss.LOST if self._tried else self._none()
+
+    def _aim_at(self, pod: PodFacts) -> Aim:
         self._tried.add(pod.uid)
         self.claims.aimed.add(pod.uid)
         aim = Aim(pod=pod, order=self.wanted.order(pod))
         self.save(pod.name, aim.order.id)
         return aim
+
+    @property
+    def _busy(self) -> set[str]:
+        return self._tried | self.claims.aimed
+
+    def _pods(self) -> list[PodFacts]:
+        """Those that this person could work in."""
+        return [pod for pod in self.claims.warm.pods() if self.takes_new(pod.node) and not self._is_plain(pod.node)]
 
     def _is_plain(self, node: str) -> bool:
         """Whether nothing there can be this person's."""

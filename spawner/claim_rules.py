@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 OLDEST_FEW: Final = 4
-"""Starts at the same moment draw among so many: each aims at another pod, and few lose a race."""
+"""Starts at the same moment draw among so many: each aims at another pod, and few lose a race. At the agents of so many
+nodes a start knocks."""
 
 MOST_TRIES: Final = 3
 """Pods that a start aims at before it goes the normal way. It loses some milliseconds with each."""
@@ -146,9 +147,18 @@ def says_to_fit(pod: PodFacts, make: Make) -> bool:
 
 def choose(pods: Iterable[PodFacts], make: Make, *, tried: Collection[str], draw: int) -> PodFacts | None:
     """The pod to aim at: one of the oldest few. `tried`: uids of those aimed at before; `draw`: any number."""
-    fitting = [pod for pod in pods if may_be_claimed(pod, make) and pod.uid not in tried]
-    oldest = sorted(fitting, key=lambda pod: (pod.created_at is None, pod.created_at or 0, pod.uid))[:OLDEST_FEW]
+    oldest = _by_age(pods, make, tried)[:OLDEST_FEW]
     return oldest[draw % len(oldest)] if oldest else None
+
+
+def nodes_to_ask(pods: Iterable[PodFacts], make: Make, *, tried: Collection[str]) -> tuple[str, ...]:
+    """A few nodes with pods to aim at, by the age of their oldest one."""
+    return tuple(dict.fromkeys(pod.node for pod in _by_age(pods, make, tried)))[:OLDEST_FEW]
+
+
+def _by_age(pods: Iterable[PodFacts], make: Make, tried: Collection[str]) -> list[PodFacts]:
+    fitting = [pod for pod in pods if may_be_claimed(pod, make) and pod.uid not in tried]
+    return sorted(fitting, key=lambda pod: (pod.created_at is None, pod.created_at or 0, pod.uid))
 
 
 def in_the_way(

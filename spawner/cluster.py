@@ -304,6 +304,7 @@ class WorkspaceSpawner(ChosenWorkspace, KubeSpawner):  # type: ignore[misc]  # u
             manifest=manifest,
             secrets=secrets,
             claim=maker.claim,
+            knock=maker.knock,
             make_room=maker.make_room,
             board=self._board,
             probe_path=f"{self.server.base_url}api",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from spawner.cluster_parts import ClusterParts
+    from spawner.identity import GivenCredentials
     from spawner.kube import Json
     from spawner.plan import LaunchPlan
     from spawner.verdicts.create_refusals import QuotaExceeded
@@ -63,6 +64,17 @@ class ClaimMaker:
     ended: Callable[[Miss | None, float | None], None]
     log: logging.Logger
 
+    def knock(self) -> None:
+        """Begins what a claim begins with, before the pod that it takes the place of is known."""
+        parts, plan = self.parts, self.plan
+        if parts.claims is None or why_normal_here(plan, parts) is not None:
+            return
+        parts.claims.knock_for(
+            make(plan.shape, parts.installation),
+            takes_new=lambda node: may_be_on(node, plan, parts),
+            with_broker=bool(self._credentials().secrets),
+        )
+
     def claim(self, manifest: Json, folders: tuple[str, ...]) -> ClusterClaim | None:
         """For the pod that would be made, and the folders of teams. None: nothing can be claimed for this start."""
         parts, plan, installation = self.parts, self.plan, self.parts.installation
@@ -90,7 +102,7 @@ class ClaimMaker:
                 is_renumbered=is_renumbered(plan, parts),
                 identity=Identity(env=variables_in(manifest, self.secrets), cwd=HOME),
                 teams=folders,
-                credentials=given_credentials(plan.identity.credentials, plan.identity.teams),
+                credentials=self._credentials(),
                 probe_path=self.probe_path,
             ),
             save=self.save,
@@ -98,6 +110,9 @@ class ClaimMaker:
             ended=self.ended,
             log=self.log,
         )
+
+    def _credentials(self) -> GivenCredentials:
+        return given_credentials(self.plan.identity.credentials, self.plan.identity.teams)
 
     async def make_room(self, exceeded: QuotaExceeded) -> bool:
         """Ends a pod of nobody for a start that a quota refuses; whether one is gone. Raises KubeAway."""

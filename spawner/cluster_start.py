@@ -103,6 +103,8 @@ class ClusterStart:
     """How long all of it may take."""
     claim: Callable[[Json, tuple[str, ...]], ClusterClaim | None] = lambda *_: None
     """Gives the claim of a warm pod, if one may be tried, for the pod that would be made and the folders of teams."""
+    knock: Callable[[], None] = lambda: None
+    """Begins what such a claim begins with, and waits for nothing: it is done while the home is made ready."""
     make_room: Callable[[QuotaExceeded], Awaitable[bool]] = nothing_gives_way
     """Ends something that is nobody's, for a start that a quota refuses; whether asking again may be right."""
     homes: HomeService | None = None
@@ -119,6 +121,7 @@ class ClusterStart:
         self.board.begin(Phase.ROOM)
         self.board.enter(Stage.CLAIM if self.board.forecast.is_claim else Stage.SCHEDULING)
         try:
+            self.knock()
             prepared, folders = await self._prepare_home()
             manifest = with_variables(prepared, notices_variable(self.board.progress.notices))
         except BaseException:

@@ -56,6 +56,13 @@ AGENT_AUDIENCE: Final = "studiolo-node-agent"
 
 ORDERS_PATH: Final = "/orders"
 
+KNOCK_PATH: Final = "/knock"
+"""Where the hub asks whether an order could be carried out. 204: it could; 502: not where the credential broker is
+needed; anything else: not now."""
+
+WITH_BROKER: Final = "credentials"
+"""In the query of a knock: there are credentials to have."""
+
 MOST_SECRETS: Final = 500
 """Of one workspace. A person and each of their teams have fifty at most."""
 

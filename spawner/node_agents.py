@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -14,7 +13,18 @@ import aiohttp
 from pydantic import ValidationError
 
 from spawner.claim_rules import Answer, answer_of
-from spawner.identity import AGENT_HOST, AGENT_PORT, ORDERS_PATH, Delivered, Refusal, Why
+from spawner.identity import (
+    AGENT_HOST,
+    AGENT_PORT,
+    KNOCK_PATH,
+    ORDERS_PATH,
+    WITH_BROKER,
+    Delivered,
+    Refusal,
+    Why,
+)
+from spawner.knock import Knockable, Knocks, settled
+from spawner.knock_rules import Knocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,21 +33,16 @@ if TYPE_CHECKING:
     from spawner.identity import Order
     from spawner.pod_watch import PodWatch
 
-CONNECT_SECONDS: Final = 0.15
-"""An agent that does not take a connection in this time is not there: the start goes the normal way, unharmed."""
-
-BUSY_SECONDS: Final = 2.0
-"""The same for one that was heard of lately: it is there, and so many start at once that handshakes take long. To turn
-away then would end a pod for each of them, and make as many new ones on the busiest of all moments."""
+CONNECT_SECONDS: Final = 2.0
+"""For an order's connection, where none is open that nobody else uses. Its agent has answered a knock a moment before,
+so it is there, and so many start at once that handshakes take long. To turn away sooner would end a pod for each of
+them, and make as many new ones on the busiest of all moments."""
 
 GREET_SECONDS: Final = 10.0
 """Between two greetings. An agent knows for half a minute whose a token is, and greeted anew it asks in time."""
 
 KEPT_SECONDS: Final = 60.0
 """For which a connection stays open: no claim waits for one, nor for its handshake."""
-
-HEARD_SECONDS: Final = 2.5 * GREET_SECONDS
-"""What "lately" means: a greeting or two may be lost."""
 
 ORDER_SECONDS: Final = 8.0
 """For the answer. To give up means to end the pod and wait for its death, so it is rather long: until then an agent has
@@ -59,7 +64,7 @@ class Given:
     """Since the agent had the order: it was verified, mounted, delivered."""
 
 
-class NodeAgents(Protocol):
+class NodeAgents(Knockable, Protocol):
     """Whoever carries out orders."""
 
     async def give(self, order: Order, node: str) -> Given:
@@ -78,11 +83,11 @@ class AgentsDoor:
         self._token = folder / "token"
         self._trusts = ssl.create_default_context(cafile=str(folder / "ca.crt"))
         self._session: aiohttp.ClientSession | None = None
-        self._heard: dict[str, float] = {}
-        """By address, when an agent last answered anything."""
+        self._knocks = Knocks(self._ask_knocking)
 
     async def close(self) -> None:
         """Ends the connections."""
+        await self._knocks.close()
         if self._session is not None:
             await self._session.close()
 
@@ -98,12 +103,25 @@ class AgentsDoor:
         given = await self._ask(address, body, answer_of)
         if given.answer is Answer.UNSURE and given.said == DISCONNECTED:
             again = await self._ask(address, body, lambda _: Answer.UNSURE)
-            return again if again.answer is Answer.DELIVERED else given
+            given = again if again.answer is Answer.DELIVERED else given
+        if given.answer is Answer.DELIVERED and order.credentials.secrets:
+            self._knocks.heard(address, with_broker=True)
         return given
 
     def is_on(self, node: str) -> bool:
         """See `NodeAgents`."""
         return bool(self._address(node))
+
+    def knock(self, node: str, *, with_broker: bool) -> asyncio.Future[Knocked]:
+        """See `Knockable`."""
+        address = self._address(node)
+        return self._knocks.at(address, with_broker=with_broker) if address else settled(Knocked.AWAY)
+
+    async def _ask_knocking(self, address: str, *, with_broker: bool) -> int:
+        asked = {WITH_BROKER: ""} if with_broker else {}
+        async with await self._request("GET", address + KNOCK_PATH, params=asked) as response:
+            status: int = response.status
+            return status
 
     def _address(self, node: str) -> str:
         found = (pod for pod in self._agents.pods() if pod.node == node and pod.phase == "Running" and pod.ip)
@@ -120,14 +138,10 @@ class AgentsDoor:
     async def _greet(self, address: str) -> None:
         timeout = aiohttp.ClientTimeout(total=GREET_SECONDS)  # nobody waits for it
         with contextlib.suppress(aiohttp.ClientError, OSError):  # TimeoutError is one: an order finds out by itself
-            async with await self._request("GET", address, timeout=timeout):
-                self._heard[address] = time.monotonic()
+            async with await self._request("GET", address + ORDERS_PATH, timeout=timeout):
+                self._knocks.heard(address)
 
-    def _patience(self, address: str) -> aiohttp.ClientTimeout:
-        is_there = time.monotonic() - self._heard.get(address, -HEARD_SECONDS) < HEARD_SECONDS
-        return aiohttp.ClientTimeout(total=ORDER_SECONDS, sock_connect=BUSY_SECONDS if is_there else CONNECT_SECONDS)
-
-    async def _request(self, method: str, address: str, **more: Any) -> Any:
+    async def _request(self, method: str, url: str, **more: Any) -> Any:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS)
@@ -135,7 +149,7 @@ class AgentsDoor:
         token = (await asyncio.to_thread(self._token.read_text)).strip()
         return self._session.request(
             method,
-            address + ORDERS_PATH,
+            url,
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             ssl=self._trusts,
             server_hostname=AGENT_HOST,
@@ -144,9 +158,10 @@ class AgentsDoor:
         )
 
     async def _ask(self, address: str, body: bytes, meaning: Callable[[Why | None], Answer]) -> Given:
+        patience = aiohttp.ClientTimeout(total=ORDER_SECONDS, sock_connect=CONNECT_SECONDS)
         try:
-            async with await self._request("POST", address, data=body, timeout=self._patience(address)) as response:
-                self._heard[address] = time.monotonic()
+            async with await self._request("POST", address + ORDERS_PATH, data=body, timeout=patience) as response:
+                self._knocks.heard(address)
                 return _read(response.status, await response.read(), meaning)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             return Given(answer=Answer.UNREACHED, said=type(error).__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from hub.credential_broker.question import BROKER_HOST, CREDENTIALS_PATH, HEALTH_PATH, Denied, Held, Question
 from spawner.identity import Identity
+from spawner.nearby import answer_or_connection, is_fresh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +20,13 @@ if TYPE_CHECKING:
 
     from spawner.identity import GivenCredentials
 
+KNOCK_SECONDS: Final = 0.1
+"""For an answer to a knock, or a connection: the agent's own answer has to arrive in 0.16 s (`spawner/knock.py`). Over
+the connection that is kept open it takes some milliseconds."""
+
 CONNECT_SECONDS: Final = 1.0
-"""A broker that does not take a connection in this time is not there. One that is away mostly says so at once."""
+"""A broker that does not take a connection in this time is not there. It has answered a knock a moment before
+(`KNOCK_SECONDS`), or vanished since."""
 
 ANSWER_SECONDS: Final = 2.0
 """For the whole answer. It takes some milliseconds, and more where ten people start at the same moment. The hub waits
@@ -42,8 +49,14 @@ class Broker(Protocol):
     async def held(self, *, namespace: str, pod: str, pod_uid: str) -> Held:
         """What its Secrets hold now. Raises NoCredentials."""
 
+    async def knock(self) -> None:
+        """Whether it answers, at once. Raises NoCredentials."""
+
     async def greet(self) -> None:
         """Keeps a connection open. Raises NoCredentials."""
+
+
+UNKNOWN: Final = "this agent was told of no credential broker"
 
 
 class NoBroker:
@@ -51,7 +64,11 @@ class NoBroker:
 
     async def held(self, *, namespace: str, pod: str, pod_uid: str) -> Held:  # noqa: ARG002 - the protocol's
         """Nothing, ever."""
-        raise NoCredentials("this agent was told of no credential broker")
+        raise NoCredentials(UNKNOWN)
+
+    async def knock(self) -> None:
+        """Nobody is there."""
+        raise NoCredentials(UNKNOWN)
 
     async def greet(self) -> None:
         """There is nobody."""
@@ -73,6 +90,8 @@ class BrokerDoor:
         self._tls = ssl.create_default_context(cafile=str(authority))
         self._tls.load_cert_chain(certificate / "tls.crt", certificate / "tls.key")
         self._session: aiohttp.ClientSession | None = None
+        self._heard: float | None = None
+        """When it answered last as it should."""
 
     async def close(self) -> None:
         """Ends the connection."""
@@ -85,6 +104,15 @@ class BrokerDoor:
         body = question.model_dump_json().encode()
         short = aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS)
         return _read(*await self._insist("POST", CREDENTIALS_PATH, data=body, timeout=short))
+
+    async def knock(self) -> None:
+        """See `Broker`. One that was heard of lately is not asked."""
+        if is_fresh(self._heard, now=asyncio.get_running_loop().time()):
+            return
+        try:
+            await answer_or_connection(self.greet(), self._url, seconds=KNOCK_SECONDS)
+        except OSError:  # TimeoutError is one
+            raise NoCredentials("the credential broker does not answer a knock") from None
 
     async def greet(self) -> None:
         """See `Broker`."""
@@ -111,6 +139,8 @@ class BrokerDoor:
         async with self._session.request(
             method, self._url + path, ssl=self._tls, server_hostname=BROKER_HOST, **asked
         ) as response:
+            if response.status == HTTPStatus.OK:
+                self._heard = asyncio.get_running_loop().time()
             return response.status, await response.read()
 
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from tornado import web
 
-from spawner.identity import MOST_BYTES, ORDERS_PATH, Delivered, Order, Refusal, Why
+from hub.node_agent.broker import NoCredentials
+from spawner.identity import KNOCK_PATH, MOST_BYTES, ORDERS_PATH, WITH_BROKER, Delivered, Order, Refusal, Why
 from spawner.kube import KubeError
 
 if TYPE_CHECKING:
     from hub.node_agent.actions import Agent
+    from hub.node_agent.broker import Broker
     from hub.node_agent.callers import Callers
     from hub.node_agent.watch import NodePods
 
@@ -37,8 +39,56 @@ class HealthHandler(web.RequestHandler):
             self.finish({"status": "ok"})
 
 
+class ForTheHub(web.RequestHandler):
+    """Answers nobody else."""
+
+    _callers: Callers
+
+    async def prepare(self) -> None:
+        """Refuses everybody else before the body is read."""
+        kind, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        try:
+            may = kind.lower() == "bearer" and await self._callers.may(token, early=self._is_greeting())
+        except KubeError as error:
+            raise web.HTTPError(503, "Kubernetes does not say whose this token is.") from error
+        if not may:
+            raise web.HTTPError(403, "This address is for the hub itself.")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """`{"message": "…"}`, and never what was sent."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        said = error.log_message if isinstance(error, web.HTTPError) else ""
+        self.set_status(status_code)
+        self.finish({"message": said or self._reason})
+
+    def _is_greeting(self) -> bool:
+        """Whether nobody waits for the answer."""
+        return False
+
+
+class KnockHandler(ForTheHub):
+    """`GET /knock`, see `spawner/identity.py`: whether an order could be carried out."""
+
+    def initialize(self, pods: NodePods, callers: Callers, broker: Broker) -> None:
+        """What an order needs."""
+        self._pods = pods
+        self._callers = callers
+        self._broker = broker
+
+    async def get(self) -> None:
+        """204: it could. 503 until the first list of pods was read; 502 where the broker is needed and silent."""
+        if self._pods.pods is None:
+            raise web.HTTPError(503, "The pods of this node are not known yet.")
+        if WITH_BROKER in self.request.arguments:
+            try:
+                await self._broker.knock()
+            except NoCredentials as error:
+                raise web.HTTPError(502, f"{error}.") from None
+        self.set_status(HTTPStatus.NO_CONTENT)
+
+
 @web.stream_request_body
-class OrderHandler(web.RequestHandler):
+class OrderHandler(ForTheHub):
     """`POST /orders`, see `spawner/identity.py`: 200 and `Delivered`, else `Refusal`. `GET`: a greeting."""
 
     def initialize(self, agent: Agent, callers: Callers) -> None:
@@ -46,17 +96,6 @@ class OrderHandler(web.RequestHandler):
         self._agent = agent
         self._callers = callers
         self._body = bytearray()
-
-    async def prepare(self) -> None:
-        """Refuses everybody else before the body is read."""
-        kind, _, token = self.request.headers.get("Authorization", "").partition(" ")
-        try:
-            is_greeting = self.request.method == "GET"
-            may = kind.lower() == "bearer" and await self._callers.may(token, early=is_greeting)
-        except KubeError as error:
-            raise web.HTTPError(503, "Kubernetes does not say whose this token is.") from error
-        if not may:
-            raise web.HTTPError(403, "This address is for the hub itself.")
 
     def data_received(self, chunk: bytes) -> None:
         """Collects the body, as much of it as an order can have."""
@@ -80,12 +119,8 @@ class OrderHandler(web.RequestHandler):
             self._body.clear()
         self._answer(await self._agent.carry_out(order))
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """`{"message": "…"}`, and never what was sent."""
-        error = kwargs.get("exc_info", (None, None, None))[1]
-        said = error.log_message if isinstance(error, web.HTTPError) else ""
-        self.set_status(status_code)
-        self.finish({"message": said or self._reason})
+    def _is_greeting(self) -> bool:
+        return self.request.method == "GET"
 
     def _answer(self, answer: Delivered | Refusal) -> None:
         if isinstance(answer, Refusal):
@@ -109,11 +144,12 @@ class UnknownHandler(web.RequestHandler):
         self.finish({"message": "There is nothing at this address."})
 
 
-def make_app(agent: Agent, pods: NodePods, callers: Callers) -> web.Application:
+def make_app(agent: Agent, pods: NodePods, callers: Callers, broker: Broker) -> web.Application:
     """All routes."""
     return web.Application(
         [
             (r"/health", HealthHandler, {"pods": pods}),
+            (KNOCK_PATH, KnockHandler, {"pods": pods, "callers": callers, "broker": broker}),
             (ORDERS_PATH, OrderHandler, {"agent": agent, "callers": callers}),
         ],
         default_handler_class=UnknownHandler,

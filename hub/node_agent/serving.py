@@ -46,7 +46,7 @@ async def serve_until_stopped(settings: AgentSettings) -> None:
     broker = broker_of(settings)
     agent = Agent(places, pods, broker=broker, shows_others=shows_others)
     keeper = Keeper(places, pods, agent, gone_seconds=settings.gone_seconds)
-    app = make_app(agent, pods, Callers(kube, account=settings.account))
+    app = make_app(agent, pods, Callers(kube, account=settings.account), broker)
     server = HTTPServer(app, ssl_options=tls_context(settings), max_body_size=MOST_BYTES)
     server.listen(settings.port)
     refreshing = Refreshing(places, pods, agent, broker)

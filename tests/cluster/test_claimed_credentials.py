@@ -276,13 +276,14 @@ def _patched(hub: ClaimingHub, pod: str, change: str) -> str:
 def test_without_the_broker_who_has_credentials_starts_the_normal_way(
     hub: ClaimingHub, canaries: Mapping[str, str]
 ) -> None:
-    hub.until_parked(1)
     credential_brokers.stop(hub.agents)
     hub.stop_for("alice")
+    waits = [one["metadata"]["uid"] for one in hub.until_parked(1)]
     start(hub, "alice", "small")
     assert not hub.is_claimed("alice")
+    # The agent was asked first: no pod was lost by it.
+    assert [one["metadata"]["uid"] for one in hub.until_parked(1)] == waits
     assert hub.inside("alice", "printenv WANDB_API_KEY") == canaries["wandb"]
-    hub.until_parked(1)
     hub.start_for("carol")  # who has none
     assert hub.is_claimed("carol")
     credential_brokers.start_again(hub.agents, release=hub.release)

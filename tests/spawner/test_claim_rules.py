@@ -23,6 +23,7 @@ from spawner.claim_rules import (
     claim_patch,
     in_the_way,
     may_be_claimed,
+    nodes_to_ask,
     seen,
     why_normal,
 )
@@ -95,6 +96,13 @@ def test_one_of_the_oldest_few_is_drawn(draw: int) -> None:
     found = choose(pods, MAKE, tried={"uid-9"}, draw=draw)
     assert found is not None
     assert found.uid in {f"uid-{8 - place}" for place in range(OLDEST_FEW)}
+
+
+def test_a_start_asks_at_few_nodes_those_of_the_oldest_first_and_each_once() -> None:
+    pods = [replace(parked(number), node=f"node-{number // 2}") for number in range(1, 20)]
+    assert nodes_to_ask(pods, MAKE, tried={"uid-19"}) == ("node-9", "node-8", "node-7", "node-6")
+    assert nodes_to_ask(pods[:2], MAKE, tried={"uid-1"}) == ("node-1",)
+    assert nodes_to_ask([parked(made_of="something else")], MAKE, tried=()) == ()
 
 
 def test_the_patch_holds_only_for_the_pod_as_it_was_seen_and_makes_it_a_workspace_at_once() -> None:

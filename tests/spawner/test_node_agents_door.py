@@ -15,13 +15,26 @@ import pytest
 from aiohttp import web
 
 from deploy.local.ports import free_port
-from spawner import node_agents
+from spawner import knock, nearby, node_agents
 from spawner.claim_rules import Answer
-from spawner.identity import AGENT_HOST, ORDERS_PATH, Delivered, Refusal, Why
+from spawner.identity import (
+    AGENT_HOST,
+    KNOCK_PATH,
+    ORDERS_PATH,
+    WITH_BROKER,
+    CredentialSecret,
+    Delivered,
+    GivenCredentials,
+    Refusal,
+    Why,
+)
+from spawner.knock import KNOCK_SECONDS
+from spawner.knock_rules import Knocked
 from spawner.node_agents import AgentsDoor
 from spawner.pod_facts import PodFacts
 from tests.authorities import Authority
 from tests.hub.node_agent.samples import order
+from tests.lost_packets import lost_packets
 
 ORDER = order()
 NODE = "node-1"
@@ -49,10 +62,11 @@ async def door_to(
     name: str = AGENT_HOST,
     is_ours: bool = True,
     handshake: Callable[..., None] | None = None,
+    knock: Callable[..., Any] | None = None,
 ) -> AsyncIterator[AgentsDoor]:
     """`answer`: None where nobody listens. `name`: in its certificate, which is of our authority or another one.
 
-    `handshake`: what it does in each.
+    `handshake`: what it does in each. `knock`: what it answers to one, where it knows of them.
     """
     authority = Authority(folder)
     certificate = (authority if is_ours else Authority(folder / "theirs")).certificate(name)
@@ -64,6 +78,8 @@ async def door_to(
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     if answer is not None:
         app.router.add_route("*", ORDERS_PATH, answer)
+    if knock is not None:
+        app.router.add_get(KNOCK_PATH, knock)
     await runner.setup()
     if answer is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -227,23 +243,89 @@ async def test_an_order_goes_over_the_connection_that_a_greeting_opened(
     assert met[0][1] == met[1][1]
 
 
-@pytest.mark.parametrize("is_heard", [True, False])
-async def test_one_that_was_heard_of_lately_is_given_time_for_its_handshake(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_heard: bool
-) -> None:
+def busy(*_: Any) -> None:
+    """A handshake that takes longer than a knock may."""
+    time.sleep(2 * KNOCK_SECONDS)
+
+
+async def test_an_order_has_time_for_its_handshake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text=Delivered(order=ORDER.id).model_dump_json())
 
-    def busy(*_: Any) -> None:
-        time.sleep(2 * node_agents.CONNECT_SECONDS)
-
-    monkeypatch.setattr(node_agents, "BUSY_SECONDS", 30.0)
+    monkeypatch.setattr(node_agents, "CONNECT_SECONDS", 30.0)
     monkeypatch.setattr(node_agents, "ORDER_SECONDS", 30.0)
     async with door_to(tmp_path, monkeypatch, answer, handshake=busy) as door:
-        if is_heard:
-            door._heard[door._address(NODE)] = time.monotonic()
-        given = await door.give(ORDER, NODE)
-    assert given.answer is (Answer.DELIVERED if is_heard else Answer.UNREACHED)
+        assert (await door.give(ORDER, NODE)).answer is Answer.DELIVERED
+
+
+# A knock, before there is an order
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that comes is waited for, on a machine that is busy, too."""
+    monkeypatch.setattr(knock, "KNOCK_SECONDS", 10.0)
+
+
+async def knocked(door: AgentsDoor, node: str = NODE, *, with_broker: bool = False) -> Knocked:
+    async with asyncio.timeout(30):
+        return await door.knock(node, with_broker=with_broker)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("with_broker", [False, True])
+async def test_an_agent_that_answers_a_knock_is_there_and_one_of_the_release_before_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_broker: bool
+) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append((request.headers["Authorization"], WITH_BROKER in request.query))
+        return web.Response(status=204)
+
+    async with door_to(tmp_path, monkeypatch, saying(500), knock=answer) as door:
+        assert await knocked(door, with_broker=with_broker) is Knocked.THERE
+        assert await knocked(door, "node-7") is Knocked.AWAY
+    assert asked == [("Bearer of the hub", with_broker)]
+    async with door_to(tmp_path, monkeypatch, saying(500)) as older:
+        assert await knocked(older, with_broker=with_broker) is Knocked.THERE
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(("status", "expected"), [(502, Knocked.NO_BROKER), (403, Knocked.AWAY), (503, Knocked.AWAY)])
+async def test_an_agent_that_could_carry_out_nothing_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, expected: Knocked
+) -> None:
+    async with door_to(tmp_path, monkeypatch, saying(204), knock=saying(status)) as door:
+        assert await knocked(door, with_broker=True) is expected
+
+
+@pytest.mark.usefixtures("patient")
+async def test_one_that_poses_as_an_agent_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with door_to(tmp_path, monkeypatch, saying(204), is_ours=False) as door:
+        assert await knocked(door) is Knocked.AWAY
+
+
+async def test_an_agent_whose_packets_get_lost_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with door_to(tmp_path, monkeypatch, None) as door:
+        with lost_packets() as port:
+            monkeypatch.setattr(node_agents, "AGENT_PORT", port)
+            assert await knocked(door) is Knocked.AWAY
+
+
+@pytest.mark.usefixtures("patient")
+async def test_whoever_carried_out_an_order_is_there_without_a_knock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered = saying(200, Delivered(order=ORDER.id).model_dump_json())
+    monkeypatch.setattr(nearby, "FRESH_SECONDS", 3600.0)
+    with_credentials = order(credentials=GivenCredentials(secrets=(CredentialSecret(name="s", env=("A",)),)))
+    async with door_to(tmp_path, monkeypatch, delivered, knock=saying(503)) as door:
+        await door.give(ORDER, NODE)
+        assert await knocked(door) is Knocked.THERE
+        assert await knocked(door, with_broker=True) is Knocked.AWAY
+        await door.give(with_credentials, NODE)
+        assert await knocked(door, with_broker=True) is Knocked.THERE
 
 
 async def test_a_greeting_that_nobody_takes_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

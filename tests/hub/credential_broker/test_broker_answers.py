@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,16 @@ import pytest
 from hub.credential_broker.actions import Broker
 from hub.credential_broker.question import BROKER_HOST, CREDENTIALS_PATH, Held
 from hub.credential_broker.settings import settings_in
+from hub.node_agent import broker
 from hub.node_agent.broker import NO_BROKER, BrokerDoor, NoCredentials
+from spawner import nearby
 from spawner.identity import USER_LABEL
 from studiolo.errors import StudioloError
 from tests.authorities import Authority
 from tests.hub.credential_broker.conftest import Brokers, listening
 from tests.hub.credential_broker.samples import GIT, HF, TEAM, question, secret
 from tests.hub.node_agent.samples import POD
+from tests.lost_packets import lost_packets
 
 ALL = {
     HF.name: {"HF_TOKEN": b"canary-hf"},
@@ -155,6 +160,33 @@ async def test_a_broker_that_is_away_is_told_at_once_and_one_that_came_back_is_a
     with pytest.raises(NoCredentials):
         await NO_BROKER.held(namespace="lab", pod="warm-1", pod_uid=POD)
     await NO_BROKER.close()
+
+
+async def test_a_knock_is_answered_and_one_who_answered_lately_is_not_asked(
+    brokers: Brokers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "KNOCK_SECONDS", 10.0)
+    monkeypatch.setattr(nearby, "FRESH_SECONDS", 3600.0)
+    door = brokers.door()
+    await door.knock()
+    await brokers.end()
+    await door.knock()
+    await door.close()
+    later = brokers.door()
+    with pytest.raises(NoCredentials, match="does not answer"):
+        await later.knock()
+    await later.close()
+    with pytest.raises(NoCredentials, match="told of no"):
+        await NO_BROKER.knock()
+
+
+async def test_a_broker_whose_packets_get_lost_answers_no_knock(brokers: Brokers) -> None:
+    with lost_packets() as port:
+        door = replace(brokers, url=f"https://127.0.0.1:{port}").door()
+        async with asyncio.timeout(30):
+            with pytest.raises(NoCredentials, match="does not answer a knock"):
+                await door.knock()
+        await door.close()
 
 
 async def test_no_value_is_ever_logged(brokers: Brokers, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,11 +15,23 @@ import pytest
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
+from hub.node_agent.broker import NoCredentials
 from hub.node_agent.callers import KEPT_SECONDS, PATH, REFUSAL_KEPT_SECONDS, Callers
 from hub.node_agent.routes import make_app
 from hub.node_agent.serving import tls_context
 from hub.node_agent.settings import AgentSettings, settings_in
-from spawner.identity import AGENT_AUDIENCE, AGENT_HOST, MOST_BYTES, ORDERS_PATH, Delivered, Order, Refusal, Why
+from spawner.identity import (
+    AGENT_AUDIENCE,
+    AGENT_HOST,
+    KNOCK_PATH,
+    MOST_BYTES,
+    ORDERS_PATH,
+    WITH_BROKER,
+    Delivered,
+    Order,
+    Refusal,
+    Why,
+)
 from spawner.kube import KubeAway
 from studiolo.errors import StudioloError
 from tests.authorities import Authority
@@ -63,6 +75,11 @@ class Node:
     pods: Any = None
     answer: Delivered | Refusal = field(default_factory=lambda: Delivered(order="a" * 32))
     bug: Exception | None = None
+    has_broker: bool = True
+
+    async def knock(self) -> None:
+        if not self.has_broker:
+            raise NoCredentials("the credential broker does not answer a knock")
 
     async def carry_out(self, given: Order) -> Delivered | Refusal:
         self.orders.append(given)
@@ -90,7 +107,7 @@ async def agent(tmp_path: Path, node: Node, reviews: Reviews) -> AsyncIterator[h
     settings = AgentSettings(
         node="node-1", namespace="lab", account=HUB, pods=tmp_path, homes=tmp_path, certificate=tmp_path
     )
-    app = make_app(node, node, Callers(reviews, account=HUB))  # type: ignore[arg-type]
+    app = make_app(node, node, Callers(reviews, account=HUB), node)  # type: ignore[arg-type]
     server = HTTPServer(app, ssl_options=tls_context(settings), max_body_size=MOST_BYTES)
     socket, port = bind_unused_port()
     server.add_socket(socket)
@@ -223,6 +240,25 @@ async def test_whoever_may_give_orders_may_greet_and_nobody_else(agent: httpx.As
     assert (await agent.get(ORDERS_PATH, headers=shown("forged"))).status_code == 403
     assert (await agent.get(ORDERS_PATH)).status_code == 403
     assert node.orders == []
+
+
+async def test_a_knock_says_whether_an_order_could_be_carried_out(agent: httpx.AsyncClient, node: Node) -> None:
+    async def status(token: str = "of the hub", **query: str) -> int:
+        return (await agent.get(KNOCK_PATH, headers=shown(token), params=query)).status_code
+
+    assert await status() == 503  # before the pods of the node are known
+    node.pods = {}
+    assert [await status(), await status(**{WITH_BROKER: ""})] == [204, 204]
+    node.has_broker = False
+    assert [await status(), await status(**{WITH_BROKER: ""})] == [204, 502]
+    assert await status("forged") == 403
+    assert node.orders == []
+
+
+async def test_a_knock_waits_for_no_review_of_a_token_that_is_known(reviews: Reviews, agent: httpx.AsyncClient) -> None:
+    await agent.get(ORDERS_PATH, headers=shown("of the hub"))
+    reviews.is_away = True
+    assert (await agent.get(KNOCK_PATH, headers=shown("of the hub"))).json()["message"].startswith("The pods")
 
 
 async def test_many_tokens_of_nobody_fill_no_memory() -> None:

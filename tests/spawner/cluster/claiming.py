@@ -14,6 +14,8 @@ from spawner.claim import Claimed, Claims, ClusterClaim, Wanted
 from spawner.claim_rules import Answer, Miss
 from spawner.identity import CLAIMED, SEAT_LABEL, USER_LABEL, HomeFolder, Identity, Order
 from spawner.installation import KIND_LABEL, RELEASE_LABEL, WORKSPACE
+from spawner.knock import settled
+from spawner.knock_rules import Knocked
 from spawner.kube import Kube
 from spawner.kube_feed import Pauses, Persistence
 from spawner.node_agents import Given
@@ -46,14 +48,22 @@ class FakeAgents:
     """Whether its disk shows a home's numbers as others."""
     orders: list[str] = field(default_factory=list)
     """Ids of all that were given."""
+    knocked: dict[str, asyncio.Future[Knocked]] = field(default_factory=dict)
+    """By node, in place of an agent that is there, what is said of it, whenever that is."""
+    knocks: list[tuple[str, bool]] = field(default_factory=list)
+    """At which nodes, and whether the broker was needed."""
     had: dict[str, str] = field(default_factory=dict)
     """By uid of a pod, whose identity it got: also where nobody was told so."""
 
     def is_on(self, node: str) -> bool:
         return node == "node1"
 
+    def knock(self, node: str, *, with_broker: bool) -> asyncio.Future[Knocked]:
+        self.knocks.append((node, with_broker))
+        return self.knocked.get(node) or settled(Knocked.THERE)
+
     async def give(self, order: Order, node: str) -> Given:
-        assert node == "node1"
+        assert node not in self.knocked
         await asyncio.sleep(0)
         self.orders.append(order.id)
         if not self.shows_others and order.home.uid != INSTALLATION.uid:
@@ -84,14 +94,15 @@ class Warmth:
     saved: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """By person: what was taken down, in its order."""
 
-    async def park(self, count: int, shape: Shape = SHAPE, **status: Any) -> None:
-        """So many pods wait, and the hub knows them."""
-        for number in range(count):
+    async def park(self, count: int, shape: Shape = SHAPE, *, node: str = "node1", **status: Any) -> None:
+        """So many pods more wait, and the hub knows them."""
+        there = len(self.claims.warm.pods())
+        for number in range(there, there + count):
             body = warm_pod(f"warm-{shape.hardware.name}-{number}", shape, INSTALLATION)
             body["metadata"]["uid"] = str(uuid.uuid4())
-            spec = {**body["spec"], "nodeName": "node1"}
+            spec = {**body["spec"], "nodeName": node}
             self.api.put_for_test("pods", {**body, "spec": spec, "status": {**PARKED, **status}})
-        await until(lambda: len(self.claims.warm.pods()) >= count)
+        await until(lambda: len(self.claims.warm.pods()) >= there + count)
 
     def wanted(self, user: str = "alice", uid: int = INSTALLATION.uid) -> Wanted:
         labels = {**INSTALLATION.labels, USER_LABEL: user}

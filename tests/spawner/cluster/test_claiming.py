@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from spawner.claim import Claimed, Claims
-from spawner.claim_rules import Answer, Miss
-from spawner.identity import ORDER_ANNOTATION, USER_LABEL
+from spawner.claim_misses import why_none
+from spawner.claim_rules import OLDEST_FEW, Answer, Miss
+from spawner.identity import ORDER_ANNOTATION, USER_LABEL, CredentialSecret, GivenCredentials
+from spawner.knock import settled
+from spawner.knock_rules import Knocked
 from spawner.kube import Kube, KubeAway
 from tests.spawner.cluster.claiming import FakeAgents, Warmth, until, warmth_of
 from tests.spawner.cluster.conftest import PATIENCE_SECONDS, Cluster
@@ -98,8 +103,85 @@ async def test_two_hubs_that_know_nothing_of_each_other_claim_no_pod_twice(warmt
         assert len(warmth.owners()) == 1
 
 
+MISSED = {
+    "agent": (Knocked.AWAY, Miss.AGENT),
+    "broker": (Knocked.NO_BROKER, Miss.CREDENTIALS),
+}
+
+
+@pytest.mark.parametrize(("knocked", "miss"), MISSED.values(), ids=MISSED)
+async def test_where_nobody_answers_a_knock_no_pod_is_touched(
+    warmth: Warmth, caplog: pytest.LogCaptureFixture, knocked: Knocked, miss: Miss
+) -> None:
+    caplog.set_level(logging.INFO)
+    await warmth.park(2)
+    before = warmth.api.objects_for_test("pods")
+    warmth.agents.knocked["node1"] = settled(knocked)
+    assert await warmth.run() is miss
+    assert warmth.api.objects_for_test("pods") == before
+    assert (warmth.saved, warmth.agents.orders, warmth.claims.aimed) == ({}, [], set())
+    assert why_none(miss) in caplog.messages
+    assert "node1" in caplog.text
+    assert "alice" not in caplog.text
+
+
+async def test_a_pod_of_a_node_whose_agent_answers_is_claimed_while_another_s_is_silent(warmth: Warmth) -> None:
+    await warmth.park(2, node="node2")
+    await warmth.park(1)
+    silent: asyncio.Future[Knocked] = asyncio.get_running_loop().create_future()
+    warmth.agents.knocked["node2"] = silent
+    assert isinstance(await warmth.run(), Claimed)
+    assert not silent.done()
+    assert warmth.owners() == {"warm-small-2": "alice"}
+    silent.set_result(Knocked.AWAY)
+    assert await warmth.run("bob") is Miss.AGENT
+    assert len(warmth.names()) == 3
+
+
+async def test_many_starts_that_wait_for_the_same_knocks_get_all_pods_of_all_nodes(warmth: Warmth) -> None:
+    nodes = [f"node{number}" for number in range(2, 8)]
+    waits = {node: asyncio.get_running_loop().create_future() for node in nodes}
+    for node in nodes:
+        await warmth.park(1, node=node)
+    # Each asks at the same few nodes, and all of them go on at once.
+    warmth.agents.knocked = dict(waits)
+    people = [asyncio.create_task(warmth.run(f"person-{number}")) for number in range(8)]
+    await until(lambda: len(warmth.agents.knocks) == 8 * OLDEST_FEW)
+    warmth.agents.knocked = {}
+    for one in waits.values():
+        one.set_result(Knocked.THERE)
+    outcomes = Counter(type(one).__name__ for one in await asyncio.gather(*people))
+    assert outcomes == {"Claimed": 6, "Miss": 2}
+    assert len(warmth.owners()) == 6
+
+
+async def test_one_whose_pods_others_took_while_it_knocked_for_too_long_goes_the_normal_way(warmth: Warmth) -> None:
+    await warmth.park(1)
+    await warmth.park(1, node="node2")
+    waits: dict[str, asyncio.Future[Knocked]] = {"node1": asyncio.get_running_loop().create_future()}
+    warmth.agents.knocked = {**waits, "node2": settled(Knocked.AWAY)}
+    warmth.claims.claim_seconds = -1.0
+    claiming = asyncio.create_task(warmth.run())
+    await until(lambda: warmth.agents.knocks)
+    warmth.claims.aimed |= {pod.uid for pod in warmth.claims.warm.pods() if pod.node == "node1"}
+    waits["node1"].set_result(Knocked.THERE)
+    assert await claiming is Miss.LATE
+    assert len(warmth.names()) == 2
+
+
+async def test_the_broker_is_asked_for_only_where_there_are_credentials(warmth: Warmth) -> None:
+    await warmth.park(2)
+    await warmth.run()
+    claim = warmth.claim("bob")
+    given = GivenCredentials(secrets=(CredentialSecret(name="s", env=("A",)),))
+    await replace(claim, wanted=replace(claim.wanted, credentials=given)).run()
+    assert warmth.agents.knocks == [("node1", False), ("node1", True)]
+
+
 @pytest.mark.parametrize("answer", [Answer.UNREACHED, Answer.REFUSED])
-async def test_an_agent_that_is_away_costs_the_pod_and_no_waiting(warmth: Warmth, answer: Answer) -> None:
+async def test_an_agent_that_vanishes_after_the_knock_costs_the_pod_and_no_waiting(
+    warmth: Warmth, answer: Answer
+) -> None:
     await warmth.park(2)
     warmth.agents.answers = [answer]
     assert await warmth.run() is Miss.AGENT

@@ -70,6 +70,9 @@ class DyingHub:
     async def merge(self, path: str, body: Any, **more: Any) -> Any:
         return await self._do("patch", lambda: self._kube.merge(path, body, **more))
 
+    def knock(self, node: str, *, with_broker: bool) -> Any:
+        return self._agents.knock(node, with_broker=with_broker)
+
     async def give(self, order: Any, node: str) -> Any:
         return await self._do("order", lambda: self._agents.give(order, node))
 
