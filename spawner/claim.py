@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from spawner.claim_aim import Aim, Aiming
 from spawner.claim_misses import why_none
 from spawner.claim_rules import (
     Answer,
@@ -21,16 +22,12 @@ from spawner.claim_rules import (
     Miss,
     Step,
     after,
-    choose,
     claim_patch,
-    may_be_claimed,
     nodes_to_ask,
-    says_to_fit,
     seen,
 )
 from spawner.cluster_pods import delete_pod, pod_url, pods_path
 from spawner.identity import USER_LABEL, GivenCredentials, HomeFolder, Order, TeamFolder
-from spawner.knock import Knock
 from spawner.kube import KubeAway, KubeConflict, KubeError, KubeNotFound, KubeRefused
 from spawner.probe import wait_for_answer
 
@@ -125,26 +122,6 @@ class Wanted:
         )
 
 
-@dataclass(slots=True, kw_only=True)
-class Aim:
-    """The pod that is aimed at, as it was seen last, and its order."""
-
-    pod: PodFacts
-    order: Order
-    left_out: tuple[str, ...] = ()
-    seconds: dict[Do, float] = field(default_factory=dict)
-    """What each step with it took."""
-    agent_ms: tuple[float, float, float] = (0, 0, 0)
-    """See `Given`."""
-
-    def __str__(self) -> str:
-        """Where the time went, for the log."""
-        patch, order, answer = (1000 * self.seconds.get(step, 0) for step in (Do.AIM, Do.ORDER, Do.PROBE))
-        verified, mounted, delivered = self.agent_ms
-        agent = f"verified {verified:.1f} ms, mounted {mounted:.1f} ms, delivered {delivered:.1f} ms"
-        return f"patch {patch:.1f} ms, order {order:.1f} ms ({agent}), answer {answer:.1f} ms"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """The workspace."""
@@ -172,12 +149,6 @@ class ClusterClaim:
     """Whether anything new should begin on a node, by its name: a pod on one that is emptied waits for nobody."""
     ended: Callable[[Miss | None, float | None], None] = lambda *_: None
     """Counts claims by how they ended (None: well), with the seconds until then."""
-    _tried: set[str] = field(default_factory=set)
-    _knock: Knock = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Knocks at nothing yet."""
-        self._knock = Knock(self.claims.agents, with_broker=bool(self.wanted.credentials.secrets))
 
     async def run(self) -> Claimed | Miss:
         """The workspace, or why there is none: then no pod has its identity. Cancelled, none is left either."""
@@ -190,6 +161,7 @@ class ClusterClaim:
         return found
 
     async def _run(self) -> Claimed | Miss:
+        aiming = Aiming(claims=self.claims, wanted=self.wanted, takes_new=self.takes_new, save=self.save, log=self.log)
         aim: Aim | None = None
         clock = asyncio.get_running_loop().time
         began = clock()
@@ -205,16 +177,16 @@ class ClusterClaim:
             while step.do is not Do.SERVE:
                 miss = step.miss
                 if step.do is Do.AIM:
-                    aim, miss = await self._next(until=began + self.claims.claim_seconds)
+                    aim, miss = await aiming.next(until=began + self.claims.claim_seconds)
                 if aim is None or miss is not None:
-                    if self._tried:
+                    if aiming.tried:
                         self.save("", "")
-                    return miss or self._none()
+                    return miss or aiming.none()
                 doing, since = step.do, clock()
                 answer = await acts[doing](aim)
                 aim.seconds[doing] = clock() - since
                 is_late = clock() - began > self.claims.claim_seconds
-                step = after(answer, tries=len(self._tried), is_late=is_late)
+                step = after(answer, tries=len(aiming.tried), is_late=is_late)
                 if step.waits:
                     await self._end_wholly(aim)
                 elif step.ends:
@@ -225,58 +197,11 @@ class ClusterClaim:
                 await self._end(aim)
             raise
         finally:
-            self.claims.aimed -= self._tried
+            self.claims.aimed -= aiming.tried
         if aim is None:
-            return self._none()
+            return aiming.none()
         self.log.info("The warm pod %s is claimed: %s", aim.pod.name, aim)
         return Claimed(url=pod_url(aim.pod), left_out=aim.left_out)
-
-    async def _next(self, *, until: float) -> tuple[Aim | None, Miss | None]:
-        """The pod to aim at next, on a node whose agent has answered; or why there is none.
-
-        `until`: after this others may have what they were faster at.
-        """
-        clock = asyncio.get_running_loop().time
-        while nodes := nodes_to_ask(self._pods(), self.wanted.make, tried=self._busy):
-            reached = await self._knock.reached(nodes)
-            if isinstance(reached, Miss):
-                self.log.info("Nobody answers a knock in time, or no broker where one is needed: nodes %s", nodes)
-                return None, reached
-            there = [pod for pod in self._pods() if pod.node in reached]
-            pod = choose(there, self.wanted.make, tried=self._busy, draw=secrets.randbelow(1 << 16))
-            if pod is not None:
-                return self._aim_at(pod), None
-            if clock() > until:
-                return None, Miss.LATE
-        return None, Miss.LOST if self._tried else self._none()
-
-    def _aim_at(self, pod: PodFacts) -> Aim:
-        self._tried.add(pod.uid)
-        self.claims.aimed.add(pod.uid)
-        aim = Aim(pod=pod, order=self.wanted.order(pod))
-        self.save(pod.name, aim.order.id)
-        return aim
-
-    @property
-    def _busy(self) -> set[str]:
-        return self._tried | self.claims.aimed
-
-    def _pods(self) -> list[PodFacts]:
-        """Those that this person could work in."""
-        return [pod for pod in self.claims.warm.pods() if self.takes_new(pod.node) and not self._is_plain(pod.node)]
-
-    def _is_plain(self, node: str) -> bool:
-        """Whether nothing there can be this person's."""
-        now = asyncio.get_running_loop().time()
-        return not self.claims.shows_homes_of(node, is_renumbered=self.wanted.is_renumbered, now=now)
-
-    def _none(self) -> Miss:
-        """Why there is nothing to aim at."""
-        pods, make = self.claims.warm.pods(), self.wanted.make
-        if foreign := [pod.name for pod in pods if says_to_fit(pod, make) and not may_be_claimed(pod, make)]:
-            self.log.warning("Not claimed, because nobody should have made them so: the warm pods %s", foreign)
-            return Miss.FOREIGN
-        return Miss.OTHER_USER if any(self._is_plain(pod.node) for pod in pods) else Miss.NO_POD
 
     async def _patch(self, aim: Aim) -> Answer:
         metadata = self.wanted.manifest["metadata"]
