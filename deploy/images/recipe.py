@@ -107,7 +107,11 @@ def recipes(checkout: Path) -> tuple[Recipe, ...]:
         Recipe(
             name="proxy",
             containerfile=images / "proxy" / "Containerfile",
-            files=(*tools, ("package-lock.json", npm_lock)),
+            files=(
+                *tools,
+                ("package-lock.json", npm_lock),
+                *((name, images / "proxy" / name) for name in ("hub_away.mjs", "503.html")),
+            ),
             ingredients=("node_modules",),
             locks=(npm_lock,),
             parent="debian",

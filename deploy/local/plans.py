@@ -26,6 +26,9 @@ NAMES = (PROXY, HUB, SERVICES)
 NOT_FOR_US = ("PYTHON", "JUPYTER", "JPY_", "CONFIGPROXY_", "STUDIOLO_")
 """Variables that would set up *our* Python or JupyterHub when Studiolo is started from somebody's notebook terminal."""
 
+HUB_AWAY = "images/proxy/hub_away.mjs"
+"""What the proxy says while the hub is away, loaded before its program."""
+
 PROXY_SCRIPT = "node_modules/configurable-http-proxy/bin/configurable-http-proxy"
 
 
@@ -77,7 +80,7 @@ def _plan_proxy(settings: Settings, keys: Keys, base: Mapping[str, str]) -> Proc
     return ProcessPlan(
         name=PROXY,
         argv=(
-            *(node, str(script)),
+            *(node, "--import", (CHECKOUT / HUB_AWAY).as_uri(), str(script)),
             *("--ip", settings.proxy.host),
             *("--port", str(settings.proxy.port)),
             *("--api-ip", str(api.hostname)),

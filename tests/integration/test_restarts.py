@@ -50,3 +50,32 @@ def test_the_page_of_a_named_workspace_is_there_after_the_hub_was_killed(running
     assert "Waits" in page.text
     with running_hub.api(token) as api:
         api.request("DELETE", f"users/{ADMIN}/servers/waits", json={"remove": True})
+
+
+def test_while_the_hub_is_away_the_proxy_shows_people_a_page_that_asks_again_and_programs_a_bare_answer(
+    running_hub: ThrowawayHub,
+) -> None:
+    visit = {"Accept": "text/html,application/xhtml+xml"}
+    with httpx.Client(base_url=running_hub.base_url, trust_env=False) as client:
+        running_hub.kill(HUB)
+        page = client.get("/hub/home", headers=visit)
+        others = [
+            client.post("/hub/spawn", headers=visit),
+            client.get("/hub/api/user", headers={"Accept": "application/json"}),
+            client.get("/hub/api/user"),
+        ]
+        running_hub.start(HUB)
+        # A live hub has pages of its own, with what it knows of the workspace.
+        route = f"{running_hub.settings.proxy.api_url}/api/routes/goes-nowhere"
+        token = {"Authorization": f"token {running_hub.keys.proxy_token}"}
+        httpx.post(route, headers=token, json={"target": "http://127.0.0.1:1"}, trust_env=False).raise_for_status()
+        hub_s_own = client.get("/goes-nowhere", headers=visit)
+        httpx.delete(route, headers=token, trust_env=False).raise_for_status()
+    assert page.status_code == 503
+    assert "Studiolo is being restarted; this page asks again by itself." in page.text
+    assert '<meta http-equiv="refresh" content="3">' in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    assert [(each.status_code, each.text) for each in others] == [(503, "Service Unavailable")] * len(others)
+    assert hub_s_own.status_code == 503
+    assert "studiolo.css" in hub_s_own.text
+    assert "being restarted" not in hub_s_own.text

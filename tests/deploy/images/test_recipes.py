@@ -55,6 +55,7 @@ CHANGES = [
     ("images/runtime/run.py", {"hub"}),
     ("requirements.lock", {"hub"}),
     ("package-lock.json", {"proxy"}),
+    ("images/proxy/hub_away.mjs", {"proxy"}),
     ("images/README.md", set()),
     ("images/python/requirements.in", set()),
 ]
