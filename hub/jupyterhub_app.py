@@ -39,6 +39,7 @@ from hub.settings import settings_of_this_process
 from hub.starts.history import StartHistory
 from hub.wiring import hub_database_watch, lease_thread, services_client
 from hub.workspace_rows import active_rows
+from hub.workspaces import server_api
 from spawner.chosen_workspace import ChosenWorkspace
 from studiolo.errors import StudioloError
 
@@ -145,7 +146,7 @@ class StudioloHub(JupyterHub):  # type: ignore[misc]  # JupyterHub has no types
     def init_handlers(self) -> None:
         """Our pages come first: where both have an address, ours answers. Faults of all have a reference."""
         super().init_handlers()
-        domains = (pages, capacity_routes, idle_routes, hub_steps, team_handlers, renames)
+        domains = (pages, capacity_routes, idle_routes, hub_steps, team_handlers, renames, server_api)
         ours = [*(handler for domain in domains for handler in domain.handlers()), *HEALTH]
         self.handlers[:0] = self.add_url_prefix(self.hub_prefix, ours)
         self.handlers[:] = with_references(guard_all(self.handlers))

@@ -109,6 +109,10 @@ class Person:
         with contextlib.suppress(httpx.HTTPError):
             await asyncio.to_thread(self._ask, "POST", name)
 
+    async def stop(self, name: str) -> int:
+        """The answer to asking for its end."""
+        return (await asyncio.to_thread(self._ask, "DELETE", name)).status_code
+
     async def sees(self, what: str, *names: str) -> bool:
         """Whether these workspaces are `ready` or `pending`."""
         found = [await asyncio.to_thread(self._ask, "GET", name) for name in names]
@@ -150,13 +154,14 @@ async def test_starts_that_are_under_way_when_the_hub_is_told_to_end_become_read
         api.change_for_test("pods", pod_name(ADMIN, name), {"spec": {"nodeName": "node1"}, "status": status})
 
     async def are_made() -> bool:
-        return len(api.objects_for_test("secrets")) == len(("early", "late"))
+        return len(api.objects_for_test("secrets")) == len(names)
 
     async def jupyterhub_looks() -> bool:
         return len(servers.asked) > 1
 
-    starting = [asyncio.create_task(person.start(name)) for name in ("early", "late")]
-    await _until(are_made, "both pods have their Secrets")
+    names = ("early", "late", "unwanted")
+    starting = [asyncio.create_task(person.start(name)) for name in names]
+    await _until(are_made, "all pods have their Secrets")
     kubelet_runs("late")
     await _until(jupyterhub_looks, "JupyterHub looks at the server that answered us")
     before = _uids(api)
@@ -170,7 +175,12 @@ async def test_starts_that_are_under_way_when_the_hub_is_told_to_end_become_read
 
     servers.may_answer.set()
     await asyncio.to_thread(hub.start, HUB)
-    assert await person.sees("pending", "early")
+    assert await person.sees("pending", "early", "unwanted")
     kubelet_runs("early")
     await _until(lambda: person.sees("ready", "early", "late"), "both starts have come to their ends")
     assert _uids(api) == before
+
+    # And one that nobody wants any more is stopped, as any other.
+    assert await person.stop("unwanted") in {httpx.codes.NO_CONTENT, httpx.codes.ACCEPTED}
+    await _until(lambda: person.sees("stopped", "unwanted"), "it has stopped")
+    assert pod_name(ADMIN, "unwanted") not in api.objects_for_test("pods")
