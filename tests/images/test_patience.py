@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from workspace_server.activity import body, keep_reporting, latest_activity
+from workspace_server.startup import Startup, once_settled
 from workspace_server.waiting import first_answer
 
 SEEN = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
@@ -31,6 +32,22 @@ async def test_f5_a_server_waits_for_the_hub_for_as_long_as_it_takes_and_asks_ev
     pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
     assert pauses[0] < 2
     assert 24 <= min(pauses[10:]) <= max(pauses) <= 36
+
+
+@pytest.mark.looptime
+async def test_a_server_talks_to_the_hub_when_the_starts_of_the_same_moment_are_over() -> None:
+    class Settled(Startup):
+        async def settled(self) -> None:
+            pass
+
+    talked: list[float] = []
+
+    async def talk(_: object) -> None:
+        talked.append(asyncio.get_running_loop().time())
+
+    begun = asyncio.get_running_loop().time()
+    await once_settled(Settled(), talk)(object())
+    assert talked[0] - begun >= 2
 
 
 @pytest.mark.parametrize(
