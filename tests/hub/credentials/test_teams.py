@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from alembic import command
+from jupyterhub import orm
 from sqlalchemy import text
 
 from hub.credentials import store
@@ -19,6 +21,7 @@ from hub.credentials.errors import CredentialRefused
 from hub.credentials.keeping import SealedVault
 from hub.credentials.source import ServicesCredentials
 from hub.database import Database, alembic_config
+from hub.jupyterhub_app import StudioloHub
 from hub.keys import Keys
 from hub.settings import Settings
 from spawner.credential_choice import choose_credentials
@@ -225,3 +228,15 @@ async def test_only_the_hub_forgets_a_team_and_names_people_s_teams(services: ht
         ("GET", "api/credentials/mara/mounts?team=vision"),
     ):
         assert (await services.request(method, path, headers=lena)).status_code == 403
+
+
+def test_the_hub_knows_the_teams_of_each_and_of_nobody_else() -> None:
+    factory = orm.new_session_factory("sqlite:///:memory:")
+    with factory() as session:
+        alice, bob = orm.User(name="alice"), orm.User(name="bob")
+        session.add_all([bob, orm.Group(name="vision", users=[alice]), orm.Group(name="audio", users=[alice])])
+        session.commit()
+        hub: Any = SimpleNamespace(db=session)
+        assert StudioloHub._teams_of(hub, "alice") == ("audio", "vision")
+        assert StudioloHub._teams_of(hub, "bob") == StudioloHub._teams_of(hub, "nobody") == ()
+    factory.kw["bind"].dispose()
