@@ -7,6 +7,7 @@ where that has files of credentials. Nothing of a person is in it: no name, no t
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
@@ -57,13 +58,19 @@ KERNEL_FROM_BYTES: Final = 512 << 20
 PARK_SECONDS: Final = 300
 """For a server to park. One that does not is ended, and another made."""
 
+MOST_SHAPES: Final = 256
+"""Of which is remembered what their pods are made from: each start and each forecast asks, and it is the same each time
+as long as catalog and settings are."""
 
+
+@functools.lru_cache(MOST_SHAPES)
 def template(shape: Shape, installation: Installation) -> str:
     """What a warm pod for this shape is made from, in one word."""
     text = json.dumps([_spec(shape, installation), installation.release], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+@functools.lru_cache(MOST_SHAPES)
 def make(shape: Shape, installation: Installation) -> Make:
     """How a pod for this shape has to be made."""
     return Make(template=template(shape, installation), of=made_of(_spec(shape, installation)))
