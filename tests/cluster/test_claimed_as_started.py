@@ -74,15 +74,26 @@ def both(hub: ClaimingHub) -> tuple[Told, Told]:
     os.chown(home / ".jupyter", JOVYAN, JOVYAN)
     # Little to ask for, on a node with others; and two cores, without which a kernel takes long to come there.
     hub.change_hardware(lambda entries: entries["small"].update(cpu={"request": "10m", "limit": 2}))
-    hub.start_for("alice")
+    start(hub)
     assert not hub.is_claimed("alice")
     started = everything(hub)
     hub.stop_for("alice")
     hub.want_pods(1)
     hub.until_parked(1)
-    hub.start_for("alice")
+    start(hub)
     assert hub.is_claimed("alice"), hub.log("hub")[-4000:]
     return started, everything(hub)
+
+
+def start(hub: ClaimingHub) -> None:
+    """Until the server has had its first words with the hub, too: they load and open something."""
+
+    def talks() -> int:
+        return hub.log("hub").count("/users/alice/activity 200 ")
+
+    before = talks()
+    hub.start_for("alice")
+    hub.until(lambda: talks() > before, what="the server has talked to the hub")
 
 
 def token_of(hub: ClaimingHub) -> str:
