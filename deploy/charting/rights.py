@@ -243,6 +243,15 @@ RIGHTS: Final = (
         only_with=Feature.CLAIMS,
     ),
     Right(
+        account=Account.BROKER,
+        place=Place.CLUSTER,
+        api_group="authentication.k8s.io",
+        resources=("tokenreviews",),
+        verbs=("create",),
+        why="Which node's agent asks: it is told of pods of its own node alone.",
+        only_with=Feature.CLAIMS,
+    ),
+    Right(
         place=Place.CLUSTER,
         resources=("nodes",),
         verbs=("get", "list", "watch"),

@@ -12,6 +12,7 @@ from hub.credential_broker.rules import is_theirs, meant_for
 from spawner.kube import KubeAway, KubeNotFound
 
 if TYPE_CHECKING:
+    from hub.credential_broker.caller_rules import Caller
     from hub.credential_broker.question import Question
     from spawner.kube import Json
 
@@ -38,20 +39,20 @@ class Broker:
         self._release = release
         self._asking = asyncio.Semaphore(AT_ONCE)
 
-    async def answer(self, question: Question) -> Held | Denied:
+    async def answer(self, question: Question, caller: Caller) -> Held | Denied:
         """What that pod gets. Raises KubeError where the API server does not say."""
         if question.namespace != self._namespace:
-            return self._denied(question, Denial.UNKNOWN_POD)
+            return self._denied(question, caller, Denial.UNKNOWN_POD)
         raw = await self._find("pods", question.pod)
         if raw is None:
-            return self._denied(question, Denial.UNKNOWN_POD)
-        meant = meant_for(question, raw, namespace=self._namespace, release=self._release)
+            return self._denied(question, caller, Denial.UNKNOWN_POD)
+        meant = meant_for(question, raw, node=caller.node, namespace=self._namespace, release=self._release)
         if isinstance(meant, Denial):
-            return self._denied(question, meant)
+            return self._denied(question, caller, meant)
         found = await asyncio.gather(*(self._find("secrets", name) for name in meant.secrets))
         held = {name: one for name, one in zip(meant.secrets, found, strict=True) if one is not None}
         if not all(is_theirs(one, meant, release=self._release) for one in held.values()):
-            return self._denied(question, Denial.NOT_THEIRS)
+            return self._denied(question, caller, Denial.NOT_THEIRS)
         return Held.model_validate({"secrets": {name: _data(one) for name, one in held.items()}})
 
     async def _find(self, kind: str, name: str) -> Json | None:
@@ -64,8 +65,8 @@ class Broker:
                     raise KubeAway("The answer is not of Kubernetes.", status=error.status) from None
                 return None
 
-    def _denied(self, question: Question, why: Denial) -> Denied:
-        log.warning("Nothing is given to a pod", why=why.value, pod=question.pod, node=question.node)
+    def _denied(self, question: Question, caller: Caller, why: Denial) -> Denied:
+        log.warning("Nothing is given to a pod", why=why.value, pod=question.pod, node=caller.node)
         return Denied(why=why)
 
 

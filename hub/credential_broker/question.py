@@ -16,6 +16,9 @@ BROKER_HOST: Final = "studiolo-credential-broker"
 
 CREDENTIALS_PATH: Final = "/credentials"
 
+BROKER_AUDIENCE: Final = "studiolo-credential-broker"
+"""Of the token that an agent shows with each question. One for the API server does not do, and the other way round."""
+
 HEALTH_PATH: Final = "/health"
 
 MOST_BYTES: Final = 4096
@@ -25,10 +28,11 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-.a-z0-9]{0,251}[a-
 
 
 class Question(Message):
-    """What does this pod get? All else is asked of the API server, and nothing is believed of whoever asks."""
+    """What does this pod get? All else is asked of the API server, and nothing is believed of whoever asks.
 
-    node: Name
-    """Of the agent that asks."""
+    On which node that is, says the token in the header: of the agent's own pod, for `BROKER_AUDIENCE`.
+    """
+
     namespace: Name
     pod: Name
     pod_uid: Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
@@ -46,11 +50,13 @@ class Denial(StrEnum):
 
     MALFORMED = "malformed"
     """It is no question, or what the pod's marks say cannot be read. A bug of ours."""
+    NOT_AN_AGENT = "not_an_agent"
+    """Who asks shows no token of an agent that runs on a node. Our log says which of that."""
     UNKNOWN_POD = "unknown_pod"
     NOT_CLAIMED = "not_claimed"
     """It is nobody's, another installation's, or was not claimed."""
     OTHER_NODE = "other_node"
-    """It does not run where whoever asks says to be."""
+    """It does not run where the agent that asks does."""
     ENDED = "ended"
     OTHER_PERSON = "other_person"
     """What the pod says of its person does not agree with itself."""

@@ -10,11 +10,14 @@ from pydantic import ValidationError
 from tornado import web
 
 from hub.credential_broker.question import CREDENTIALS_PATH, HEALTH_PATH, Denial, Denied, Question
+from hub.token_reviews import bearer
 from spawner.identity import AGENT_HOST
 from spawner.kube import KubeError
 
 if TYPE_CHECKING:
     from hub.credential_broker.actions import Broker
+    from hub.credential_broker.callers import Callers
+    from hub.credential_broker.question import Held
 
 log = logging.getLogger(__name__)
 
@@ -38,21 +41,20 @@ class ForAgents(web.RequestHandler):
 class CredentialsHandler(ForAgents):
     """`POST /credentials`: 200 and `Held`, else 400, 403 and `Denied`, or 503 where the API server is away."""
 
-    def initialize(self, broker: Broker) -> None:
+    def initialize(self, broker: Broker, callers: Callers) -> None:
         """What this process has."""
         self._broker = broker
+        self._callers = callers
 
     async def post(self) -> None:
         """What a pod gets."""
         try:
-            question = Question.model_validate_json(self.request.body)
+            answer = await self._answer()
         except ValidationError:
             self._deny(HTTPStatus.BAD_REQUEST, Denied(why=Denial.MALFORMED))
             return
-        try:
-            answer = await self._broker.answer(question)
         except KubeError as error:
-            log.warning("Kubernetes does not say what a pod gets: %s %d", error.code, error.status)
+            log.warning("Kubernetes does not say who asks, or what a pod gets: %s %d", error.code, error.status)
             raise web.HTTPError(503) from None
         if isinstance(answer, Denied):
             self._deny(HTTPStatus.FORBIDDEN, answer)
@@ -60,6 +62,13 @@ class CredentialsHandler(ForAgents):
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
         self.finish(answer.model_dump_json())
+
+    async def _answer(self) -> Held | Denied:
+        """Of whoever is no agent, not even the question is read. Raises ValidationError, KubeError."""
+        caller = await self._callers.caller(bearer(self.request.headers.get("Authorization", "")))
+        if caller is None:
+            return Denied(why=Denial.NOT_AN_AGENT)
+        return await self._broker.answer(Question.model_validate_json(self.request.body), caller)
 
     def _deny(self, status: HTTPStatus, denied: Denied) -> None:
         self.set_status(status)
@@ -84,10 +93,13 @@ class UnknownHandler(ForAgents):
         raise web.HTTPError(404)
 
 
-def make_app(broker: Broker) -> web.Application:
+def make_app(broker: Broker, callers: Callers) -> web.Application:
     """All routes."""
     return web.Application(
-        [(CREDENTIALS_PATH, CredentialsHandler, {"broker": broker}), (HEALTH_PATH, HealthHandler)],
+        [
+            (CREDENTIALS_PATH, CredentialsHandler, {"broker": broker, "callers": callers}),
+            (HEALTH_PATH, HealthHandler),
+        ],
         default_handler_class=UnknownHandler,
         log_function=_log,
     )

@@ -42,8 +42,11 @@ class Meant:
     secrets: tuple[str, ...]
 
 
-def meant_for(question: Question, raw: Mapping[str, Any], *, namespace: str, release: str) -> Meant | Denial:
-    """What this pod gets, as far as the pod itself says. `raw` is what the API server has of that name."""
+def meant_for(question: Question, raw: Mapping[str, Any], *, node: str, namespace: str, release: str) -> Meant | Denial:
+    """What this pod gets, as far as the pod itself says. `raw` is what the API server has of that name.
+
+    `node`: of the agent that asks.
+    """
     pod = seat_pod(raw)
     metadata, spec = (raw.get(part) or {} for part in ("metadata", "spec"))
     labels, annotations = (metadata.get(part) or {} for part in ("labels", "annotations"))
@@ -54,7 +57,7 @@ def meant_for(question: Question, raw: Mapping[str, Any], *, namespace: str, rel
     checks = (
         ((pod.namespace, pod.name, pod.uid) != (namespace, question.pod, question.pod_uid), Denial.UNKNOWN_POD),
         (not (is_ours and pod.is_claimed and order), Denial.NOT_CLAIMED),
-        (spec.get("nodeName") != question.node, Denial.OTHER_NODE),
+        (spec.get("nodeName") != node, Denial.OTHER_NODE),
         (pod.is_ending or pod.has_ended, Denial.ENDED),
         (not is_one_person, Denial.OTHER_PERSON),
     )

@@ -11,6 +11,7 @@ import structlog
 from tornado.httpserver import HTTPServer
 
 from hub.credential_broker.actions import Broker
+from hub.credential_broker.callers import Callers
 from hub.credential_broker.question import MOST_BYTES
 from hub.credential_broker.routes import make_app
 from spawner.kube import Kube
@@ -27,7 +28,8 @@ async def serve_until_stopped(settings: BrokerSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     kube = await Kube.connect(settings.kubeconfig)
-    app = make_app(Broker(kube, namespace=settings.namespace, release=settings.release))
+    broker = Broker(kube, namespace=settings.namespace, release=settings.release)
+    app = make_app(broker, Callers(kube, account=settings.agents))
     server = HTTPServer(app, ssl_options=tls_context(settings), max_body_size=MOST_BYTES)
     server.listen(settings.port)
     log.info("The credential broker listens", port=settings.port)

@@ -23,6 +23,8 @@ class BrokerSettings:
     """Of the workspaces and their Secrets."""
     release: str
     """As the labels of both have it."""
+    agents: str
+    """The account of the agents of nodes, as `system:serviceaccount:NAMESPACE:NAME`."""
     certificate: Path
     """Its own, with its key beside it: `tls.crt`, `tls.key`."""
     authority: Path
@@ -34,7 +36,7 @@ class BrokerSettings:
 
 def settings_in(environ: Mapping[str, str]) -> BrokerSettings:
     """The settings that the variables give. Raises StudioloError naming all that are missing."""
-    needed = ("NAMESPACE", "RELEASE", "CERTIFICATE", "AUTHORITY")
+    needed = ("NAMESPACE", "RELEASE", "AGENTS", "CERTIFICATE", "AUTHORITY")
     found = {name: environ.get(PREFIX + name, "") for name in (*needed, "PORT", "KUBECONFIG")}
     if missing := [PREFIX + name for name in needed if not found[name]]:
         raise StudioloError(
@@ -43,6 +45,7 @@ def settings_in(environ: Mapping[str, str]) -> BrokerSettings:
     return BrokerSettings(
         namespace=found["NAMESPACE"],
         release=found["RELEASE"],
+        agents=found["AGENTS"],
         certificate=Path(found["CERTIFICATE"]),
         authority=Path(found["AUTHORITY"]),
         port=int(found["PORT"] or BROKER_PORT),

@@ -1,4 +1,4 @@
-"""The agent's way to the credential broker: TLS with certificates on both sides, and two short tries."""
+"""The agent's way to the credential broker: TLS with certificates on both sides, its pod's token, two short tries."""
 
 from __future__ import annotations
 
@@ -83,10 +83,13 @@ NO_BROKER: Final = NoBroker()
 class BrokerDoor:
     """The one broker of an installation."""
 
-    def __init__(self, url: str, *, node: str, certificate: Path, authority: Path) -> None:
-        """`certificate`: the agent's own, a folder. `authority`: by which it knows the broker. Raises OSError."""
+    def __init__(self, url: str, *, token: Path, certificate: Path, authority: Path) -> None:
+        """`authority`: by which it knows the broker, a file. Raises OSError.
+
+        `token`, a file: by which the broker knows the node. `certificate`: the agents', a folder.
+        """
         self._url = url.rstrip("/")
-        self._node = node
+        self._token = token
         self._tls = ssl.create_default_context(cafile=str(authority))
         self._tls.load_cert_chain(certificate / "tls.crt", certificate / "tls.key")
         self._session: aiohttp.ClientSession | None = None
@@ -100,10 +103,11 @@ class BrokerDoor:
 
     async def held(self, *, namespace: str, pod: str, pod_uid: str) -> Held:
         """See `Broker`. A connection that had ended meanwhile is made anew; a question changes nothing."""
-        question = Question(node=self._node, namespace=namespace, pod=pod, pod_uid=pod_uid)
+        question = Question(namespace=namespace, pod=pod, pod_uid=pod_uid)
         body = question.model_dump_json().encode()
+        shown = {"Authorization": f"Bearer {await self._own_token()}"}
         short = aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS)
-        return _read(*await self._insist("POST", CREDENTIALS_PATH, data=body, timeout=short))
+        return _read(*await self._insist("POST", CREDENTIALS_PATH, data=body, headers=shown, timeout=short))
 
     async def knock(self) -> None:
         """See `Broker`. One that was heard of lately is not asked."""
@@ -120,6 +124,13 @@ class BrokerDoor:
         status, _ = await self._insist("GET", HEALTH_PATH, timeout=patient)
         if status != HTTPStatus.OK:
             raise NoCredentials(f"the credential broker answers with status {status}")
+
+    async def _own_token(self) -> str:
+        """Read at each use: the kubelet writes another before this one is over. Raises NoCredentials."""
+        try:
+            return (await asyncio.to_thread(self._token.read_text)).strip()
+        except OSError as error:
+            raise NoCredentials(f"the agent's own token cannot be read: {error.strerror}") from None
 
     async def _insist(self, method: str, path: str, **asked: Any) -> tuple[int, bytes]:
         try:

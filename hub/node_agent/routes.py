@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from tornado import web
 
 from hub.node_agent.broker import NoCredentials
+from hub.token_reviews import bearer
 from spawner.identity import KNOCK_PATH, MOST_BYTES, ORDERS_PATH, WITH_BROKER, Delivered, Order, Refusal, Why
 from spawner.kube import KubeError
 
@@ -46,9 +47,9 @@ class ForTheHub(web.RequestHandler):
 
     async def prepare(self) -> None:
         """Refuses everybody else before the body is read."""
-        kind, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        token = bearer(self.request.headers.get("Authorization", ""))
         try:
-            may = kind.lower() == "bearer" and await self._callers.may(token, early=self._is_greeting())
+            may = await self._callers.may(token, early=self._is_greeting())
         except KubeError as error:
             raise web.HTTPError(503, "Kubernetes does not say whose this token is.") from error
         if not may:

@@ -75,11 +75,10 @@ def open_places(settings: AgentSettings) -> Places:
 
 def broker_of(settings: AgentSettings) -> BrokerDoor | NoBroker:
     """Who knows what pods get. Raises OSError."""
-    if not settings.broker or settings.broker_authority is None:
+    authority, token = settings.broker_authority, settings.broker_token
+    if not settings.broker or authority is None or token is None:
         return NO_BROKER
-    return BrokerDoor(
-        settings.broker, node=settings.node, certificate=settings.certificate, authority=settings.broker_authority
-    )
+    return BrokerDoor(settings.broker, token=token, certificate=settings.certificate, authority=authority)
 
 
 def tls_context(settings: AgentSettings) -> ssl.SSLContext:

@@ -36,6 +36,8 @@ class AgentSettings:
     """The address of the credential broker. Empty: there is none, and who has credentials starts the normal way."""
     broker_authority: Path | None = None
     """By which it is known: a file."""
+    broker_token: Path | None = None
+    """What it is shown: a file with a token of the agent's own pod, which changes while the agent runs."""
     port: int = AGENT_PORT
     gone_seconds: float = GONE_SECONDS
     """See `hub/node_agent/reconcile.py`."""
@@ -46,7 +48,7 @@ class AgentSettings:
 def settings_in(environ: Mapping[str, str]) -> AgentSettings:
     """The settings that the variables give. Raises StudioloError naming all that are missing."""
     needed = ("NODE", "NAMESPACE", "ACCOUNT", "PODS", "HOMES", "CERTIFICATE")
-    others = ("BROKER", "BROKER_AUTHORITY", "PORT", "GONE_SECONDS", "KUBECONFIG")
+    others = ("BROKER", "BROKER_AUTHORITY", "BROKER_TOKEN", "PORT", "GONE_SECONDS", "KUBECONFIG")
     found = {name: environ.get(PREFIX + name, "") for name in (*needed, *others)}
     if missing := [PREFIX + name for name in needed if not found[name]]:
         raise StudioloError(
@@ -61,6 +63,7 @@ def settings_in(environ: Mapping[str, str]) -> AgentSettings:
         certificate=Path(found["CERTIFICATE"]),
         broker=found["BROKER"],
         broker_authority=Path(found["BROKER_AUTHORITY"]) if found["BROKER_AUTHORITY"] else None,
+        broker_token=Path(found["BROKER_TOKEN"]) if found["BROKER_TOKEN"] else None,
         port=int(found["PORT"] or AGENT_PORT),
         gone_seconds=float(found["GONE_SECONDS"] or GONE_SECONDS),
         kubeconfig=Path(found["KUBECONFIG"]) if found["KUBECONFIG"] else None,

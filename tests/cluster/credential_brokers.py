@@ -26,6 +26,7 @@ def credential_broker(agents: Agents, *, release: str) -> Iterator[None]:
         yield
     finally:
         stop(agents)
+        kubectl("delete", "clusterrole,clusterrolebinding", _name_of_rights(agents))
 
 
 def stop(agents: Agents) -> None:
@@ -44,6 +45,7 @@ def _objects(agents: Agents, release: str) -> list[dict[str, Any]]:
     rendered = chart_with_claims(agents.of_broker)
     inside = {"namespace": agents.namespace}
     role, binding = (find(rendered, kind, NAME, f"{agents.of_broker}-workspaces") for kind in ("Role", "RoleBinding"))
+    wide = [find(rendered, kind, _name_of_rights(agents)) for kind in ("ClusterRole", "ClusterRoleBinding")]
     ours = [find(rendered, kind, NAME) for kind in ("ServiceAccount", "Service", "NetworkPolicy")]
     return [
         _secret(agents, "broker-certificate", **_certificate(agents)),
@@ -51,9 +53,15 @@ def _objects(agents: Agents, release: str) -> list[dict[str, Any]]:
         *(_moved(one, agents) for one in ours),
         role | {"metadata": role["metadata"] | inside},
         binding | {"metadata": binding["metadata"] | inside},
+        *wide,
         _way_out(agents, rendered),
         _pod(agents, release, find(rendered, "Deployment", NAME)["spec"]["template"]),
     ]
+
+
+def _name_of_rights(agents: Agents) -> str:
+    """Of what it may in the whole cluster."""
+    return f"studiolo-{agents.of_broker}-broker"
 
 
 def _certificate(agents: Agents) -> dict[str, bytes]:
@@ -86,7 +94,11 @@ def _way_out(agents: Agents, rendered: list[Manifest]) -> dict[str, Any]:
 def _pod(agents: Agents, release: str, template: dict[str, Any]) -> dict[str, Any]:
     spec: dict[str, Any] = template["spec"]
     (container,) = spec["containers"]
-    told = {"STUDIOLO_BROKER_NAMESPACE": agents.namespace, "STUDIOLO_BROKER_RELEASE": release}
+    told = {
+        "STUDIOLO_BROKER_NAMESPACE": agents.namespace,
+        "STUDIOLO_BROKER_RELEASE": release,
+        "STUDIOLO_BROKER_AGENTS": f"system:serviceaccount:{agents.own}:agent",
+    }
     env = [one | {"value": told.get(one["name"], one["value"])} for one in container["env"]]
     changed = {
         **container,

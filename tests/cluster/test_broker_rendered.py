@@ -40,6 +40,7 @@ def test_it_is_what_the_golden_file_says(rendered: list[Manifest], golden: Calla
 def test_it_is_told_all_that_it_needs(broker: dict[str, Any]) -> None:
     settings = settings_in({one["name"]: one["value"] for one in broker["containers"][0]["env"]})
     assert (settings.namespace, settings.release, settings.port) == ("lab-workspaces", "studiolo", BROKER_PORT)
+    assert settings.agents == "system:serviceaccount:lab-nodes:studiolo-agent"
     assert broker["serviceAccountName"] == "studiolo-broker"
     mounted = {one["name"]: one["mountPath"] for one in broker["containers"][0]["volumeMounts"]}
     assert str(settings.certificate) == mounted["certificate"]

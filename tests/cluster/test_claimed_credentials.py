@@ -16,6 +16,7 @@ import pytest
 
 from deploy.cluster.errors import ProgramFailedError
 from deploy.local.plans import HUB, SERVICES
+from hub.credential_broker.question import BROKER_AUDIENCE
 from hub.passwords import ADMIN
 from spawner.identity import CREDENTIALS_ANNOTATION, USER_LABEL
 from tests.cluster import credential_brokers
@@ -52,6 +53,27 @@ told = ("WANDB", "STUDIOLO_CREDENTIALS", "GIT_CONFIG", "GIT_SSH", "TEAM_", "PIP_
 print(json.dumps({name: value for name, value in sorted(os.environ.items()) if name.startswith(told)}))
 """
 """What credentials set."""
+
+
+ASKS = """
+import http.client, json, pathlib, ssl, sys
+address, question, tokens = json.load(sys.stdin)
+own, api = "/etc/studiolo/broker/token", "/var/run/secrets/kubernetes.io/serviceaccount/token"
+tokens |= {"its own": pathlib.Path(own).read_text(), "its own for the API server": pathlib.Path(api).read_text()}
+context = ssl.create_default_context(cafile="/etc/studiolo/broker/ca.crt")
+context.check_hostname = False
+context.load_cert_chain("/etc/studiolo/certificate/tls.crt", "/etc/studiolo/certificate/tls.key")
+answers = {}
+for name, token in tokens.items():
+    to = http.client.HTTPSConnection(address, 8086, timeout=30, context=context)
+    to.request("POST", "/credentials", json.dumps(question), {"Authorization": f"Bearer {token}"} if token else {})
+    answer = to.getresponse()
+    told = json.load(answer)
+    answers[name] = [answer.status, told.get("why") or sorted(told["secrets"])]
+    to.close()
+print(json.dumps(answers))
+"""
+"""A node that somebody has taken over: it has the certificate of all agents, and what its own agent is given."""
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +230,51 @@ def test_nothing_but_an_agent_reaches_the_broker(hub: ClaimingHub) -> None:
     )
     assert kubectl("-n", agents.own, "exec", "agent", "--", "python", "-c", connects).strip() == "reached"
     assert kubectl("-n", agents.own, "exec", "agent", "--", "python", "-c", asks).startswith("not")
+
+
+def test_of_the_pods_of_a_node_the_broker_tells_its_own_agent_and_nobody_else(hub: ClaimingHub) -> None:
+    """By tokens: certificates are all agents' alike, and whoever has taken over a node has one."""
+    agents, pod = hub.agents, hub.pod_of("alice")
+    assert pod is not None
+    address = kubectl("-n", agents.of_broker, "get", "pod", NAME, "-o", "jsonpath={.status.podIP}").strip()
+    question = {
+        key: pod["metadata"][of] for key, of in {"namespace": "namespace", "pod": "name", "pod_uid": "uid"}.items()
+    }
+    with _agent_elsewhere(hub) as name:
+        bound = ("--bound-object-kind=Pod", f"--bound-object-name={name}", f"--audience={BROKER_AUDIENCE}")
+        tokens = {
+            "none": "",
+            "nobody's": "a.b.c",
+            "of another account": agents.token_of("somebody", BROKER_AUDIENCE),
+            "of the agents' account and no pod": agents.token_of("agent", BROKER_AUDIENCE),
+            "of an agent on another node": kubectl("-n", agents.own, "create", "token", "agent", *bound).strip(),
+        }
+        asked = json.dumps([address, question, tokens])
+        told = kubectl("-n", agents.own, "exec", "-i", "agent", "--", "python", "-c", ASKS, text=asked)
+    answers = json.loads(told)
+    status, held = answers.pop("its own")
+    assert status == 200
+    assert "credential-alice--wandb" in held
+    assert answers.pop("of an agent on another node") == [403, "other_node"]
+    assert {name: answer for name, answer in answers.items() if answer != [403, "not_an_agent"]} == {}
+    assert set(answers) == {*tokens, "its own for the API server"} - {"of an agent on another node"}
+    log = kubectl("-n", agents.of_broker, "logs", NAME)
+    assert not [token for token in tokens.values() if token and token in log]
+
+
+@contextmanager
+def _agent_elsewhere(hub: ClaimingHub) -> Iterator[str]:
+    """A pod of the agents' account that is bound to another node. It need not run: its token names the node."""
+    agents = hub.agents
+    pod = asking_pod("agent-elsewhere", namespace=agents.own, image=agents.image, labels={})
+    pod["spec"] |= {"nodeName": "elsewhere", "serviceAccountName": "agent"}
+    kubectl("create", "-f", "-", text=json.dumps(pod))
+    try:
+        yield "agent-elsewhere"
+    finally:
+        kubectl(
+            "-n", agents.own, "delete", "pod", "agent-elsewhere", "--force", "--grace-period=0", "--ignore-not-found"
+        )
 
 
 def test_whose_a_claimed_pod_is_is_not_the_hub_s_to_change_and_a_changed_one_gets_nothing(

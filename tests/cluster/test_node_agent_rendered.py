@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.cluster.errors import ProgramFailedError
-from hub.credential_broker.question import BROKER_PORT
+from hub.credential_broker.question import BROKER_AUDIENCE, BROKER_PORT
 from hub.node_agent.settings import settings_in
 from spawner.identity import AGENT_AUDIENCE, AGENT_PORT
 from tests.cluster.charts import CERTIFICATES, HOMES, LEAST, WITH_AGENTS, Manifest, find, merged, pod_specs, render
@@ -52,11 +52,17 @@ def test_they_are_told_all_that_they_need(agent: dict[str, Any]) -> None:
     assert (settings.namespace, str(settings.homes)) == ("lab-workspaces", "/homes/people")
     assert settings.account == "system:serviceaccount:lab:studiolo-hub"
     assert settings.broker == f"https://studiolo-broker.lab.svc:{BROKER_PORT}"
+    mounted = {one["name"]: one["mountPath"] for one in agent["containers"][0]["volumeMounts"]}
+    assert str(settings.broker_authority) == f"{mounted['broker']}/ca.crt"
+    assert str(settings.broker_token) == f"{mounted['broker']}/token"
+
+
+def test_each_has_a_token_of_its_own_pod_that_opens_the_broker_alone_and_is_over_soon(agent: dict[str, Any]) -> None:
     (volume,) = (one for one in agent["volumes"] if one["name"] == "broker")
-    assert volume["secret"] == {
-        "secretName": "broker-certificate",
-        "items": [{"key": "ca.crt", "path": "ca.crt"}],
-    }
+    token, authority = volume["projected"]["sources"]
+    assert token["serviceAccountToken"] == {"audience": BROKER_AUDIENCE, "expirationSeconds": 600, "path": "token"}
+    assert authority["secret"] == {"name": "broker-certificate", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+    assert agent["serviceAccountName"] == "studiolo-agent"
 
 
 def test_only_they_are_privileged_and_alone_in_their_namespace(rendered: list[Manifest]) -> None:

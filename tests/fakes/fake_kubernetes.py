@@ -1,7 +1,7 @@
 """A small API server on a real socket: enough of Kubernetes for `spawner.kube`, and every way in which it can fail.
 
 It knows namespaced objects of core/v1, leases, jobs, and nodes (in the namespace "" here): list (pages, selectors),
-watch (bookmarks), get, create, update, delete, merge patch; and logs of pods.
+watch (bookmarks), get, create, update, delete, merge patch; logs of pods; and reviews of tokens.
 Secrets go in and never come out, as with the rights that a hub should have. Nothing runs: pods stay as they are put.
 
     async with FakeKubernetes() as kubernetes, kubernetes.kube() as kube:
@@ -76,6 +76,8 @@ class FakeKubernetes:
         """Every list is answered 200, with a good version and without an object."""
         self.logs_for_test: dict[str, str] = {}
         """By pod and container: `pod/container`."""
+        self.reviews_for_test: dict[str, Json] = {}
+        """What a review says of a token, by the token: a `status`. Of all others: that they are nobody's."""
         self.answer_seconds_for_test = 0.0
         """How long each answer but a watch takes."""
         self._bookmark_seconds = bookmark_seconds
@@ -105,6 +107,7 @@ class FakeKubernetes:
         app = web.Application(client_max_size=2**22)
         app.router.add_route("*", "/api/v1/{resource}", self._answer)
         app.router.add_get("/api/v1/namespaces/{namespace}/pods/{name}/log", self._log)
+        app.router.add_post("/apis/authentication.k8s.io/v1/tokenreviews", self._review)
         for api in ("/api/v1", "/apis/coordination.k8s.io/v1", "/apis/batch/v1"):
             app.router.add_route("*", api + "/namespaces/{namespace}/{resource}", self._answer)
             app.router.add_route("*", api + "/namespaces/{namespace}/{resource}/{name}", self._answer)
@@ -247,6 +250,16 @@ class FakeKubernetes:
         if found is None:
             return web.json_response(Refusal(404, "NotFound", "no such log").body, status=404)
         return web.Response(text=found)
+
+    async def _review(self, request: web.Request) -> web.StreamResponse:
+        asked = await request.json()
+        self.requests_for_test["create tokenreviews"] += 1
+        if failure := self._next_failure("create tokenreviews"):
+            return web.Response(status=failure.status, body=failure.body, headers=failure.headers)
+        status = self.reviews_for_test.get(asked["spec"]["token"], {})
+        if not set(asked["spec"]["audiences"]) & set(status.get("audiences", ())):
+            status = {"authenticated": False, "error": "invalid bearer token"}
+        return web.json_response({**asked, "status": status}, status=201)
 
     @contextlib.contextmanager
     def _counted(self, verb: str) -> Iterator[None]:

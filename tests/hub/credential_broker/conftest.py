@@ -11,15 +11,19 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
 from hub.credential_broker.actions import Broker
+from hub.credential_broker.callers import Callers
 from hub.credential_broker.question import BROKER_HOST, MOST_BYTES
 from hub.credential_broker.routes import make_app
 from hub.credential_broker.serving import tls_context
 from hub.credential_broker.settings import BrokerSettings
 from hub.node_agent.broker import BrokerDoor
 from spawner.identity import AGENT_HOST
+from spawner.kube import Kube
 from tests.authorities import Authority
 from tests.fakes.fake_kubernetes import FakeKubernetes
-from tests.hub.credential_broker.samples import NODE, RELEASE, all_secrets, claimed_pod
+from tests.hub.credential_broker.samples import AGENTS, RELEASE, all_secrets, claimed_pod, review
+
+TOKEN = "token-of-the-agent"
 
 
 @dataclass
@@ -33,11 +37,15 @@ class Brokers:
     brokers: Authority
     server: HTTPServer
 
-    def door(self, *, name: str = AGENT_HOST, signed_by: Authority | None = None, node: str = NODE) -> BrokerDoor:
-        """Of an agent, or of somebody else."""
+    def door(
+        self, *, name: str = AGENT_HOST, signed_by: Authority | None = None, token: str = TOKEN, **bound_to: str
+    ) -> BrokerDoor:
+        """Of an agent, or of somebody else. `bound_to`: see `review`."""
         folder = self.folder / f"certificate-{len(list(self.folder.iterdir()))}"
         certificate = (signed_by or self.agents).certificate_folder(folder, name)
-        return BrokerDoor(self.url, node=node, certificate=certificate, authority=self.brokers.file)
+        (folder / "token").write_text(f"{token}\n")
+        self.api.reviews_for_test.setdefault(token, review(**bound_to))
+        return BrokerDoor(self.url, token=folder / "token", certificate=certificate, authority=self.brokers.file)
 
     def put_pod(self, **change: object) -> str:
         """Alice's; gives its uid."""
@@ -49,16 +57,18 @@ class Brokers:
         await self.server.close_all_connections()
 
 
-async def listening(folder: Path, broker: Broker, *, name: str = BROKER_HOST) -> tuple[HTTPServer, str, Authority]:
-    """A server with such a name in its certificate, its address, and who signed it."""
+async def listening(folder: Path, kube: Kube, *, name: str = BROKER_HOST) -> tuple[HTTPServer, str, Authority]:
+    """A broker with such a name in its certificate, its address, and who signed it."""
     authority = Authority(folder / "brokers", name="brokers")
     settings = BrokerSettings(
         namespace="lab",
         release=RELEASE,
+        agents=AGENTS,
         certificate=authority.certificate_folder(folder / "of-the-broker", name),
         authority=folder / "agents" / "agents.crt",
     )
-    server = HTTPServer(make_app(broker), ssl_options=tls_context(settings), max_body_size=MOST_BYTES)
+    app = make_app(Broker(kube, namespace="lab", release=RELEASE), Callers(kube, account=AGENTS))
+    server = HTTPServer(app, ssl_options=tls_context(settings), max_body_size=MOST_BYTES)
     socket, port = bind_unused_port()
     server.add_socket(socket)
     return server, f"https://127.0.0.1:{port}", authority
@@ -71,8 +81,7 @@ async def brokers(tmp_path: Path) -> AsyncIterator[Brokers]:
         api.let_secrets_be_read_for_test()
         for one in all_secrets():
             api.put_for_test("secrets", one, namespace="lab")
-        broker = Broker(kube, namespace="lab", release=RELEASE)
-        server, url, authority = await listening(tmp_path, broker)
+        server, url, authority = await listening(tmp_path, kube)
         made = Brokers(api=api, url=url, folder=tmp_path, agents=agents, brokers=authority, server=server)
         made.put_pod()
         yield made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from hub.credential_broker.question import Question
+from hub.credential_broker.question import BROKER_AUDIENCE, Question
 from hub.credential_broker.rules import NAME_ANNOTATION
 from spawner.credential_keys import CREDENTIAL, OWNER_KIND_LABEL, OWNER_LABEL
 from spawner.identity import CredentialSecret, GivenCredentials, Order
@@ -14,6 +14,7 @@ from tests.hub.node_agent.samples import POD, order, raw_pod
 
 RELEASE = "studiolo"
 NODE = "node-1"
+AGENTS = "system:serviceaccount:studiolo-nodes:studiolo-agent"
 HF = CredentialSecret(name="credential-alice--hf", env=("HF_TOKEN",))
 GIT = CredentialSecret(name="credential-alice--forge", files={"git/forge": "file-1"})
 TEAM = CredentialSecret(name="team-credential-vision--hub", env=("HUB_TOKEN",), files={"hub.json": "file-2"})
@@ -35,7 +36,14 @@ def claimed_pod(claimed_by: Order | None = None, *, name: str = "alice", uid: st
 
 
 def question(**change: Any) -> Question:
-    return Question(**{"node": NODE, "namespace": "lab", "pod": "warm-1", "pod_uid": POD, **change})
+    return Question(**{"namespace": "lab", "pod": "warm-1", "pod_uid": POD, **change})
+
+
+def review(username: str = AGENTS, *, audience: str = BROKER_AUDIENCE, **bound_to: str) -> dict[str, Any]:
+    """What the API server says of a token, bound to a pod of the agent on our node where nothing else is said."""
+    bound_to = bound_to or {"pod": "agent-1", "node": NODE}
+    extra = {f"authentication.kubernetes.io/{what}-name": [name] for what, name in bound_to.items() if name}
+    return {"authenticated": True, "audiences": [audience], "user": {"username": username, "extra": extra}}
 
 
 def secret(name: str, owner: str, *, kind: str = "person", **data: str) -> dict[str, Any]:

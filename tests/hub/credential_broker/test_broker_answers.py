@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
-from hub.credential_broker.actions import Broker
 from hub.credential_broker.question import BROKER_HOST, CREDENTIALS_PATH, Held
 from hub.credential_broker.settings import settings_in
 from hub.node_agent import broker
@@ -21,8 +21,8 @@ from spawner import nearby
 from spawner.identity import USER_LABEL
 from studiolo.errors import StudioloError
 from tests.authorities import Authority
-from tests.hub.credential_broker.conftest import Brokers, listening
-from tests.hub.credential_broker.samples import GIT, HF, TEAM, question, secret
+from tests.hub.credential_broker.conftest import TOKEN, Brokers, listening
+from tests.hub.credential_broker.samples import AGENTS, GIT, HF, TEAM, question, review, secret
 from tests.hub.node_agent.samples import POD
 from tests.lost_packets import lost_packets
 
@@ -66,7 +66,7 @@ async def test_for_another_pod_or_another_uid_or_from_another_node_nothing_is_gi
     other = "11111111-2222-3333-4444-666666666666"
     assert "unknown_pod" in await refused(brokers.door(), pod="warm-2")
     assert "unknown_pod" in await refused(brokers.door(), uid=other)
-    assert "other_node" in await refused(brokers.door(node="node-2"))
+    assert "other_node" in await refused(brokers.door(token="of-another", pod="agent-2", node="node-2"))
     assert "unknown_pod" in await refused(_elsewhere(brokers))
 
 
@@ -89,6 +89,55 @@ async def test_a_label_that_a_hub_edited_later_brings_nothing_of_either_person(b
 async def test_a_secret_of_another_that_a_pod_names_spoils_the_whole_answer(brokers: Brokers) -> None:
     brokers.api.put_for_test("secrets", secret(GIT.name, "bob", **{"file-1": "canary-of-bob"}), namespace="lab")
     assert "not_theirs" in await refused(brokers.door())
+
+
+STRANGERS: dict[str, tuple[dict[str, Any], str]] = {
+    "nobody's": ({"authenticated": False, "error": "invalid bearer token"}, "unknown_token"),
+    "made for the API server": (review(audience="https://kubernetes.default.svc"), "unknown_token"),
+    "another account's": (review("system:serviceaccount:lab:default"), "other_account"),
+    "the account's that is called alike elsewhere": (review(AGENTS.replace("-nodes", "")), "other_account"),
+    "made for no pod": (review(node="node-1"), "no_pod"),
+    "of a pod that runs nowhere": (review(pod="agent-1"), "no_node"),
+}
+
+
+@pytest.mark.parametrize(("said", "why"), STRANGERS.values(), ids=STRANGERS)
+async def test_who_shows_a_token_of_no_agent_gets_nothing_and_the_log_says_why(
+    brokers: Brokers, caplog: pytest.LogCaptureFixture, said: dict[str, Any], why: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    brokers.api.reviews_for_test["token-of-a-stranger"] = said
+    with capture_logs() as logged:
+        assert "not_an_agent" in await refused(brokers.door(token="token-of-a-stranger"))
+        assert "not_an_agent" in await refused(brokers.door(token=""))
+    assert [one["why"] for one in logged] == [why, "unknown_token"]
+    assert "token-of" not in f"{logged} {caplog.text}"
+    assert brokers.api.requests_for_test["get pods"] == 0
+
+
+async def test_who_shows_no_token_that_it_can_read_is_told_so_at_home(brokers: Brokers) -> None:
+    door = brokers.door()
+    for file in brokers.folder.glob("certificate-*/token"):
+        file.unlink()
+    assert "own token cannot be read" in await refused(door)
+
+
+async def test_a_token_is_read_anew_for_each_question_and_reviewed_once_in_a_while(brokers: Brokers) -> None:
+    door = brokers.door()
+    for _ in range(3):
+        await door.held(namespace="lab", pod="warm-1", pod_uid=POD)
+    assert brokers.api.requests_for_test["create tokenreviews"] == 1
+    (file,) = brokers.folder.glob("certificate-*/token")
+    file.write_text("token-that-is-newer")
+    brokers.api.reviews_for_test["token-that-is-newer"] = review()
+    await ask(door)
+    assert brokers.api.requests_for_test["create tokenreviews"] == 2
+
+
+async def test_where_nobody_says_whose_a_token_is_nothing_is_given(brokers: Brokers) -> None:
+    brokers.api.fail_for_test(500, verb="create tokenreviews", times=100)
+    assert "503" in await refused(brokers.door())
+    assert brokers.api.requests_for_test["get pods"] == 0
 
 
 async def test_a_404_that_is_not_kubernetes_own_takes_no_credential_away(brokers: Brokers) -> None:
@@ -124,7 +173,11 @@ async def test_what_is_no_question_is_answered_without_a_word_of_it(brokers: Bro
     folder = brokers.agents.certificate_folder(brokers.folder / "plain", "studiolo-node-agent")
     context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
     async with httpx.AsyncClient(base_url=brokers.url, verify=context, trust_env=False) as client:
-        named: dict[str, Any] = {"extensions": {"sni_hostname": BROKER_HOST}}
+        brokers.api.reviews_for_test[TOKEN] = review()
+        named: dict[str, Any] = {
+            "extensions": {"sni_hostname": BROKER_HOST},
+            "headers": {"Authorization": f"Bearer {TOKEN}"},
+        }
         answer = await client.post(CREDENTIALS_PATH, content=b'{"pod": "../secrets"}', **named)
         assert (answer.status_code, answer.json()) == (400, {"why": "malformed"})
         assert (await client.get("/", **named)).status_code == 404
@@ -135,10 +188,10 @@ async def test_a_broker_with_another_name_is_none(brokers: Brokers, tmp_path: Pa
     (tmp_path / "other" / "agents").mkdir(parents=True)
     (tmp_path / "other" / "agents" / "agents.crt").write_bytes(brokers.agents.file.read_bytes())
     async with brokers.api.kube() as kube:
-        broker = Broker(kube, namespace="lab", release="studiolo")
-        server, url, authority = await listening(tmp_path / "other", broker, name="studiolo-hub")
+        server, url, authority = await listening(tmp_path / "other", kube, name="studiolo-hub")
         certificate = brokers.agents.certificate_folder(tmp_path / "asks", "studiolo-node-agent")
-        door = BrokerDoor(url, node="node-1", certificate=certificate, authority=authority.file)
+        (certificate / "token").write_text(TOKEN)
+        door = BrokerDoor(url, token=certificate / "token", certificate=certificate, authority=authority.file)
         assert "does not answer" in await refused(door)
         server.stop()
         await server.close_all_connections()
@@ -191,18 +244,22 @@ async def test_a_broker_whose_packets_get_lost_answers_no_knock(brokers: Brokers
 
 async def test_no_value_is_ever_logged(brokers: Brokers, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    await ask(brokers.door())
-    await refused(brokers.door(), pod="warm-2")
-    brokers.api.put_for_test("secrets", secret(GIT.name, "bob", **{"file-1": "canary-of-bob"}), namespace="lab")
-    await refused(brokers.door())
+    with capture_logs() as logged:
+        await ask(brokers.door())
+        await refused(brokers.door(), pod="warm-2")
+        brokers.api.put_for_test("secrets", secret(GIT.name, "bob", **{"file-1": "canary-of-bob"}), namespace="lab")
+        await refused(brokers.door())
     assert CREDENTIALS_PATH in caplog.text
-    assert "canary" not in caplog.text
-    assert "Y2FuYXJ5" not in caplog.text  # the same in base64
+    assert [one["why"] for one in logged] == ["unknown_pod", "not_theirs"]
+    text = f"{logged} {caplog.text}"
+    assert "canary" not in text
+    assert TOKEN not in text
+    assert "Y2FuYXJ5" not in text  # the same in base64
 
 
 def test_a_broker_that_is_told_too_little_says_what_it_lacks() -> None:
-    with pytest.raises(StudioloError, match="STUDIOLO_BROKER_RELEASE, STUDIOLO_BROKER_CERTIFICATE"):
+    with pytest.raises(StudioloError, match="STUDIOLO_BROKER_RELEASE, STUDIOLO_BROKER_AGENTS"):
         settings_in({"STUDIOLO_BROKER_NAMESPACE": "lab"})
-    told = {"NAMESPACE": "lab", "RELEASE": "r", "CERTIFICATE": "/c", "AUTHORITY": "/a/ca.crt"}
+    told = {"NAMESPACE": "lab", "RELEASE": "r", "AGENTS": "a", "CERTIFICATE": "/c", "AUTHORITY": "/a/ca.crt"}
     found = settings_in({f"STUDIOLO_BROKER_{name}": value for name, value in told.items()})
     assert (found.namespace, found.port, found.kubeconfig) == ("lab", 8086, None)

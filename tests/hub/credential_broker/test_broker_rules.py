@@ -21,13 +21,13 @@ from spawner.identity import (
 )
 from spawner.installation import KIND_LABEL, RELEASE_LABEL
 from studiolo.names import home_name
-from tests.hub.credential_broker.samples import GIT, HF, RELEASE, TEAM, claimed_pod, given_order, question, secret
+from tests.hub.credential_broker.samples import GIT, HF, NODE, RELEASE, TEAM, claimed_pod, given_order, question, secret
 
 ALICE = Meant(person="alice", teams=frozenset({"vision"}), secrets=(HF.name, GIT.name, TEAM.name))
 
 
 def asked(raw: dict[str, Any], one: Question | None = None) -> Meant | Denial:
-    return meant_for(one or question(), raw, namespace="lab", release=RELEASE)
+    return meant_for(one or question(), raw, node=NODE, namespace="lab", release=RELEASE)
 
 
 def changed(

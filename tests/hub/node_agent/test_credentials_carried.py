@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from hub.credential_broker.actions import Broker
 from hub.credential_broker.question import Held
 from hub.node_agent import actions
 from hub.node_agent.actions import Agent
@@ -23,8 +22,8 @@ from hub.node_agent.record import Step
 from hub.node_agent.refresh import Refreshing
 from spawner.identity import AGENT_HOST, CredentialSecret, Delivered, GivenCredentials, Identity, Order, Why
 from tests.authorities import Authority
-from tests.hub.credential_broker.conftest import listening
-from tests.hub.credential_broker.samples import GIT, GIVEN, HF, RELEASE, TEAM, all_secrets, claimed_pod, secret
+from tests.hub.credential_broker.conftest import TOKEN, listening
+from tests.hub.credential_broker.samples import GIT, GIVEN, HF, TEAM, all_secrets, claimed_pod, review, secret
 from tests.hub.node_agent.conftest import Node, Park
 from tests.hub.node_agent.on_a_node import Claims, refused
 from tests.hub.node_agent.samples import NOW
@@ -76,9 +75,11 @@ def with_broker(on_a_node: Any, node: Node, tmp_path: Path) -> Callable[[Body], 
         node.make_place_for_credentials(claims.uid)
         agents = Authority(tmp_path / "tls" / "agents", name="agents")
         async with api.kube() as kube:
-            server, url, brokers = await listening(tmp_path / "tls", Broker(kube, namespace="lab", release=RELEASE))
+            server, url, brokers = await listening(tmp_path / "tls", kube)
             own = agents.certificate_folder(tmp_path / "tls" / "of-the-agent", AGENT_HOST)
-            door = BrokerDoor(url, node="node-1", certificate=own, authority=brokers.file)
+            (own / "token").write_text(TOKEN)
+            api.reviews_for_test[TOKEN] = review()
+            door = BrokerDoor(url, token=own / "token", certificate=own, authority=brokers.file)
             try:
                 await body(World(claims, door))
             finally:

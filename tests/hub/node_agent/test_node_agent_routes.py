@@ -16,10 +16,11 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
 from hub.node_agent.broker import NoCredentials
-from hub.node_agent.callers import KEPT_SECONDS, PATH, REFUSAL_KEPT_SECONDS, Callers
+from hub.node_agent.callers import Callers
 from hub.node_agent.routes import make_app
 from hub.node_agent.serving import tls_context
 from hub.node_agent.settings import AgentSettings, settings_in
+from hub.token_reviews import KEPT_SECONDS, PATH, REFUSAL_KEPT_SECONDS
 from spawner.identity import (
     AGENT_AUDIENCE,
     AGENT_HOST,
@@ -259,13 +260,6 @@ async def test_a_knock_waits_for_no_review_of_a_token_that_is_known(reviews: Rev
     await agent.get(ORDERS_PATH, headers=shown("of the hub"))
     reviews.is_away = True
     assert (await agent.get(KNOCK_PATH, headers=shown("of the hub"))).json()["message"].startswith("The pods")
-
-
-async def test_many_tokens_of_nobody_fill_no_memory() -> None:
-    callers = Callers(Reviews(), account=HUB)
-    for number in range(250):
-        assert not await callers.may(f"forged {number}")
-    assert len(callers._kept) <= 100
 
 
 def test_an_agent_says_all_that_it_was_not_told() -> None:
