@@ -54,7 +54,7 @@ class Denial(StrEnum):
     """Who asks shows no token of an agent that runs on a node. Our log says which of that."""
     UNKNOWN_POD = "unknown_pod"
     NOT_CLAIMED = "not_claimed"
-    """It is nobody's, another installation's, or was not claimed."""
+    """It is nobody's, another installation's, a node's own, or was not claimed."""
     OTHER_NODE = "other_node"
     """It does not run where the agent that asks does."""
     ENDED = "ended"

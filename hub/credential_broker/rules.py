@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 NAME_ANNOTATION: Final = "hub.jupyter.org/username"
 """The person's name as JupyterHub has it, as KubeSpawner writes it on every workspace."""
 
+MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
+"""Of a pod that a node itself has made. A node makes no other, says anything on these, and cannot take this away."""
+
 _HASH_LENGTH: Final = 8
 """Of the label that KubeSpawner makes of a name that is none."""
 
@@ -51,12 +54,13 @@ def meant_for(question: Question, raw: Mapping[str, Any], *, node: str, namespac
     metadata, spec = (raw.get(part) or {} for part in ("metadata", "spec"))
     labels, annotations = (metadata.get(part) or {} for part in ("labels", "annotations"))
     is_ours = labels.get(RELEASE_LABEL) == release and labels.get(KIND_LABEL) == WORKSPACE
+    is_a_node_s_own = MIRROR_ANNOTATION in annotations
     order, home, _, credentials = pod.marks
     name = str(annotations.get(NAME_ANNOTATION) or "")
     is_one_person = is_label_of(pod.user, name) and home.partition(" ")[0] == home_name(name)
     checks = (
         ((pod.namespace, pod.name, pod.uid) != (namespace, question.pod, question.pod_uid), Denial.UNKNOWN_POD),
-        (not (is_ours and pod.is_claimed and order), Denial.NOT_CLAIMED),
+        (is_a_node_s_own or not (is_ours and pod.is_claimed and order), Denial.NOT_CLAIMED),
         (spec.get("nodeName") != node, Denial.OTHER_NODE),
         (pod.is_ending or pod.has_ended, Denial.ENDED),
         (not is_one_person, Denial.OTHER_PERSON),

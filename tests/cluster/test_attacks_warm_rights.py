@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from deploy.cluster.errors import ProgramFailedError
-from spawner.identity import CLAIMED, HOME_ANNOTATION, ORDER_ANNOTATION, SEAT_LABEL, USER_LABEL
+from spawner.identity import CLAIMED, CREDENTIALS_ANNOTATION, HOME_ANNOTATION, ORDER_ANNOTATION, SEAT_LABEL, USER_LABEL
 from spawner.installation import KIND_LABEL, RELEASE_LABEL, HomesVolume, Installation
 from spawner.plan import Shape
 from spawner.warm_pod import warm_pod
@@ -238,6 +238,23 @@ async def test_the_hub_says_once_whose_a_pod_is_and_changes_nothing_else(install
     for pod in (mine, theirs["metadata"]["name"]):
         with pytest.raises(ProgramFailedError, match="The hub changes a pod once"):
             await by_hub(installed, pod, "bob")
+
+
+async def test_what_a_claim_wrote_on_a_pod_does_not_change_with_its_status(installed: Installed, warm: Json) -> None:
+    """A node writes the status of its pods, and whatever is in the same object. The policy is for everybody."""
+    kubectl("create", "-f", "-", text=json.dumps(warm))
+    where = ("pod", warm["metadata"]["name"], "-n", installed.theirs, "--subresource=status", "--type=merge")
+
+    def written(**annotations: str) -> str:
+        patch = {"metadata": {"annotations": annotations}, "status": {"message": "written"}}
+        try:
+            return kubectl("patch", *where, "--dry-run=server", "-p", json.dumps(patch))
+        except ProgramFailedError as refused:
+            return refused.output
+
+    for mark in (CREDENTIALS_ANNOTATION, HOME_ANNOTATION, "hub.jupyter.org/username"):
+        eventually("the policy holds", lambda mark=mark: "no part of its status" in written(**{mark: "x"}), seconds=60)
+    assert "patched" in written(**{"cni.example.org/address": "10.0.0.1"})
 
 
 CLAIMS_NEED = {("hub", "patch", "pods")}

@@ -9,7 +9,9 @@ import pytest
 
 from deploy.cluster.errors import ProgramFailedError
 from hub.credential_broker.question import BROKER_PORT
+from hub.credential_broker.rules import NAME_ANNOTATION
 from hub.credential_broker.settings import settings_in
+from hub.node_agent.pods import MARKS
 from tests.cluster.charts import HOMES, LEAST, WITH_AGENTS, Manifest, find, merged, render
 
 
@@ -61,6 +63,16 @@ def test_only_its_account_reads_secrets(rendered: list[Manifest]) -> None:
     assert reading == [("lab-workspaces", "studiolo-broker", ["get"])]
     (subject,) = find(rendered, "RoleBinding", "studiolo-broker", "lab-workspaces")["subjects"]
     assert (subject["name"], subject["namespace"]) == ("studiolo-broker", "lab")
+
+
+def test_all_that_the_broker_believes_of_a_pod_and_is_no_label_is_kept_from_who_writes_its_status(
+    rendered: list[Manifest],
+) -> None:
+    """Kubernetes itself keeps a node from changing labels."""
+    policy = find(rendered, "ValidatingAdmissionPolicy", "studiolo-lab-claimed-marks")
+    (validation,) = policy["spec"]["validations"]
+    for mark in (NAME_ANNOTATION, *MARKS):
+        assert f'"{mark}"' in validation["expression"]
 
 
 def test_only_agents_reach_it_and_it_reaches_the_api_server_alone(rendered: list[Manifest]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from kubespawner.slugs import is_valid_label, safe_slug
 
 from hub.credential_broker.question import Denial, Question
-from hub.credential_broker.rules import NAME_ANNOTATION, Meant, is_label_of, is_theirs, meant_for
+from hub.credential_broker.rules import MIRROR_ANNOTATION, NAME_ANNOTATION, Meant, is_label_of, is_theirs, meant_for
 from spawner.credential_keys import OWNER_KIND_LABEL, OWNER_LABEL
 from spawner.identity import (
     CREDENTIALS_ANNOTATION,
@@ -63,6 +63,7 @@ OTHERS: dict[str, tuple[dict[str, Any], Denial]] = {
     "one that a start made": (changed(annotations={ORDER_ANNOTATION: ""}), Denial.NOT_CLAIMED),
     "one that services made": (changed(labels={KIND_LABEL: "warm"}), Denial.NOT_CLAIMED),
     "another installation's": (changed(labels={RELEASE_LABEL: "other"}), Denial.NOT_CLAIMED),
+    "one that a node made itself": (changed(annotations={MIRROR_ANNOTATION: "a"}), Denial.NOT_CLAIMED),
     "another node's": (changed(spec={"nodeName": "node-2"}), Denial.OTHER_NODE),
     "no node's": (changed(spec={"nodeName": None}), Denial.OTHER_NODE),
     "one that ends": (changed(metadata={"deletionTimestamp": "2026-11-27T06:30:00Z"}), Denial.ENDED),
