@@ -78,7 +78,7 @@ def figures(found: Mapping[str, Sequence[Start]]) -> dict[str, Any]:
 
 @click.command()
 @click.option("--rounds", default=15, show_default=True, help="Starts of each state, after a warm-up of each.")
-@click.option("--image-rounds", default=15, show_default=True, help="The same, of those about images.")
+@click.option("--image-rounds", default=7, show_default=True, help="The same, of those about images.")
 @click.option("--megabytes", default=1_000, show_default=True, help="Of the image.")
 @click.option("--rate", default=100, show_default=True, help="Megabytes a second that its registry sends.")
 def main(rounds: int, image_rounds: int, megabytes: int, rate: int) -> None:
