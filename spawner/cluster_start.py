@@ -63,8 +63,9 @@ API_PAUSE_SECONDS: Final = 0.5
 LEFT_OVER_SECONDS: Final = 60.0
 """For a pod that an earlier start left behind to go, beyond the time it has to save."""
 
-SECRET_SECONDS: Final = 2.0
-"""Between a pod and its Secret, at most, where the API server answers. Later than that, the kubelet has missed it."""
+SECRET_SECONDS: Final = 0.4
+"""Between a pod and its Secret, at most, where the API server answers. Later than that, the kubelet may have missed it:
+also where the answer to the pod's creation was lost, which takes as long as the pause before asking again."""
 
 SETTLE_LATE_SECONDS: Final = 60.0
 """For a kubelet that has missed the Secret to look again: it does so every fifteen seconds or so."""
