@@ -164,6 +164,7 @@ class Race:
         await until(lambda: not any(hub.pods.pods() or hub.warm.pods() for hub in self.hubs), "no pod is left")
         self.agents.had.clear()
         self.saved.clear()
+        self.node.rename()
 
     def claim(self, user: str, hub: RacingHub, manifest: Json | None = None) -> ClusterClaim:
         """One person's, by one hub."""

@@ -31,6 +31,10 @@ class StandInNode:
         self._addresses = 0
         self._busy: set[str] = set()
 
+    def rename(self) -> None:
+        """For the pods to come. Kubernetes collects pods of a name without a node, once it has known it for 40 s."""
+        self.name = f"nobody-{secrets.token_hex(3)}"
+
     async def run(self) -> None:
         """For ever."""
         async with asyncio.TaskGroup() as works:
