@@ -56,7 +56,9 @@ class Knocks:
     def heard(self, address: str, *, with_broker: bool = False) -> None:
         """It has just answered something; `with_broker`: and had an answer of the broker."""
         now = asyncio.get_running_loop().time()
-        self._heard.update({(address, asked): now for asked in {False, with_broker}})
+        # Agents come and go with their addresses: what counts no more is forgotten.
+        fresh = {key: at for key, at in self._heard.items() if is_fresh(at, now=now)}
+        self._heard = fresh | {(address, asked): now for asked in {False, with_broker}}
 
     def at(self, address: str, *, with_broker: bool) -> asyncio.Future[Knocked]:
         """Begins one, if it takes one. `with_broker`: there is nobody unless the broker answers, too."""
