@@ -108,7 +108,7 @@ async def agent(tmp_path: Path, node: Node, reviews: Reviews) -> AsyncIterator[h
     settings = AgentSettings(
         node="node-1", namespace="lab", account=HUB, pods=tmp_path, homes=tmp_path, certificate=tmp_path
     )
-    app = make_app(node, node, Callers(reviews, account=HUB), node)  # type: ignore[arg-type]
+    app = make_app(node, node, Callers(reviews, account=HUB), node)
     server = HTTPServer(app, ssl_options=tls_context(settings), max_body_size=MOST_BYTES)
     socket, port = bind_unused_port()
     server.add_socket(socket)

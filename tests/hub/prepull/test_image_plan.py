@@ -36,11 +36,11 @@ CATALOG = Catalog(environments=(PYTHON, TORCH), hardware=(SMALL,))
 
 def facts(name: str = "a", **more: object) -> NodeFacts:
     room = (("cpu", "4"), ("memory", "16Gi"), ("pods", "110"))
-    return NodeFacts(**{"name": name, "uid": name, "allocatable": room, "is_ready": True, **more})  # type: ignore[arg-type]
+    return NodeFacts(**{"name": name, "uid": name, "allocatable": room, "is_ready": True, **more})
 
 
 def node(name: str = "a", *has: str, **more: object) -> NodeImages:
-    return NodeImages(**{"name": name, "uid": name, "group": "", "has": frozenset(has), **more})  # type: ignore[arg-type]
+    return NodeImages(**{"name": name, "uid": name, "group": "", "has": frozenset(has), **more})
 
 
 def wanted(demand: Demand = NOTHING, catalog: Catalog = CATALOG, *nodes: NodeFacts) -> dict[str, Why]:
@@ -151,7 +151,7 @@ def wanted_in(group: str, demand: Demand) -> list[str]:
     ],
 )
 def test_nodes_want_what_starts_on_nodes_of_their_group(more: dict[str, object], group: str, images: list[str]) -> None:
-    assert wanted_in(group, replace(NOTHING, rates=STARTS, **more)) == images  # type: ignore[arg-type]
+    assert wanted_in(group, replace(NOTHING, rates=STARTS, **more)) == images
 
 
 GROUPS = st.sampled_from(["", "cpu", "gpu", "new"])
