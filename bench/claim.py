@@ -9,8 +9,6 @@ the cluster of `make cluster images`, where there is one.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import statistics
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +18,7 @@ from rich.console import Console
 
 from bench.claim_machine import measure_machine
 from bench.comparison import RESULTS, Comparison, Samples
+from bench.ended_early import clean_up_when_ended
 from bench.stock import pinned_versions
 from deploy.cluster.layout import layout_here
 
@@ -59,8 +58,7 @@ def has_cluster() -> bool:
 def main(*, runs: int, bursts: int, seat_seconds: float, cluster: bool, machine: bool) -> None:
     """Time starts and first cells of all sides, interleaved."""
     console = Console(width=120, highlight=False)
-    # Whoever ends it by either signal leaves nothing on the cluster.
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    clean_up_when_ended()
     result: dict[str, Any] = {}
     if cluster:
         from bench.claim_cluster import measure_cluster  # noqa: PLC0415 - it looks for a cluster

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import platform
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +23,7 @@ from rich.table import Table
 
 from bench.cluster_images import our_images
 from bench.comparison import RESULTS, Samples
+from bench.ended_early import clean_up_when_ended
 from bench.warm_hub import Start
 from bench.warm_images import NEW_DIGEST, PREPULLED, PRESENT, measure_images
 from bench.warm_room import FREE, PREEMPTED, measure_room
@@ -65,6 +64,7 @@ def figures(found: Mapping[str, Sequence[Start]]) -> dict[str, Any]:
         state: {
             **measured[state].as_json(),
             "pulled": sum(start.has_pulled for start in found[state]),
+            "offsets": [round(start.offset, 3) for start in found[state]],
             "waited": [round(start.waited, 3) for start in found[state]],
         }
         for state in measured
@@ -78,14 +78,13 @@ def figures(found: Mapping[str, Sequence[Start]]) -> dict[str, Any]:
 
 @click.command()
 @click.option("--rounds", default=15, show_default=True, help="Starts of each state, after a warm-up of each.")
-@click.option("--image-rounds", default=7, show_default=True, help="The same, of those about images.")
+@click.option("--image-rounds", default=15, show_default=True, help="The same, of those about images.")
 @click.option("--megabytes", default=1_000, show_default=True, help="Of the image.")
 @click.option("--rate", default=100, show_default=True, help="Megabytes a second that its registry sends.")
 def main(rounds: int, image_rounds: int, megabytes: int, rate: int) -> None:
     """Measure, show and write; an error where a bound is not kept. 0 rounds: that part is left out."""
     console = Console(width=120, highlight=False)
-    # Whoever ends it by either signal leaves nothing on the cluster.
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    clean_up_when_ended()
     with tempfile.TemporaryDirectory(prefix="studiolo-bench-") as scratch:
         base, found = our_images()["minimal"], dict[str, list[Start]]()
         if rounds:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from bench.hub_client import HubClient
+from bench.kubelet_looks import until_after_look
 from bench.stages import phases_from_log
 from deploy.cluster.layout import layout_here
 from hub.passwords import ADMIN
 from studiolo.names import pod_name
-from tests.cluster.held_room import HeldRoom, held_room
+from tests.cluster.held_room import HeldRoom, held_room, is_simulated
 from tests.cluster.kube import Kube, connect
 from tests.cluster.namespaces import create_namespace
 from tests.cluster.pods import RESTRICTED
@@ -37,6 +37,8 @@ class Start:
     seconds: float
     """From the request, or from the moment that its place was free, to the hub's word that it is ready."""
     phases: Mapping[str, float]
+    offset: float = 0.0
+    """Seconds after a look of the node at which it was asked for; 0 where that does not count."""
     waited: float = 0.0
     """Seconds before its place was free; 0 where nothing was waited for."""
     has_pulled: bool = False
@@ -53,6 +55,8 @@ class WarmHub:
     kube: Kube
     held: HeldRoom
     client: HubClient
+    node: Mapping[str, Any]
+    """The one that runs pods, its metadata."""
 
     @property
     def pod(self) -> dict[str, Any]:
@@ -60,20 +64,18 @@ class WarmHub:
         metadata = {"name": pod_name(ADMIN, SERVER), "namespace": self.held.workspaces}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
 
-    async def start(self, moment: float, **choice: str) -> Start:
+    async def start(self, offset: float, **choice: str) -> Start:
         """A start, and the stop after it; a server that does not answer is an error.
 
-        `moment`: of a second of the clock, from 0 to 1, at which it begins. A node looks at its containers once a
-        second, so that what was done just before would decide how long a start takes: the states that are compared
-        begin at the same one.
+        `offset`: seconds after a look of the node at its containers at which it begins (`bench.kubelet_looks`).
         """
-        await asyncio.sleep((moment - time.time()) % 1)
+        await until_after_look(self.kube, self.node["name"], offset)
         log = self.hub.data.logs / "hub.log"
         already = log.stat().st_size
         seconds = await asyncio.to_thread(self.client.start, SERVER, choice)
-        return await self.finish(seconds, already)
+        return await self.finish(seconds, already, offset=offset)
 
-    async def finish(self, seconds: float, already: int, *, waited: float = 0.0) -> Start:
+    async def finish(self, seconds: float, already: int, *, offset: float = 0.0, waited: float = 0.0) -> Start:
         """What the hub's log from there on and the pod's events tell of a start; then it is stopped."""
         await asyncio.to_thread(self.client.check_answers, SERVER)
         pod = await self.kube.get(self.pod)
@@ -85,12 +87,14 @@ class WarmHub:
             phases = phases_from_log(lines)
         await asyncio.to_thread(self.client.stop, SERVER)
         await self.kube.until_gone(self.pod)
-        return Start(seconds=seconds, phases=phases, waited=waited, has_pulled="Pulling" in reasons, image=image)
-
-
-def any_moment() -> float:
-    """Of a second, for all starts of a round."""
-    return secrets.randbelow(1000) / 1000
+        return Start(
+            seconds=seconds,
+            phases=phases,
+            offset=offset,
+            waited=waited,
+            has_pulled="Pulling" in reasons,
+            image=image,
+        )
 
 
 def offer(hub: RealHub, kind: str, entries: Mapping[str, Any]) -> None:
@@ -137,7 +141,9 @@ async def warm_hub(
             stack.push_async_callback(asyncio.to_thread, hub.close)
             await asyncio.to_thread(hub.__enter__)
             token = await asyncio.to_thread(hub.token, ADMIN, hub.admin_password)
-            yield WarmHub(hub=hub, kube=kube, held=held, client=HubClient(url=hub.base_url, token=token, user=ADMIN))
+            client = HubClient(url=hub.base_url, token=token, user=ADMIN)
+            node = next(one["metadata"] for one in await kube.list_all("v1", "Node") if not is_simulated(one))
+            yield WarmHub(hub=hub, kube=kube, held=held, client=client, node=node)
 
 
 async def remove_namespace(kube: Kube, name: str) -> None:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from bench.kubelet_looks import offsets
 from bench.large_images import LargeImages
 from bench.node_images import by_digest, forget, named, throttled_registry, until_unused
-from bench.warm_hub import Start, any_moment, offer, warm_hub
+from bench.warm_hub import Start, offer, warm_hub
 from hub.prepull.offers import EVERY
 from hub.prepull.plan import Pull, Why
 from hub.prepull.pull_pod import Came, Fetching, pull_pod
-from tests.cluster.held_room import is_simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from bench.warm_hub import WarmHub
 
 PRESENT: Final = "present"
+PRESENT_AHEAD: Final = "present_ahead"
+"""Through the hub of `new_digest`, which brings images to nodes: what differs by the hub alone is seen here."""
 PREPULLED: Final = "prepulled"
 ABSENT: Final = "absent"
 NEW_DIGEST: Final = "new_digest"
-STATES: Final = (PRESENT, PREPULLED, NEW_DIGEST, ABSENT)
+STATES: Final = (PRESENT, PREPULLED, PRESENT_AHEAD, NEW_DIGEST, ABSENT)
 ABSENT_ROUNDS: Final = 3
 """Nothing is compared with it, and each takes long."""
 PULL_SECONDS: Final = 300.0
@@ -63,14 +65,16 @@ async def measure_images(
                 for name, fetches_ahead in (("still", False), ("ahead", True))
             ]
             await fetch_ahead(still, named(host, present))
-            for number in range(rounds + 1):
-                new, moment = images.image(changing, mark=f"new {number}"), any_moment()
+            for number, offset in enumerate(offsets(rounds)):
+                new = images.image(changing, mark=f"new {number}")
                 for state, starts in found.items():
                     if state == ABSENT and number > ABSENT_ROUNDS:
                         continue
                     await asyncio.to_thread(forget, other)
                     hub, environment, image = still, "minimal", present
-                    if state == NEW_DIGEST:
+                    if state == PRESENT_AHEAD:
+                        hub = ahead
+                    elif state == NEW_DIGEST:
                         hub, image = ahead, new
                         await announce(ahead, named(host, new))
                     elif state != PRESENT:
@@ -81,7 +85,7 @@ async def measure_images(
                     # what was written to the disk.
                     await asyncio.to_thread(until_unused, by_digest(host, image))
                     await asyncio.to_thread(os.sync)
-                    start = await hub.start(moment, environment=environment, hardware="any")
+                    start = await hub.start(offset, environment=environment, hardware="any")
                     tell(f"{number or 'warm-up'}: {state} {start.seconds:.2f} s{', pulled' * start.has_pulled}")
                     check(start, state=state, image=named(host, image))
                     if state == NEW_DIGEST:
@@ -117,10 +121,8 @@ async def announce(warm: WarmHub, image: str) -> None:
 
 async def fetch_ahead(warm: WarmHub, image: str) -> None:
     """The node fetches it for a pod such as the services process makes, which is gone when this returns."""
-    nodes = await warm.kube.list_all("v1", "Node")
-    about = next(one["metadata"] for one in nodes if not is_simulated(one))
     fetching = Fetching(release=warm.hub.release, namespace=warm.held.capacity, priority_class=warm.held.priority_class)
-    pull = Pull(node=about["name"], node_uid=about["uid"], image=image, environment="other", why=Why.STARTED)
+    pull = Pull(node=warm.node["name"], node_uid=warm.node["uid"], image=image, environment="other", why=Why.STARTED)
     pod = fetching.manifest(pull)
     await warm.kube.create(pod)
     found = await warm.kube.until(

@@ -10,7 +10,8 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.warm_hub import SERVER, Start, any_moment, offer, warm_hub
+from bench.kubelet_looks import offsets
+from bench.warm_hub import SERVER, Start, offer, warm_hub
 from tests.cluster.held_room import HeldRoom, has_no_room, held_room
 
 if TYPE_CHECKING:
@@ -52,10 +53,9 @@ async def measure_room(folder: Path, *, image: str, rounds: int, tell: Callable[
             "hardware",
             {kind: seat(room.device, slots=int(kind == PREEMPTED)) for kind, room in rooms.items()},
         )
-        for number in range(rounds + 1):
-            moment = any_moment()
+        for number, offset in enumerate(offsets(rounds)):
             for kind, starts in found.items():
-                one_start = await full(warm, rooms[FULL]) if kind == FULL else await ready(warm, kind, moment)
+                one_start = await full(warm, rooms[FULL]) if kind == FULL else await ready(warm, kind, offset)
                 tell(f"{number or 'warm-up'}: {kind} {one_start.seconds:.2f} s, before that {one_start.waited:.2f} s")
                 if number:
                     starts.append(one_start)
@@ -70,10 +70,10 @@ async def measure_room(folder: Path, *, image: str, rounds: int, tell: Callable[
     return found
 
 
-async def ready(warm: WarmHub, kind: str, moment: float) -> Start:
+async def ready(warm: WarmHub, kind: str, offset: float) -> Start:
     """A place is free, or a slot stands in it."""
     await warm.held.until_slots(running=1)
-    return await warm.start(moment, environment="minimal", hardware=kind)
+    return await warm.start(offset, environment="minimal", hardware=kind)
 
 
 async def full(warm: WarmHub, room: HeldRoom) -> Start:

@@ -100,8 +100,11 @@ class Kube:
 
     async def log(self, namespace: str, pod: str, container: str) -> str:
         """What a container has printed."""
-        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
-        response = await self._raw("GET", path, query=[("container", container)])
+        return await self.text(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query=[("container", container)])
+
+    async def text(self, path: str, *, query: list[tuple[str, str]] | None = None) -> str:
+        """What the server answers where it is no object."""
+        response = await self._raw("GET", path, query=query)
         return str(await response.text())
 
     async def _states(self, manifest: Manifest) -> AsyncGenerator[dict[str, Any] | None, None]:
