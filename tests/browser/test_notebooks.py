@@ -91,3 +91,15 @@ def test_a_cell_that_runs_while_the_hub_is_killed_finishes_and_is_saved(
     again.goto(f"/user/{user}/lab/tree/Untitled.ipynb")
     expect(again.locator(".jp-OutputArea-output").first).to_contain_text("step 5")
     hub.stop_workspace(hub.token(*person), user)
+
+
+def test_jupyterlab_is_dark_wherever_the_browser_asks_for_it(
+    new_context: Callable[..., BrowserContext], sign_in: SignIn, person: tuple[str, str], hub: ThrowawayHub
+) -> None:
+    hub.start_workspace(hub.token(*person), person[0])
+    page = sign_in(new_context(color_scheme="dark"), person)
+    page.goto(f"/user/{person[0]}/lab")
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    page.emulate_media(color_scheme="light")
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", "true")
+    hub.stop_workspace(hub.token(*person), person[0])
