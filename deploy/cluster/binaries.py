@@ -71,7 +71,7 @@ def _build_missing(missing: Mapping[Binary, Path], go: GoToolchain, layout: Layo
 def _build(binary: Binary, path: Path, go: GoToolchain, say: Callable[[str], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    argv = (go.program, *binary.build_words, "-ldflags", binary.flags, "-o", str(unfinished), binary.package)
+    argv = ("nice", go.program, *binary.build_words, "-ldflags", binary.flags, "-o", str(unfinished), binary.package)
     env = os.environ | BUILD_ENVIRONMENT
     done = threading.Event()
     reporter = threading.Thread(target=_report_progress, args=(binary.name, done, say), daemon=True)

@@ -37,14 +37,30 @@ fi
 STUDIOLO_CHROMIUM=$(deploy/local/chromium.sh)
 export STUDIOLO_CHROMIUM
 
-rm -rf "$results"
+rm -rf "$results" build/cluster-failures
 mkdir -p "$results"
 began=$SECONDS
 code=0
 second_try=$(grep -v '^#' deploy/local/second_try.txt) # docs/decisions/second-try.md
-# shellcheck disable=SC2086 - because it is words
-"$bin/pytest" -q $second_try --durations=8 --durations-min=5 --junitxml="$results/cluster.xml" "$tests" "$@" </dev/null || code=$?
+run() { # NAME PYTEST-ARGUMENTS…: a report of that name
+  local name=$1
+  shift
+  # shellcheck disable=SC2086 - because it is words
+  "$bin/pytest" -q $second_try --durations=8 --durations-min=5 --junitxml="$results/$name.xml" "$tests" "$@" </dev/null
+}
+if [ $# = 0 ]; then
+  # All of them wait for most of their time: those with a hub of their own do so beside those that share an installation.
+  run beside -m "not long and beside" >"$results/beside.log" 2>&1 &
+  beside=$!
+  trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+  run shared -m "not long and not beside and not ending" || code=$?
+  wait "$beside" || code=$?
+  cat "$results/beside.log"
+  run ending -m "not long and ending" || code=$?
+else
+  run chosen "$@" || code=$?
+fi
 printf '\n  cluster tests: %s min %s s\n' "$(((SECONDS - began) / 60))" "$(((SECONDS - began) % 60))"
 [ ! -d build/cluster-failures ] || echo "  What failed tests left behind: build/cluster-failures"
-[ ! -f "$results/cluster.xml" ] || "$bin/python" deploy/local/closing_line.py "$results"
+"$bin/python" deploy/local/closing_line.py "$results"
 exit "$code"

@@ -112,7 +112,7 @@ class ClientsAtWork:
 
 def write_catalog(folder: Path, images: Mapping[str, str]) -> None:
     """One kind of hardware with as many cores as the machine has: installing is work."""
-    small = {"title": "Small", "cpu": {"request": "200m", "limit": 2}, "memory": "1Gi", "default": True}
+    small = {"title": "Small", "cpu": {"request": "50m", "limit": 2}, "memory": "1Gi", "default": True}
     minimal = {"title": "Minimal", "image": images["minimal"], "default": True}
     for name, entries in {"hardware": {"small": small}, "environments": {"minimal": minimal}}.items():
         (folder / f"{name}.yaml").write_text(yaml.safe_dump({name: entries}))

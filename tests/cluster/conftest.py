@@ -29,6 +29,29 @@ from tests.cluster.pods import RESTRICTED
 OWN_CLUSTER = layout_here().kubeconfig
 CATALOG = layout_here().state / "catalog"
 FAILURES = CHECKOUT / "build" / "cluster-failures"
+BESIDE = (
+    "test_attacks_warm_pods",
+    "test_bookings",
+    "test_claim_race",
+    "test_claimed_as_started",
+    "test_claimed_credentials",
+    "test_claimed_homes",
+    "test_claims",
+    "test_claims_pool",
+    "test_claims_shown",
+    "test_clients_at_work",
+    "test_forecasts",
+    "test_held_room",
+    "test_held_room_drains",
+    "test_homes",
+    "test_hub_dies_in_a_claim",
+    "test_node_agent",
+    "test_node_agent_dies",
+    "test_numbered_claims",
+    "test_prepull",
+    "test_user_numbers",
+)
+"""Test files with a hub and namespaces of their own: they run beside the others, which mostly wait as they do."""
 LAST = (
     "test_cluster_offers",
     "test_held_room_grows",
@@ -61,14 +84,17 @@ def pytest_report_header() -> str:
     return f"cluster: {chosen_kubeconfig()}, namespaces {RUN}-*"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What kills components, and what ends the whole cluster, comes last: others share what was installed on it."""
+    """What kills components, and what ends the whole cluster, comes last: others share what was installed on it.
+
+    `deploy/cluster/test.sh` runs the marked ones as parts of their own.
+    """
     items.sort(key=lambda item: LAST.index(item.path.stem) if item.path.stem in LAST else -1)
-
-
-def pytest_sessionstart() -> None:
-    """What an earlier run has kept of its failures is not about this one."""
-    shutil.rmtree(FAILURES, ignore_errors=True)
+    for item in items:
+        for files, mark in ((BESIDE, pytest.mark.beside), (LAST, pytest.mark.ending)):
+            if item.path.stem in files:
+                item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")
@@ -177,6 +203,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     path = chosen_kubeconfig()
     if report.failed and path.is_file():
         folder = FAILURES / re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid).strip("-")[-120:]
+        shutil.rmtree(folder, ignore_errors=True)  # of an earlier run
         try:
             count = run_apart(keep(path, folder))
             report.sections.append(("cluster", f"{count} objects and their logs: {folder}" if count else "no objects"))

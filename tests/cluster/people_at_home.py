@@ -74,7 +74,7 @@ class PeopleAtHome(RealHub):
             "minimal": {"title": "Minimal", "image": images["minimal"], "default": True},
             "python": {"title": "Python", "image": images["python"]},
         }
-        small = {"cpu": {"request": "200m", "limit": "200m"}, "memory": "1Gi", "node_selector": NODE}
+        small = {"cpu": {"request": "50m", "limit": "200m"}, "memory": "1Gi", "node_selector": NODE}
         hardware = {
             "small": {"title": "Small", "default": True, **small},
             "roomy": {"title": "Roomy", "scratch": "64Mi", **small},

@@ -28,7 +28,7 @@ def write_catalog(folder: Path, images: Mapping[str, str]) -> Path:
         "secret-lab": {"title": "Secret lab", "image": images["minimal"], "teams": ["vision"]},
     }
     hardware = {
-        "small": {"title": "Small", "cpu": {"request": "200m", "limit": "200m"}, "memory": "1Gi", "default": True},
+        "small": {"title": "Small", "cpu": {"request": "50m", "limit": "200m"}, "memory": "1Gi", "default": True},
         "enormous": {"title": "Enormous", "cpu": 64, "memory": "512Gi"},
     }
     (folder / "environments.yaml").write_text(yaml.safe_dump({"environments": environments}))
