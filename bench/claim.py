@@ -18,9 +18,9 @@ from rich.console import Console
 
 from bench.claim_machine import measure_machine
 from bench.comparison import RESULTS, Comparison, Samples
-from bench.ended_early import clean_up_when_ended
 from bench.stock import pinned_versions
 from deploy.cluster.layout import layout_here
+from tests.cluster.ended_early import clean_up_when_ended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

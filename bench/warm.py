@@ -23,10 +23,10 @@ from rich.table import Table
 
 from bench.cluster_images import our_images
 from bench.comparison import RESULTS, Samples
-from bench.ended_early import clean_up_when_ended
 from bench.warm_hub import Start
 from bench.warm_images import NEW_DIGEST, PREPULLED, PRESENT, measure_images
 from bench.warm_room import FREE, PREEMPTED, measure_room
+from tests.cluster.ended_early import clean_up_when_ended
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -42,23 +42,25 @@ mkdir -p "$results"
 began=$SECONDS
 code=0
 second_try=$(grep -v '^#' deploy/local/second_try.txt) # docs/decisions/second-try.md
-run() { # NAME PYTEST-ARGUMENTS…: a report of that name
+run() { # NAME PYTEST-ARGUMENTS…: becomes pytest, with a report of that name
   local name=$1
   shift
   # shellcheck disable=SC2086 - because it is words
-  "$bin/pytest" -q $second_try --durations=8 --durations-min=5 --junitxml="$results/$name.xml" "$tests" "$@" </dev/null
+  exec "$bin/pytest" -q $second_try --durations=8 --durations-min=5 --junitxml="$results/$name.xml" "$tests" "$@" </dev/null
 }
 if [ $# = 0 ]; then
   # All of them wait for most of their time: those with a hub of their own do so beside those that share an installation.
   run beside -m "not long and beside" >"$results/beside.log" 2>&1 &
   beside=$!
-  trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
-  run shared -m "not long and not beside and not ending" || code=$?
+  # Whoever ends this ends both, and what they made on the cluster is removed before it is over.
+  trap 'exit 130' INT TERM
+  trap 'kill $(jobs -p) 2>/dev/null && wait || true' EXIT
+  (run shared -m "not long and not beside and not ending") || code=$?
   wait "$beside" || code=$?
   cat "$results/beside.log"
-  run ending -m "not long and ending" || code=$?
+  (run ending -m "not long and ending") || code=$?
 else
-  run chosen "$@" || code=$?
+  (run chosen "$@") || code=$?
 fi
 printf '\n  cluster tests: %s min %s s\n' "$(((SECONDS - began) / 60))" "$(((SECONDS - began) % 60))"
 [ ! -d build/cluster-failures ] || echo "  What failed tests left behind: build/cluster-failures"

@@ -20,6 +20,7 @@ import pytest
 from deploy.cluster.deployment import Deployment, deploy
 from deploy.cluster.layout import CHECKOUT, layout_here
 from deploy.images.cluster_catalog import IMAGES_FILE
+from tests.cluster.ended_early import clean_up_when_ended
 from tests.cluster.failures import keep
 from tests.cluster.installed import Installed
 from tests.cluster.kube import Kube, RefusedError, connect
@@ -82,6 +83,11 @@ def run_apart(coroutine: Coroutine[Any, Any, T]) -> T:
 def pytest_report_header() -> str:
     """Which cluster this is about."""
     return f"cluster: {chosen_kubeconfig()}, namespaces {RUN}-*"
+
+
+def pytest_sessionstart() -> None:
+    """Also `deploy/cluster/test.sh` ends the run beside its own early."""
+    clean_up_when_ended()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,4 +1,4 @@
-"""Whoever ends a benchmark leaves nothing on the cluster: each signal is an exception, and what was made is removed."""
+"""Whoever ends a run early leaves nothing on the cluster: each signal is an exception, and what was made is removed."""
 
 from __future__ import annotations
 
