@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from bench.hub_client import HubClient
-from bench.kubelet_looks import until_after_look
+from bench.kubelet_relists import until_after_relist
 from bench.stages import phases_from_log
 from deploy.cluster.layout import layout_here
 from hub.passwords import ADMIN
@@ -38,7 +38,7 @@ class Start:
     """From the request, or from the moment that its place was free, to the hub's word that it is ready."""
     phases: Mapping[str, float]
     offset: float = 0.0
-    """Seconds after a look of the node at which it was asked for; 0 where that does not count."""
+    """Seconds after a relist of the node at which it was asked for; 0 where that does not count."""
     waited: float = 0.0
     """Seconds before its place was free; 0 where nothing was waited for."""
     has_pulled: bool = False
@@ -67,9 +67,9 @@ class WarmHub:
     async def start(self, offset: float, **choice: str) -> Start:
         """A start, and the stop after it; a server that does not answer is an error.
 
-        `offset`: seconds after a look of the node at its containers at which it begins (`bench.kubelet_looks`).
+        `offset`: seconds after the node has relisted its containers at which it begins (`bench.kubelet_relists`).
         """
-        await until_after_look(self.kube, self.node["name"], offset)
+        await until_after_relist(self.kube, self.node["name"], offset)
         log = self.hub.data.logs / "hub.log"
         already = log.stat().st_size
         seconds = await asyncio.to_thread(self.client.start, SERVER, choice)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from bench.kubelet_looks import offsets
+from bench.kubelet_relists import offsets
 from bench.large_images import LargeImages
 from bench.node_images import by_digest, forget, named, throttled_registry, until_unused
 from bench.warm_hub import Start, offer, warm_hub

@@ -10,7 +10,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.kubelet_looks import offsets
+from bench.kubelet_relists import offsets
 from bench.warm_hub import SERVER, Start, offer, warm_hub
 from tests.cluster.held_room import HeldRoom, has_no_room, held_room
 
